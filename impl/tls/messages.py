@@ -1,0 +1,382 @@
+"""Handshake messages: one frozen dataclass each, with `parse` of a body and `encode` to the whole message.
+
+The codec checks syntax only; what a value means in a connection is checked there. `encode` writes what it is given,
+also what no honest peer would send, as long as it fits its field (else OverflowError). `parse` raises
+RemoteProtocolError with decode_error.
+
+Source: RFC 5246 section 7.4; RFC 8422 section 5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import ClassVar, Self
+
+from shakeproof.impl.tls.extensions import Extension, encode_extensions, parse_extensions
+from shakeproof.impl.tls.suites import KeyExchange
+from shakeproof.impl.tls.wire import Reader, decode_error, uints, vector
+
+HEADER_LENGTH = 4
+RANDOM_LENGTH = 32
+MAX_SESSION_ID_LENGTH = 32
+NAMED_CURVE = 3
+NULL_COMPRESSION = 0
+
+
+class HandshakeType(IntEnum):
+    """Handshake message types (RFC 5246 section 7.4)."""
+
+    HELLO_REQUEST = 0
+    CLIENT_HELLO = 1
+    SERVER_HELLO = 2
+    NEW_SESSION_TICKET = 4
+    CERTIFICATE = 11
+    SERVER_KEY_EXCHANGE = 12
+    CERTIFICATE_REQUEST = 13
+    SERVER_HELLO_DONE = 14
+    CERTIFICATE_VERIFY = 15
+    CLIENT_KEY_EXCHANGE = 16
+    FINISHED = 20
+    CERTIFICATE_URL = 21
+    CERTIFICATE_STATUS = 22
+
+
+_NAMES = {member.value: member.name.title().replace("_", "") for member in HandshakeType}
+
+
+def message_name(handshake_type: int) -> str:
+    """The standard's name of a handshake type (`ServerHello`), or its number."""
+    return _NAMES.get(handshake_type, f"handshake type {handshake_type}")
+
+
+class Message:
+    """What every handshake message can do."""
+
+    handshake_type: ClassVar[int]
+
+    def encode_body(self) -> bytes:
+        """The body, without type and length."""
+        raise NotImplementedError
+
+    def encode(self) -> bytes:
+        """Type, length, body: as it goes into records and into the transcript."""
+        body = self.encode_body()
+        return bytes((self.handshake_type,)) + len(body).to_bytes(3, "big") + body
+
+
+@dataclass(frozen=True)
+class Raw(Message):
+    """Any type with any body, for testers."""
+
+    handshake_type: int  # type: ignore[misc]  # of the instance here, of the class everywhere else
+    body: bytes
+
+    def encode_body(self) -> bytes:
+        """The body as given."""
+        return self.body
+
+
+@dataclass(frozen=True)
+class HelloRequest(Message):
+    """Please negotiate anew. Never part of the transcript. Source: RFC 5246 section 7.4.1.1."""
+
+    handshake_type: ClassVar[int] = HandshakeType.HELLO_REQUEST
+
+    def encode_body(self) -> bytes:
+        """Empty."""
+        return b""
+
+    @classmethod
+    def parse(cls, body: bytes) -> Self:
+        """From an empty body."""
+        Reader(body, "HelloRequest", "RFC 5246 section 7.4.1.1").finish()
+        return cls()
+
+
+@dataclass(frozen=True)
+class ClientHello(Message):
+    """extensions None: no block at all, which is not the same as an empty block. Source: RFC 5246 section 7.4.1.2."""
+
+    handshake_type: ClassVar[int] = HandshakeType.CLIENT_HELLO
+    client_version: int
+    random: bytes
+    session_id: bytes
+    cipher_suites: tuple[int, ...]
+    compression_methods: tuple[int, ...] = (NULL_COMPRESSION,)
+    extensions: tuple[Extension, ...] | None = None
+
+    def encode_body(self) -> bytes:
+        """The body."""
+        return b"".join(
+            (
+                self.client_version.to_bytes(2, "big"),
+                self.random,
+                vector(self.session_id, 1),
+                uints(self.cipher_suites, 2, 2),
+                uints(self.compression_methods, 1, 1),
+                encode_extensions(self.extensions),
+            )
+        )
+
+    @classmethod
+    def parse(cls, body: bytes) -> Self:
+        """From a body. Two extensions of one type are an illegal_parameter."""
+        reader = Reader(body, "ClientHello", "RFC 5246 section 7.4.1.2")
+        hello = cls(
+            client_version=reader.uint(2),
+            random=reader.take(RANDOM_LENGTH),
+            session_id=reader.vector(1, 0, MAX_SESSION_ID_LENGTH),
+            cipher_suites=reader.uints(2, 2, 2),
+            compression_methods=reader.uints(1, 1, 1),
+            extensions=parse_extensions(reader),
+        )
+        reader.finish()
+        return hello
+
+    def extension(self, extension_type: int) -> bytes | None:
+        """The data of that extension, or None."""
+        return _extension(self.extensions, extension_type)
+
+
+@dataclass(frozen=True)
+class ServerHello(Message):
+    """extensions None: no block at all. Source: RFC 5246 section 7.4.1.3."""
+
+    handshake_type: ClassVar[int] = HandshakeType.SERVER_HELLO
+    server_version: int
+    random: bytes
+    session_id: bytes
+    cipher_suite: int
+    compression_method: int = NULL_COMPRESSION
+    extensions: tuple[Extension, ...] | None = None
+
+    def encode_body(self) -> bytes:
+        """The body."""
+        return b"".join(
+            (
+                self.server_version.to_bytes(2, "big"),
+                self.random,
+                vector(self.session_id, 1),
+                self.cipher_suite.to_bytes(2, "big"),
+                self.compression_method.to_bytes(1, "big"),
+                encode_extensions(self.extensions),
+            )
+        )
+
+    @classmethod
+    def parse(cls, body: bytes) -> Self:
+        """From a body. Two extensions of one type are an illegal_parameter."""
+        reader = Reader(body, "ServerHello", "RFC 5246 section 7.4.1.3")
+        hello = cls(
+            server_version=reader.uint(2),
+            random=reader.take(RANDOM_LENGTH),
+            session_id=reader.vector(1, 0, MAX_SESSION_ID_LENGTH),
+            cipher_suite=reader.uint(2),
+            compression_method=reader.uint(1),
+            extensions=parse_extensions(reader),
+        )
+        reader.finish()
+        return hello
+
+    def extension(self, extension_type: int) -> bytes | None:
+        """The data of that extension, or None."""
+        return _extension(self.extensions, extension_type)
+
+
+@dataclass(frozen=True)
+class Certificate(Message):
+    """A chain in DER, leaf first. Source: RFC 5246 section 7.4.2."""
+
+    handshake_type: ClassVar[int] = HandshakeType.CERTIFICATE
+    certificate_list: tuple[bytes, ...]
+
+    def encode_body(self) -> bytes:
+        """The body."""
+        return vector(b"".join([vector(certificate, 3) for certificate in self.certificate_list]), 3)
+
+    @classmethod
+    def parse(cls, body: bytes) -> Self:
+        """From a body. The list may be empty, a certificate may not."""
+        reader = Reader(body, "Certificate", "RFC 5246 section 7.4.2")
+        chain = Reader(reader.vector(3), "certificate_list", "RFC 5246 section 7.4.2")
+        reader.finish()
+        certificates = []
+        while chain.remaining:
+            certificates.append(chain.vector(3, 1))
+        return cls(tuple(certificates))
+
+
+@dataclass(frozen=True)
+class EcdheServerKeyExchange(Message):
+    """ServerECDHParams and their signature.
+
+    curve_type: 3 is named_curve, the only one that is left; algorithm: hash and signature as one 16-bit number.
+    Source: RFC 8422 section 5.4; RFC 5246 section 4.7.
+    """
+
+    handshake_type: ClassVar[int] = HandshakeType.SERVER_KEY_EXCHANGE
+    group: int
+    public: bytes
+    algorithm: int
+    signature: bytes
+    curve_type: int = NAMED_CURVE
+
+    @property
+    def params(self) -> bytes:
+        """ServerECDHParams, which the signature covers after the two randoms."""
+        return ecdh_params(self.group, self.public, self.curve_type)
+
+    def encode_body(self) -> bytes:
+        """The body."""
+        return self.params + self.algorithm.to_bytes(2, "big") + vector(self.signature, 2)
+
+    @classmethod
+    def parse(cls, body: bytes) -> Self:
+        """From a body. Another curve type than named_curve cannot be decoded: its form is no longer defined."""
+        reader = Reader(body, "ServerKeyExchange", "RFC 8422 section 5.4")
+        curve_type = reader.uint(1)
+        if curve_type != NAMED_CURVE:
+            raise reader.fault("curve_type named_curve (3)", f"curve_type {curve_type}")
+        message = cls(
+            curve_type=curve_type,
+            group=reader.uint(2),
+            public=reader.vector(1, 1),
+            algorithm=reader.uint(2),
+            signature=reader.vector(2),
+        )
+        reader.finish()
+        return message
+
+
+def ecdh_params(group: int, public: bytes, curve_type: int = NAMED_CURVE) -> bytes:
+    """ServerECDHParams (RFC 8422 section 5.4)."""
+    return curve_type.to_bytes(1, "big") + group.to_bytes(2, "big") + vector(public, 1)
+
+
+@dataclass(frozen=True)
+class ServerHelloDone(Message):
+    """The end of the server's flight. Source: RFC 5246 section 7.4.5."""
+
+    handshake_type: ClassVar[int] = HandshakeType.SERVER_HELLO_DONE
+
+    def encode_body(self) -> bytes:
+        """Empty."""
+        return b""
+
+    @classmethod
+    def parse(cls, body: bytes) -> Self:
+        """From an empty body."""
+        Reader(body, "ServerHelloDone", "RFC 5246 section 7.4.5").finish()
+        return cls()
+
+
+@dataclass(frozen=True)
+class RsaClientKeyExchange(Message):
+    """The pre-master secret under the server's RSA key. Source: RFC 5246 section 7.4.7.1."""
+
+    handshake_type: ClassVar[int] = HandshakeType.CLIENT_KEY_EXCHANGE
+    encrypted_pre_master_secret: bytes
+
+    def encode_body(self) -> bytes:
+        """The body."""
+        return vector(self.encrypted_pre_master_secret, 2)
+
+    @classmethod
+    def parse(cls, body: bytes) -> Self:
+        """From a body."""
+        reader = Reader(body, "ClientKeyExchange", "RFC 5246 section 7.4.7.1")
+        message = cls(reader.vector(2))
+        reader.finish()
+        return message
+
+
+@dataclass(frozen=True)
+class EcdheClientKeyExchange(Message):
+    """The client's public key. Source: RFC 8422 section 5.7."""
+
+    handshake_type: ClassVar[int] = HandshakeType.CLIENT_KEY_EXCHANGE
+    public: bytes
+
+    def encode_body(self) -> bytes:
+        """The body."""
+        return vector(self.public, 1)
+
+    @classmethod
+    def parse(cls, body: bytes) -> Self:
+        """From a body."""
+        reader = Reader(body, "ClientKeyExchange", "RFC 8422 section 5.7")
+        message = cls(reader.vector(1, 1))
+        reader.finish()
+        return message
+
+
+@dataclass(frozen=True)
+class Finished(Message):
+    """verify_data, of whatever length: the suite says which. Source: RFC 5246 section 7.4.9."""
+
+    handshake_type: ClassVar[int] = HandshakeType.FINISHED
+    verify_data: bytes
+
+    def encode_body(self) -> bytes:
+        """The body."""
+        return self.verify_data
+
+    @classmethod
+    def parse(cls, body: bytes) -> Self:
+        """From a body."""
+        return cls(body)
+
+
+def parse_message(handshake_type: int, body: bytes, key_exchange: KeyExchange | None = None) -> Message:
+    """The message of that type; Raw where we know no form of it.
+
+    key_exchange: what the suite says, which gives ServerKeyExchange and ClientKeyExchange their form.
+    """
+    match handshake_type:
+        case HandshakeType.HELLO_REQUEST:
+            return HelloRequest.parse(body)
+        case HandshakeType.CLIENT_HELLO:
+            return ClientHello.parse(body)
+        case HandshakeType.SERVER_HELLO:
+            return ServerHello.parse(body)
+        case HandshakeType.CERTIFICATE:
+            return Certificate.parse(body)
+        case HandshakeType.SERVER_KEY_EXCHANGE if key_exchange is KeyExchange.ECDHE:
+            return EcdheServerKeyExchange.parse(body)
+        case HandshakeType.SERVER_HELLO_DONE:
+            return ServerHelloDone.parse(body)
+        case HandshakeType.CLIENT_KEY_EXCHANGE if key_exchange is KeyExchange.RSA:
+            return RsaClientKeyExchange.parse(body)
+        case HandshakeType.CLIENT_KEY_EXCHANGE if key_exchange is KeyExchange.ECDHE:
+            return EcdheClientKeyExchange.parse(body)
+        case HandshakeType.FINISHED:
+            return Finished.parse(body)
+    return Raw(handshake_type, body)
+
+
+def encode(message: Message) -> bytes:
+    """Type, length, body."""
+    return message.encode()
+
+
+def split_messages(data: bytes) -> list[tuple[int, bytes]]:
+    """Whole handshake messages in a row as (type, body). Raises RemoteProtocolError where the last one is cut off."""
+    messages = []
+    start = 0
+    while start < len(data):
+        length = int.from_bytes(data[start + 1 : start + HEADER_LENGTH], "big")
+        stop = start + HEADER_LENGTH + length
+        if stop > len(data) or start + HEADER_LENGTH > len(data):
+            raise decode_error("handshake data", "whole messages", "a last one cut off", "RFC 5246 section 7.4")
+        messages.append((data[start], data[start + HEADER_LENGTH : stop]))
+        start = stop
+    return messages
+
+
+def _extension(extensions: Sequence[Extension] | None, extension_type: int) -> bytes | None:
+    for extension in extensions or ():
+        if extension.extension_type == extension_type:
+            return extension.data
+    return None

@@ -1,0 +1,247 @@
+"""A certificate, parsed once: every fact that path validation asks for.
+
+Parsing is remembered for a bounded number of certificates, by their octets. Verdicts are never remembered.
+Source: RFC 5280 section 4.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+from datetime import datetime
+from functools import cached_property, lru_cache
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
+
+from shakeproof.impl.x509.der import DERError, RawCertificate, raw_certificate
+from shakeproof.impl.x509.result import Defect
+
+# A peer chooses how large its certificates are. 16 KiB covers every certificate of the public web many times over;
+# larger ones are still validated, they are only parsed anew each time, so that 512 entries stay below 8 MiB of DER.
+PARSE_CACHE_ENTRIES = 512
+PARSE_CACHE_OCTETS = 16_384
+
+NameKey = tuple[frozenset[tuple[str, str | bytes]], ...]
+
+# What cryptography raises on octets that are no certificate, on keys and on extensions that it cannot read.
+PARSE_ERRORS = (ValueError, TypeError, OverflowError, UnsupportedAlgorithm, x509.UnsupportedGeneralNameType)
+
+AUTHORITY_KEY_IDENTIFIER = "2.5.29.35"
+SUBJECT_KEY_IDENTIFIER = "2.5.29.14"
+KEY_USAGE = "2.5.29.15"
+SUBJECT_ALTERNATIVE_NAME = "2.5.29.17"
+BASIC_CONSTRAINTS = "2.5.29.19"
+NAME_CONSTRAINTS = "2.5.29.30"
+CERTIFICATE_POLICIES = "2.5.29.32"
+POLICY_MAPPINGS = "2.5.29.33"
+POLICY_CONSTRAINTS = "2.5.29.36"
+EXTENDED_KEY_USAGE = "2.5.29.37"
+INHIBIT_ANY_POLICY = "2.5.29.54"
+AUTHORITY_INFORMATION_ACCESS = "1.3.6.1.5.5.7.1.1"
+
+
+class Malformed(ValueError):
+    """The octets are not a certificate."""
+
+
+class Certificate:
+    """The facts of one certificate.
+
+    issuer, subject: comparable names (RFC 5280 section 7.1); flaws: what is wrong with it wherever it stands in a path;
+    readable: its extensions could be read, so that the facts below say something; critical: dotted identifiers.
+    """
+
+    def __init__(self, der: bytes) -> None:
+        """Raises Malformed."""
+        try:
+            self.raw: RawCertificate = raw_certificate(der)
+            self.x509 = x509.load_der_x509_certificate(der)
+            self.not_before: datetime = self.x509.not_valid_before_utc
+            self.not_after: datetime = self.x509.not_valid_after_utc
+            self.issuer: NameKey = name_key(self.x509.issuer)
+            self.subject: NameKey = name_key(self.x509.subject)
+            self.hash: hashes.HashAlgorithm | None = self._hash()
+        except (*PARSE_ERRORS, DERError) as error:
+            raise Malformed(str(error)) from error
+        self.der = der
+        self.self_issued: bool = self.issuer == self.subject
+        self.extensions: dict[str, bool] = {}
+        flaws: list[tuple[Defect, str]] = []
+        self._read_extensions(flaws)
+        self._read_shape(flaws)
+        self.flaws: tuple[tuple[Defect, str], ...] = tuple(flaws)
+
+    def __repr__(self) -> str:
+        return f"Certificate({self.title!r})"
+
+    @cached_property
+    def title(self) -> str:
+        """What people call the subject: its common name, else the whole name; printable whatever the peer put in."""
+        common = [item.value for item in self.x509.subject if item.oid == x509.NameOID.COMMON_NAME]
+        try:
+            text = str(common[0]) if common else self.x509.subject.rfc4514_string()
+        except PARSE_ERRORS:
+            text = ""
+        return printable(text) or "a certificate without a subject"
+
+    @cached_property
+    def key(self) -> CertificatePublicKeyTypes | None:
+        """The subject's key; None where its kind or its encoding is not supported."""
+        try:
+            return self.x509.public_key()
+        except PARSE_ERRORS:
+            return None
+
+    def verifies(self, certificate: Certificate) -> bool:
+        """Whether this certificate's key verifies the signature on that one. RFC 5280 section 6.1.3 (a)(1)."""
+        return _verifies(self.key, certificate)
+
+    def _hash(self) -> hashes.HashAlgorithm | None:
+        try:
+            return self.x509.signature_hash_algorithm
+        except UnsupportedAlgorithm:
+            return None
+
+    def _read_extensions(self, flaws: list[tuple[Defect, str]]) -> None:
+        self.readable = True
+        self.ca: bool = False
+        self.path_length: int | None = None
+        self.key_usage: x509.KeyUsage | None = None
+        self.purposes: frozenset[str] | None = None
+        self.names: x509.SubjectAlternativeName | None = None
+        self.constraints: x509.NameConstraints | None = None
+        self.subject_key_id: bytes | None = None
+        self.authority: x509.AuthorityKeyIdentifier | None = None
+        seen: set[bytes] = set()
+        for item in self.raw.extensions:
+            if item.oid in seen:
+                flaws.append((Defect.DUPLICATE_EXTENSION, f"the extension {_dotted(item.oid)} occurs twice"))
+                self.readable = False
+            seen.add(item.oid)
+            self.extensions[_dotted(item.oid)] = item.critical
+        if not self.readable:
+            return
+        try:
+            for extension in self.x509.extensions:
+                self._read_extension(extension.value)
+        except (*PARSE_ERRORS, x509.DuplicateExtension) as error:
+            flaws.append((Defect.MALFORMED, f"an extension cannot be parsed: {printable(str(error))}"))
+            self.readable = False
+
+    def _read_extension(self, value: x509.ExtensionType) -> None:
+        match value:
+            case x509.BasicConstraints():
+                self.ca, self.path_length = value.ca, value.path_length
+            case x509.KeyUsage():
+                self.key_usage = value
+            case x509.ExtendedKeyUsage():
+                self.purposes = frozenset(item.dotted_string for item in value)
+            case x509.SubjectAlternativeName():
+                self.names = value
+            case x509.NameConstraints():
+                self.constraints = value
+            case x509.SubjectKeyIdentifier():
+                self.subject_key_id = value.digest
+            case x509.AuthorityKeyIdentifier():
+                self.authority = value
+
+    def _read_shape(self, flaws: list[tuple[Defect, str]]) -> None:
+        if self.raw.version != 3 and self.raw.extensions:
+            flaws.append((Defect.BAD_VERSION, f"extensions need version 3, got version {self.raw.version}"))
+        if self.raw.inner != self.raw.outer:
+            text = "the signature algorithm inside the signed part differs from the one beside it"
+            flaws.append((Defect.SIGNATURE_ALGORITHM_MISMATCH, text))
+
+
+def parse(der: bytes) -> Certificate:
+    """The certificate in these octets, from the cache where it is small. Raises Malformed."""
+    certificate = _parse_cached(der) if len(der) <= PARSE_CACHE_OCTETS else _parse(der)
+    if isinstance(certificate, Malformed):
+        raise certificate
+    return certificate
+
+
+def _parse(der: bytes) -> Certificate | Malformed:
+    with warnings.catch_warnings():
+        # cryptography warns of what it will refuse one day; here each of those is a defect with a clause of its own.
+        warnings.simplefilter("ignore")
+        try:
+            return Certificate(der)
+        except Malformed as error:
+            return error.with_traceback(None)
+
+
+_parse_cached = lru_cache(maxsize=PARSE_CACHE_ENTRIES)(_parse)
+
+
+def name_key(name: x509.Name) -> NameKey:
+    """A distinguished name in the form in which two are compared: case and runs of spaces do not count.
+
+    Source: RFC 5280 section 7.1 (the folding of RFC 4518 in so far as Python's casefold gives it).
+    """
+    return tuple(
+        frozenset((item.oid.dotted_string, _fold(item.value)) for item in rdn) for rdn in name.rdns
+    )
+
+
+def _fold(value: str | bytes) -> str | bytes:
+    return " ".join(value.split()).casefold() if isinstance(value, str) else value
+
+
+def printable(text: str) -> str:
+    """The text with everything escaped that a terminal or a picture could take for an instruction."""
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+
+
+def _dotted(oid: bytes) -> str:
+    """The dotted form of an encoded OBJECT IDENTIFIER. Source: X.690 section 8.19."""
+    arcs: list[int] = []
+    value = 0
+    for octet in oid:
+        value = value << 7 | octet & 0x7F
+        if not octet & 0x80:
+            arcs.append(value)
+            value = 0
+    first = min(arcs[0] // 40, 2) if arcs else 0
+    return ".".join(str(arc) for arc in _first_arcs(first, arcs))
+
+
+def _first_arcs(first: int, arcs: list[int]) -> Iterable[int]:
+    if arcs:
+        yield first
+        yield arcs[0] - 40 * first
+        yield from arcs[1:]
+
+
+def _verifies(key: CertificatePublicKeyTypes | None, certificate: Certificate) -> bool:
+    """Every error counts as a failure: CVE-2014-0092 took one for success."""
+    parsed, digest = certificate.x509, certificate.hash
+    signature, signed = parsed.signature, parsed.tbs_certificate_bytes
+    try:
+        if isinstance(key, rsa.RSAPublicKey):
+            scheme = parsed.signature_algorithm_parameters
+            if digest is None or not isinstance(scheme, padding.PKCS1v15 | padding.PSS):
+                return False
+            key.verify(signature, signed, scheme, digest)
+        elif isinstance(key, ec.EllipticCurvePublicKey):
+            scheme = parsed.signature_algorithm_parameters
+            if not isinstance(scheme, ec.ECDSA):
+                return False
+            key.verify(signature, signed, scheme)
+        elif isinstance(key, ed25519.Ed25519PublicKey):
+            if parsed.signature_algorithm_oid != x509.SignatureAlgorithmOID.ED25519:
+                return False
+            key.verify(signature, signed)
+        elif isinstance(key, ed448.Ed448PublicKey):
+            if parsed.signature_algorithm_oid != x509.SignatureAlgorithmOID.ED448:
+                return False
+            key.verify(signature, signed)
+        else:
+            return False
+    except (InvalidSignature, *PARSE_ERRORS):
+        return False
+    return True

@@ -1,0 +1,181 @@
+"""Lint of a table: what makes it complete, unambiguous and honest. Each error names the row.
+
+`lint(role)` gives the problems; `check(role)` raises ModelError with all of them, and every table calls it at import.
+It works on reachable configurations (state and memory), not on states alone. A role that is declared partial keeps its
+uncovered cells: `uncovered` lists them, audits refuse such a role and its picture says so.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from shakeproof.model.clauses import Level
+from shakeproof.model.facts import Fact, ModelError
+from shakeproof.model.machine import Configuration, Role
+from shakeproof.model.notation import ANYTHING, Kind, Message, Row, Symbol
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A configuration with a symbol."""
+
+    configuration: Configuration
+    symbol: Symbol
+
+    def text(self, role: Role) -> str:
+        """For people."""
+        memory = role.remembered_text(self.configuration)
+        return f"{self.configuration.state.name}{f' ({memory})' if memory else ''} x {self.symbol.text}"
+
+
+def check(role: Role) -> Role:
+    """The role, if nothing is wrong with its table. Raises ModelError that lists every problem."""
+    problems = lint(role)
+    if problems:
+        listed = "\n  ".join(problems)
+        raise ModelError(f"{role.name}: {len(problems)} problem(s) in the table:\n  {listed}")
+    return role
+
+
+def lint(role: Role) -> list[str]:
+    """Everything that is wrong with the table, each naming the row at fault."""
+    return list(
+        dict.fromkeys(
+            itertools.chain(
+                _names(role),
+                _quotes(role),
+                _unreachable(role),
+                _unused(role),
+                _overlaps(role),
+                [] if role.partial else (f"no row covers {cell.text(role)}" for cell in uncovered(role)),
+                _swallowed_defects(role),
+                _voids(role),
+                _abort(role),
+            )
+        )
+    )
+
+
+def uncovered(role: Role) -> Iterator[Cell]:
+    """The cells that neither a row nor a void nor a rest covers."""
+    for configuration in role.reachable:
+        if role.is_final(configuration.state):
+            continue
+        for symbol in role.symbols:
+            if not role.enabled(configuration, symbol) and not role.is_void(configuration, symbol):
+                yield Cell(configuration, symbol)
+
+
+def _names(role: Role) -> Iterator[str]:
+    facts: dict[str, Fact] = {}
+    messages = {*role.alphabet, *(line.pattern.message for line in role.in_force)}
+    for fact in itertools.chain(role.memory_facts, *(message.facts for message in messages)):
+        if facts.setdefault(fact.name, fact) is not fact:
+            yield f"two different facts are called {fact.name}: name what a message says and what is remembered apart"
+    for row in role.rows:
+        for guard in row.guards:
+            for fact in guard.facts():
+                if fact not in role.memory:
+                    yield f"{row.id}: looks at {fact.name}, which the role does not remember; did it belong in [...]?"
+        for agreement in row.agreements:
+            if agreement.fact not in role.memory or agreement.fact not in row.pattern.message.facts:
+                yield f"{row.id}: {agreement.text} needs a fact that is both said and remembered"
+        for effect in row.effects:
+            if effect.fact not in role.memory:
+                yield f"{row.id}: {effect.text} changes {effect.fact.name}, which the role does not remember"
+            if effect.kind.value == "keep" and effect.fact not in row.pattern.message.facts:
+                yield f"{row.id}: keeps {effect.fact.name}, which {row.pattern.message.name} does not say"
+        for output in row.outputs:
+            for fact in output.guard.facts() if output.guard else ():
+                if fact not in role.memory:
+                    yield f"{row.id}: sends {output.text}, but the role does not remember {fact.name}"
+    seen: set[str] = set()
+    for row in role.rows:
+        if row.id in seen:
+            yield f"{row.id}: two rows have the same cells"
+        seen.add(row.id)
+
+
+def _quotes(role: Role) -> Iterator[str]:
+    used = {key for row in role.rows if row.authority for key in row.authority.keys}
+    used |= {key for line in role.lines if isinstance(line, Row) and line.authority for key in line.authority.keys}
+    for key in role.quotes.clauses:
+        if key not in used:
+            yield f"the quote of {key} is cited by no row"
+    for row in role.rows:
+        if row.level is Level.MUST and row.clauses and not any(c.sentence or c.implied for c in row.clauses):
+            yield f"{row.id}: a MUST row needs a quoted sentence, or implied= with the reason"
+
+
+def _unreachable(role: Role) -> Iterator[str]:
+    reached = {configuration.state for configuration in role.reachable}
+    for state in role.states:
+        if state not in reached:
+            yield f"state {state.name} is never reached"
+    fired = {row.id for steps in role.reachable.values() for row, _, _ in steps}
+    for row in role.rows:
+        if row.id not in fired:
+            yield f"{row.id}: is never enabled in a reachable configuration"
+
+
+def _unused(role: Role) -> Iterator[str]:
+    named = {line.pattern.message for line in role.in_force}
+    has_rest = any(row.is_rest for row in role.rows)
+    for message in role.alphabet:
+        if message not in named and not has_rest:
+            yield f"message {message.name} is in the alphabet, but no row reads it"
+    for row in role.rows:
+        if row.kind is Kind.RECV and not row.is_rest and row.pattern.message not in role.alphabet:
+            yield f"{row.id}: reads {row.pattern.message.name}, which is not in the role's alphabet"
+
+
+def _overlaps(role: Role) -> Iterator[str]:
+    for configuration, symbol in itertools.product(role.reachable, role.symbols):
+        if role.is_final(configuration.state):
+            continue
+        rows = role.enabled(configuration, symbol)
+        if len(rows) > 1 and not all(row.level is Level.MAY for row in rows) and len(symbol.defects) <= 1:
+            names = " and ".join(row.id for row in rows)
+            yield f"{names}: both read {Cell(configuration, symbol).text(role)}, and they are not both MAY"
+
+
+def _swallowed_defects(role: Role) -> Iterator[str]:
+    """`rest` never swallows a defect of a message that is expected."""
+    for configuration in role.reachable:
+        if role.is_final(configuration.state):
+            continue
+        expected: set[Message] = set()
+        for symbol in role.symbols:
+            rows = role.enabled(configuration, symbol)
+            if symbol.is_sound and any(not row.is_rest and not row.is_violation for row in rows):
+                expected.add(symbol.message)
+        for symbol in role.symbols:
+            if symbol.is_sound or symbol.message not in expected:
+                continue
+            rows = role.enabled(configuration, symbol)
+            if rows and all(row.is_rest for row in rows):
+                cell = Cell(configuration, symbol).text(role)
+                yield f"{rows[0].id}: swallows a defect of a message that is expected: {cell}"
+
+
+def _voids(role: Role) -> Iterator[str]:
+    for item in role.voids:
+        if item.pattern.message is not ANYTHING and item.pattern.message not in role.alphabet:
+            yield f"void({item.states.text}, {item.pattern.text}): is not in the role's alphabet"
+        used = any(
+            item.covers(configuration.state, role.remembered(configuration), symbol)
+            and role.is_void(configuration, symbol)
+            for configuration in role.reachable
+            for symbol in role.symbols
+        )
+        if not used:
+            yield f"void({item.states.text}, {item.pattern.text}): voids nothing that is reachable"
+
+
+def _abort(role: Role) -> Iterator[str]:
+    if role.alert is None or role.fatal is None or role.aborted is None:
+        for row in role.rows:
+            if row.is_violation:
+                yield f"{row.id}: aborts, but the role declares no alert, fatal or aborted"

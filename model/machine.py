@@ -1,0 +1,347 @@
+"""Roles: a table with everything needed to read it.
+
+A role is an input-output transition system. What its rows mean, one event at a time, is decided here and nowhere else:
+which rows an event enables, where they lead, what flight is owed. Oracle, explorer, suites, Hypothesis rules and
+pictures read a role through these methods.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import NamedTuple
+
+from shakeproof.model.clauses import Quotes
+from shakeproof.model.facts import Fact, Guard, ModelError, Value
+from shakeproof.model.notation import (
+    Abort,
+    EffectKind,
+    Kind,
+    Message,
+    Output,
+    Pattern,
+    Row,
+    State,
+    Stay,
+    Symbol,
+    TableLine,
+    Timer,
+    Void,
+)
+from shakeproof.model.trace import Phase
+
+
+class Configuration(NamedTuple):
+    """A state and what is remembered: bit masks in the order of the role's memory."""
+
+    state: State
+    memory: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Hint:
+    """Where a picture puts a state: column and row of a grid."""
+
+    column: int
+    row: int
+
+
+@dataclass(eq=False)
+class Role:
+    """A role: its table and everything needed to read it.
+
+    name: "tls12.client"; title: for people; rfc: its own document; initial, accepting, final, aborted: states (aborted
+    is entered by `abort`); alphabet: the messages that its peer can send, defective ones included; memory: fact -> the
+    value it starts with; rows: rows and voids in the order of the table; quotes: the sentences that rows cite; alert,
+    fatal: how `abort` speaks; peer: the role at the other end; readings: names of readings with a sentence each;
+    default_readings: those in force; partial: why the table is not complete, "" when it is; hints: layout for pictures.
+    Raises ModelError, with the row named, where the table is ill-formed.
+    """
+
+    name: str
+    title: str
+    rfc: int
+    initial: State
+    accepting: State
+    final: State
+    alphabet: tuple[Message, ...]
+    lines: Sequence[TableLine]
+    quotes: Quotes
+    phases: tuple[Phase, ...]
+    memory: Mapping[Fact, Value] = field(default_factory=dict)
+    aborted: State | None = None
+    alert: Message | None = None
+    fatal: Guard | None = None
+    peer: str = ""
+    readings: Mapping[str, str] = field(default_factory=dict)
+    default_readings: frozenset[str] = frozenset()
+    partial: str = ""
+    hints: Mapping[str, object] = field(default_factory=dict)
+    theory: str = ""
+
+    def __post_init__(self) -> None:
+        self.memory_facts: tuple[Fact, ...] = tuple(self.memory)
+        timers = [t for t in self._messages() if isinstance(t, Timer)]
+        for timer in dict.fromkeys(timers):
+            if timer.fact not in self.memory:
+                self.memory = {**self.memory, timer.fact: timer.fact["idle"]}
+        self.memory_facts = tuple(self.memory)
+        self.rows: tuple[Row, ...] = tuple(self._identified())
+        self.voids: tuple[Void, ...] = tuple(line for line in self.lines if isinstance(line, Void))
+        self.by_id: dict[str, Row] = {row.id: row for row in self.rows}
+        self._index: dict[tuple[State, Message], list[Row]] = {}
+        self._rest: dict[State, list[Row]] = {}
+        for row in self.rows:
+            for state in row.states.members:
+                if row.is_rest:
+                    self._rest.setdefault(state, []).append(row)
+                else:
+                    self._index.setdefault((state, row.pattern.message), []).append(row)
+
+    def _messages(self) -> Iterator[Message]:
+        for line in self.lines:
+            yield line.pattern.message
+
+    def _identified(self) -> Iterator[Row]:
+        rows = [line for line in self.lines if isinstance(line, Row)]
+        rows = [row for row in rows if self._in_force(row)]
+        base = [self._base_id(row) for row in rows]
+        for row, identity in zip(rows, base, strict=True):
+            same = [other for other, name in zip(rows, base, strict=True) if name == identity]
+            if len(same) > 1 and row.condition:
+                identity += f":{row.condition}"
+                same = [other for other in same if other.condition == row.condition]
+            if len(same) > 1:
+                identity += f":{row.outcome}"
+            row_id = " ".join(identity.split())
+            clauses = self.quotes.resolve(row.authority, row_id) if row.authority else ()
+            yield replace(row, id=row_id, role_name=self.name, clauses=clauses)
+
+    def _base_id(self, row: Row) -> str:
+        what = "rest" if row.is_rest else row.pattern.text
+        prefix = "" if row.kind is Kind.RECV else f"{row.kind.value} "
+        return f"{self.name}:{row.states.text}:{prefix}{what}"
+
+    def _in_force(self, row: Row) -> bool:
+        reading = row.authority.reading if row.authority else ""
+        name = reading.removeprefix("~")
+        if name and name not in self.readings:
+            raise ModelError(
+                f"{self.name}: {row.title}: unknown reading {name!r}; declared are {sorted(self.readings)}"
+            )
+        return not reading or ((name in self.default_readings) is not reading.startswith("~"))
+
+    def under(self, readings: Iterable[str]) -> Role:
+        """The role with these readings in force instead of the default ones."""
+        chosen = frozenset(readings)
+        unknown = chosen - set(self.readings)
+        if unknown:
+            raise ModelError(f"{self.name}: unknown readings {sorted(unknown)}; declared are {sorted(self.readings)}")
+        return replace(self, default_readings=chosen)
+
+    # -------------------------------------------------------------------------------------------- reading the table
+
+    @cached_property
+    def states(self) -> tuple[State, ...]:
+        """All states, in the order in which the table first names them."""
+        seen: dict[State, None] = {self.initial: None}
+        for row in self.rows:
+            if not row.is_rest and len(row.states.members) == 1:
+                seen.setdefault(row.states.members[0])
+            if isinstance(row.next, State) and row.next is not self.final:
+                seen.setdefault(row.next)
+        for line in self.in_force:
+            for state in line.states.members:
+                seen.setdefault(state)
+        seen.pop(self.final, None)
+        seen[self.final] = None
+        if self.aborted is not None:
+            seen.pop(self.aborted, None)
+            seen[self.aborted] = None
+        return tuple(seen)
+
+    @property
+    def in_force(self) -> tuple[TableLine, ...]:
+        """Rows and voids in force."""
+        return (*self.rows, *self.voids)
+
+    @property
+    def start(self) -> Configuration:
+        """The configuration before anything happened."""
+        return Configuration(self.initial, tuple(self.memory[fact].bit for fact in self.memory_facts))
+
+    def is_final(self, state: State) -> bool:
+        """Whether nothing more is read in the state."""
+        return state is self.aborted or (state is self.final and not self._final_reads)
+
+    @cached_property
+    def _final_reads(self) -> bool:
+        return any(row.kind is not Kind.TICK and self.final in row.states.members for row in self.rows)
+
+    def remembered(self, configuration: Configuration) -> dict[str, int]:
+        """Fact name -> bit mask of what is remembered."""
+        return {fact.name: bits for fact, bits in zip(self.memory_facts, configuration.memory, strict=True)}
+
+    def remembered_text(self, configuration: Configuration) -> str:
+        """What is remembered, where it differs from the beginning."""
+        first = self.start.memory
+        words = [
+            " | ".join(value.name for value in fact.named(bits))
+            for fact, bits, initial in zip(self.memory_facts, configuration.memory, first, strict=True)
+            if bits != initial
+        ]
+        return ", ".join(words)
+
+    def named(self, state: State, symbol: Symbol) -> Sequence[Row]:
+        """The rows, other than rest, of the state and the symbol's message (guards not looked at)."""
+        return self._index.get((state, symbol.message), ())
+
+    def enabled(self, configuration: Configuration, symbol: Symbol) -> list[Row]:
+        """The rows that the symbol enables; precedence is row, void, rest."""
+        memory = self.remembered(configuration)
+        rows = [row for row in self.named(configuration.state, symbol) if row.fits(memory, symbol)]
+        if rows or symbol.message.kind is not Kind.RECV:
+            return rows
+        if any(item.covers(configuration.state, memory, symbol) for item in self.voids):
+            return []
+        return [row for row in self._rest.get(configuration.state, ()) if row.fits(memory, symbol)]
+
+    def is_void(self, configuration: Configuration, symbol: Symbol) -> str:
+        """Why the combination can't occur; "" where it can."""
+        memory = self.remembered(configuration)
+        if any(row.fits(memory, symbol) for row in self.named(configuration.state, symbol)):
+            return ""
+        for item in self.voids:
+            if item.covers(configuration.state, memory, symbol):
+                return item.why
+        return ""
+
+    def apply(self, row: Row, configuration: Configuration, symbol: Symbol) -> list[Configuration]:
+        """The configurations after the row; several where the role picks."""
+        if isinstance(row.next, Abort):
+            if self.aborted is None:
+                raise ModelError(f"{row.id}: aborts, but the role declares no aborted state")
+            return [Configuration(self.aborted, configuration.memory)]
+        state = configuration.state if isinstance(row.next, Stay) else row.next
+        memories: list[dict[str, int]] = [self.remembered(configuration)]
+        for effect in row.effects:
+            name = effect.fact.name
+            if effect.kind is EffectKind.KEEP:
+                memories = [{**memory, name: symbol.assignment[name]} for memory in memories]
+            elif effect.kind is EffectKind.NOW:
+                memories = [{**memory, name: effect.mask} for memory in memories]
+            else:
+                values = effect.fact.named(effect.mask)
+                memories = [{**memory, name: value.bit} for memory in memories for value in values]
+        return [Configuration(state, tuple(memory[fact.name] for fact in self.memory_facts)) for memory in memories]
+
+    def flight(self, row: Row, configuration: Configuration) -> tuple[Output, ...]:
+        """What the role owes after the row, given the configuration that it led to."""
+        if isinstance(row.next, Abort):
+            if self.alert is None or self.fatal is None:
+                raise ModelError(f"{row.id}: aborts, but the role declares no alert")
+            described: Guard = row.next.alerts[0]
+            for alert in row.next.alerts[1:]:
+                described = described | alert
+            return (Output(Pattern(self.alert, (self.fatal, described))),)
+        memory = self.remembered(configuration)
+        return tuple(replace(o, guard=None) for o in row.outputs if o.guard is None or o.guard.holds(memory))
+
+    def allows(self, output: Output, configuration: Configuration, symbol: Symbol) -> bool:
+        """Whether the symbol is the output: as the pattern says, agreeing with what is remembered, and sound."""
+        if not output.pattern.matches(symbol):
+            return False
+        memory = self.remembered(configuration)
+        named = output.pattern.named_facts()
+        for fact in symbol.message.facts:
+            bits = symbol.assignment[fact.name]
+            if fact in named:
+                continue
+            if fact.name in memory and fact in self.memory:
+                if not bits & memory[fact.name]:
+                    return False
+            elif not bits & fact.sound_mask:
+                return False
+        return True
+
+    # ------------------------------------------------------------------------------------------------- the alphabet
+
+    @cached_property
+    def looked_at(self) -> dict[Message, tuple[Fact, ...]]:
+        """For each message of the alphabet, the facts that some row or void looks at."""
+        out: dict[Message, dict[Fact, None]] = {message: {} for message in self.alphabet}
+        for line in self.in_force:
+            if line.pattern.message not in out or (isinstance(line, Row) and line.kind is not Kind.RECV):
+                continue
+            facts = out[line.pattern.message]
+            facts.update(dict.fromkeys(line.pattern.named_facts()))
+            if isinstance(line, Row):
+                facts.update(dict.fromkeys(a.fact for a in line.agreements))
+                facts.update(dict.fromkeys(e.fact for e in line.effects if e.kind is EffectKind.KEEP))
+        return {message: tuple(f for f in message.facts if f in facts) for message, facts in out.items()}
+
+    @cached_property
+    def symbols(self) -> tuple[Symbol, ...]:
+        """The input alphabet: every message times the values of the facts that rows look at.
+
+        A defect is tried with the first sound value of every fact that is not looked at together with it; of a detail
+        fact, only the values that rows name and one other.
+        """
+        out: dict[Symbol, None] = {}
+        for message in self.alphabet:
+            facts = self.looked_at[message]
+            choices = [self._tried(message, fact) for fact in facts]
+            for combination in itertools.product(*choices):
+                defects = [value for value in combination if not value.is_sound]
+                if len(defects) > 1:
+                    continue
+                out.setdefault(message.symbol(*combination))
+        return tuple(out)
+
+    def _tried(self, message: Message, fact: Fact) -> tuple[Value, ...]:
+        if not fact.detail:
+            return fact.values
+        named: dict[Value, None] = {}
+        for line in self.in_force:
+            if line.pattern.message is message and (not isinstance(line, Row) or line.kind is Kind.RECV):
+                for guard in line.pattern.guards:
+                    named.update(dict.fromkeys(v for v in guard.values() if v.fact is fact))
+        other = next((value for value in fact.values if value.is_sound and value not in named), None)
+        return tuple(value for value in fact.values if value in named or value is other)
+
+    @cached_property
+    def reachable(self) -> dict[Configuration, tuple[tuple[Row, Symbol, Configuration], ...]]:
+        """Every reachable configuration with its outgoing steps, violations included, in breadth-first order."""
+        calls = [row.pattern.message.symbol() for row in self.rows if row.kind in (Kind.CALL, Kind.TICK)]
+        events = (*dict.fromkeys(calls), *self.symbols)
+        out: dict[Configuration, tuple[tuple[Row, Symbol, Configuration], ...]] = {}
+        queue = [self.start]
+        known = {self.start}
+        while queue:
+            here = queue.pop(0)
+            steps: list[tuple[Row, Symbol, Configuration]] = []
+            if not self.is_final(here.state):
+                for symbol in events:
+                    for row in self.enabled(here, symbol):
+                        steps += [(row, symbol, there) for there in self.apply(row, here, symbol)]
+                for row in self.rows:
+                    if row.kind is Kind.SEND and here.state in row.states.members:
+                        memory = self.remembered(here)
+                        if all(guard.holds(memory) for guard in row.guards):
+                            symbol = row.pattern.message.symbol()
+                            steps += [(row, symbol, there) for there in self.apply(row, here, symbol)]
+            out[here] = tuple(steps)
+            for _, _, there in steps:
+                if there not in known:
+                    known.add(there)
+                    queue.append(there)
+        return out
+
+    def phase_of(self, state: State) -> Phase | None:
+        """The phase that the state belongs to."""
+        return next((phase for phase in self.phases if phase.key == state.phase), None)
+
+    def __repr__(self) -> str:
+        return f"Role({self.name}: {len(self.states)} states, {len(self.rows)} rows, {len(self.symbols)} symbols)"

@@ -1,0 +1,235 @@
+"""The alphabet of TLS: what a record or a handshake message can say, sound and defective.
+
+The two ends of a protocol share these objects. A role's rows look at some of the facts; a mapper turns each combination
+into bytes and back. Facts of one message that describe several faults at once are `many`: their sound value is "none".
+"""
+
+from __future__ import annotations
+
+from shakeproof.model.facts import Fact
+from shakeproof.model.notation import Message, call_message
+
+# fmt: off
+
+# ------------------------------------------------------------------------------------------------- what is negotiated
+KEY_EXCHANGE = Fact("key_exchange", {
+    "rsa":   "RSA key transport: the client encrypts the pre-master secret with the certificate's key",
+    "ecdhe": "ephemeral elliptic-curve Diffie-Hellman, signed with the certificate's key",
+})
+rsa, ecdhe = KEY_EXCHANGE.values
+
+OFFER = Fact("offer", {
+    "offers_both":  "offers suites of both key exchanges",
+    "offers_rsa":   "offers RSA key transport only",
+    "offers_ecdhe": "offers ECDHE only",
+})
+offers_both, offers_rsa, offers_ecdhe = OFFER.values
+
+EXTENSIONS = Fact("extensions", {
+    "extended": "has the usual extensions",
+    "bare":     "has no extensions at all, so that the defaults of the standard apply",
+})
+extended, bare = EXTENSIONS.values
+
+CLIENT_HELLO = Fact("client_hello", {"acceptable": "can be accepted as it is"}, {
+    "old_version":           "its highest version is below TLS 1.2",
+    "no_common_suite":       "offers no cipher suite that the server knows",
+    "no_null_compression":   "does not offer the null compression method",
+    "renegotiation_claimed": "its renegotiation_info is not empty although this is the first handshake",
+    "broken_hello":          "its lengths do not add up",
+}, many=True)
+acceptable, old_version, no_common_suite, no_null_compression, renegotiation_claimed, broken_hello = CLIENT_HELLO.values
+
+SERVER_HELLO = Fact("server_hello", {"proper": "chooses among what was offered"}, {
+    "alien_suite":          "chooses a cipher suite that was not offered",
+    "alien_version":        "chooses a version that was not offered",
+    "alien_compression":    "chooses a compression method that was not offered",
+    "alien_extension":      "answers an extension that was not offered",
+    "renegotiation_forged": "its renegotiation_info is not empty although this is the first handshake",
+    "broken_answer":        "its lengths do not add up",
+}, many=True)
+(proper, alien_suite, alien_version, alien_compression, alien_extension, renegotiation_forged,
+ broken_answer) = SERVER_HELLO.values
+
+# ----------------------------------------------------------------------------------------------------- certificates
+CHAIN = Fact("chain", {"trusted": "leads to a trust anchor, is current, and names the server"}, {
+    "empty_chain":    "has no certificate in it",
+    "expired":        "the server's certificate has expired",
+    "not_yet_valid":  "the server's certificate is not valid yet",
+    "wrong_name":     "the certificate does not name the server that the client wanted",
+    "untrusted":      "the chain does not lead to a trust anchor",
+    "bad_signature":  "a signature in the chain does not verify",
+    "issuer_not_ca":  "an issuer in the chain is not a certification authority",
+    "wrong_usage":    "the certificate's key usage forbids this key exchange",
+    "wrong_key_type": "the certificate's key is of another kind than the cipher suite needs",
+    "broken_chain":   "the message or a certificate in it can't be parsed",
+}, many=True)
+(trusted, empty_chain, expired, not_yet_valid, wrong_name, untrusted, bad_signature, issuer_not_ca, wrong_usage,
+ wrong_key_type, broken_chain) = CHAIN.values
+
+# ----------------------------------------------------------------------------------------------------- key exchange
+SERVER_PARAMS = Fact("server_params", {"signed": "fresh parameters, signed with the certificate's key"}, {
+    "forged_signature": "the signature does not verify",
+    "alien_group":      "the named curve was not offered",
+    "alien_scheme":     "the signature algorithm was not offered",
+    "bad_point":        "the public point is not on the curve",
+    "broken_params":    "its lengths do not add up",
+}, many=True)
+signed, forged_signature, alien_group, alien_scheme, bad_point, broken_params = SERVER_PARAMS.values
+
+CLIENT_PARAMS = Fact("client_params", {"wrapped": "carries a secret that both sides can derive keys from"}, {
+    "bad_block":     "the decrypted block is not padded as PKCS #1 demands",
+    "bad_version":   "the pre-master secret does not begin with the version of the ClientHello",
+    "off_curve":     "the public point is not on the curve",
+    "broken_secret": "its lengths do not add up",
+})
+wrapped, bad_block, bad_version, off_curve, broken_secret = CLIENT_PARAMS.values
+
+VERIFY_DATA = Fact("verify_data", {"match": "verify_data is right for this handshake"}, {
+    "mismatch":        "verify_data is wrong",
+    "broken_finished": "verify_data has a wrong length",
+})
+match, mismatch, broken_finished = VERIFY_DATA.values
+
+# ------------------------------------------------------------------------------------------------ small messages
+DONE = Fact("done", {"empty": "has no content"}, {"overfull": "has content although it must be empty"})
+empty, overfull = DONE.values
+
+REQUEST = Fact("request", {"well_formed": "can be parsed"}, {"broken_request": "its lengths do not add up"})
+well_formed, broken_request = REQUEST.values
+
+SPEC = Fact("spec", {"one": "its single byte is 1"}, {"not_one": "its single byte is not 1"})
+one, not_one = SPEC.values
+
+RECORD = Fact("record", {"zero_length": "an application data record with nothing in it"}, {
+    "bad_mac":       "its MAC or authentication tag is wrong",
+    "bad_padding":   "its CBC padding is wrong and its MAC right",
+    "too_long":      "its fragment is longer than the limit",
+    "alien_type":    "its content type is unknown",
+    "empty_message": "a handshake record with nothing in it",
+})
+zero_length, bad_mac, bad_padding, too_long, alien_type, empty_message = RECORD.values
+
+# ------------------------------------------------------------------------------------------------------- alerts
+SEVERITY = Fact("severity", {
+    "warning":      "a warning",
+    "fatal":        "a fatal alert: the connection is over",
+    "closure":      "close_notify: nothing more will be sent",
+}, {
+    "broken_alert": "neither warning nor fatal, or not two bytes long",
+})
+warning, fatal, closure, broken_alert = SEVERITY.values
+
+DESCRIPTION = Fact("description", {
+    "user_canceled":                   "cancelled for a reason that has nothing to do with the protocol",
+    "close_notify":                    "the sender will not send any more messages on this connection",
+    "unexpected_message":              "an inappropriate message was received",
+    "bad_record_mac":                  "a record with an incorrect MAC was received",
+    "decryption_failed_reserved":      "used in earlier versions, and must not be sent",
+    "record_overflow":                 "a record was longer than the limit",
+    "decompression_failure":           "the decompression function received improper input",
+    "handshake_failure":               "no acceptable set of security parameters could be negotiated",
+    "no_certificate_reserved":         "used in SSL 3, and must not be sent",
+    "bad_certificate":                 "a certificate was corrupt or its signatures did not verify",
+    "unsupported_certificate":         "a certificate was of an unsupported type",
+    "certificate_revoked":             "a certificate was revoked by its signer",
+    "certificate_expired":             "a certificate has expired or is not currently valid",
+    "certificate_unknown":             "some other issue made the certificate unacceptable",
+    "illegal_parameter":               "a field was out of range or inconsistent with other fields",
+    "unknown_ca":                      "the CA certificate could not be located or matched with a known trust anchor",
+    "access_denied":                   "access control refused to proceed",
+    "decode_error":                    "a message could not be decoded",
+    "decrypt_error":                   "a handshake cryptographic operation failed",
+    "export_restriction_reserved":     "used in earlier versions, and must not be sent",
+    "protocol_version":                "the protocol version is recognised but not supported",
+    "insufficient_security":           "the server requires more secure ciphers than the client supports",
+    "internal_error":                  "an internal error unrelated to the peer",
+    "inappropriate_fallback":          "a fallback although the server supports a higher version",
+    "no_renegotiation":                "renegotiation is refused",
+    "unsupported_extension":           "an extension that was not offered was answered",
+    "certificate_unobtainable":        "a certificate could not be retrieved",
+    "unrecognized_name":               "the server name is not recognised",
+    "bad_certificate_status_response": "the certificate status is not acceptable",
+    "bad_certificate_hash_value":      "a certificate does not have the hash that was given",
+    "unknown_psk_identity":            "the identity is not known",
+    "certificate_required":            "a client certificate is required",
+    "no_application_protocol":         "no application protocol in common",
+}, detail=True)
+# fmt: on
+
+(
+    user_canceled,
+    close_notify,
+    unexpected_message,
+    bad_record_mac,
+    _decryption_failed,
+    record_overflow,
+    decompression_failure,
+    handshake_failure,
+    _no_certificate,
+    bad_certificate,
+    unsupported_certificate,
+    certificate_revoked,
+    certificate_expired,
+    certificate_unknown,
+    illegal_parameter,
+    unknown_ca,
+    access_denied,
+    decode_error,
+    decrypt_error,
+    _export_restriction,
+    protocol_version,
+    insufficient_security,
+    internal_error,
+    inappropriate_fallback,
+    no_renegotiation,
+    unsupported_extension,
+    certificate_unobtainable,
+    unrecognized_name,
+    bad_certificate_status_response,
+    bad_certificate_hash_value,
+    unknown_psk_identity,
+    certificate_required,
+    no_application_protocol,
+) = DESCRIPTION.values
+
+CERTIFICATE_ALERTS = (
+    bad_certificate,
+    unsupported_certificate,
+    certificate_revoked,
+    certificate_expired,
+    certificate_unknown,
+    unknown_ca,
+)
+"""The alerts of which RFC 5246 section 7.2.2 leaves the choice open where it names none for a fault."""
+
+# ------------------------------------------------------------------------------------------------------ messages
+# fmt: off
+HelloRequest       = Message("HelloRequest",       "the server asks for a new handshake", DONE)
+ClientHello        = Message("ClientHello",        "the client's offer", CLIENT_HELLO, OFFER, EXTENSIONS)
+ServerHello        = Message("ServerHello",        "the server's choice", SERVER_HELLO, KEY_EXCHANGE)
+NewSessionTicket   = Message("NewSessionTicket",   "a session ticket for later resumption")
+Certificate        = Message("Certificate",        "a certificate chain", CHAIN)
+ServerKeyExchange  = Message("ServerKeyExchange",  "the server's signed key exchange parameters", SERVER_PARAMS)
+CertificateRequest = Message("CertificateRequest", "the server asks for the client's certificate", REQUEST)
+ServerHelloDone    = Message("ServerHelloDone",    "the server's part of the hello phase ends", DONE)
+CertificateVerify  = Message("CertificateVerify",  "the client proves that it holds its certificate's key")
+ClientKeyExchange  = Message("ClientKeyExchange",  "the client's part of the key exchange", CLIENT_PARAMS)
+Finished           = Message("Finished",           "a hash over the whole handshake under the new keys", VERIFY_DATA)
+UnknownHandshake   = Message("UnknownHandshake",   "a handshake message of a type that is not defined")
+ChangeCipherSpec   = Message("ChangeCipherSpec",   "what follows is protected with the new keys", SPEC)
+Alert              = Message("Alert",              "an alert", SEVERITY, DESCRIPTION)
+ApplicationData    = Message("ApplicationData",    "data of the application")
+Record             = Message("Record",             "a record that is remarkable as a record", RECORD)
+
+TLS12_MESSAGES = (
+    HelloRequest, ClientHello, ServerHello, NewSessionTicket, Certificate, ServerKeyExchange, CertificateRequest,
+    ServerHelloDone, CertificateVerify, ClientKeyExchange, Finished, UnknownHandshake, ChangeCipherSpec, Alert,
+    ApplicationData, Record,
+)
+"""Everything that can come in over a TLS 1.2 connection, whoever sends it."""
+
+connect = call_message("connect", "the application opens the connection")
+write   = call_message("write", "the application sends data")
+close   = call_message("close", "the application closes the connection")
+# fmt: on

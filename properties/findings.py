@@ -1,0 +1,193 @@
+"""Verdicts, findings and the result of a run: what conformance testing has to say.
+
+The engine emits events while it works; reporters listen. Check ids are the rows' own codes, so that they are stable
+from run to run and across targets.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, TypeAlias
+
+from shakeproof.model.trace import Trace
+
+
+class Grade(Enum):
+    """How bad it is; in the order of weight."""
+
+    CRASH = "CRASH"
+    HANG = "HANG"
+    WENT_ON = "FAIL went-on"
+    REFUSED_VALID = "FAIL refused-valid"
+    WRONG_OUTPUT = "FAIL wrong-output"
+    DISTINGUISHES = "FAIL distinguishes"
+    DEVIATION = "DEVIATION"
+    WARNING = "WARNING"
+    NOTE = "NOTE"
+    INCONCLUSIVE = "INCONCLUSIVE"
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether a MUST is broken in a way that matters."""
+        return self in FAILURES
+
+    @property
+    def weight(self) -> int:
+        """0 is worst."""
+        return list(Grade).index(self)
+
+
+FAILURES = frozenset(
+    {Grade.CRASH, Grade.HANG, Grade.WENT_ON, Grade.REFUSED_VALID, Grade.WRONG_OUTPUT, Grade.DISTINGUISHES}
+)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that a target does and should not, or should and does not.
+
+    id: short, stable for the same target, check and shrunk word; check: the row's code; grade, title: the verdict and
+    one line for people; role, target, setup: where; state, input: the cell; expected, got: in words; clause, sentence:
+    the authority; word: the shrunk inputs as text; shrunk_from: its length before shrinking; seen: confirmations, times
+    tried; trace: the run.
+    """
+
+    id: str
+    check: str
+    grade: Grade
+    title: str
+    role: str
+    target: str
+    setup: str
+    state: str
+    input: str
+    expected: str
+    got: str
+    clause: str
+    sentence: str
+    word: tuple[str, ...]
+    shrunk_from: int
+    seen: tuple[int, int]
+    trace: Trace
+    level: str = "MUST"
+
+
+@dataclass(frozen=True)
+class NotTested:
+    """Cells that were not tested, and why."""
+
+    reason: str
+    cells: int
+    examples: tuple[str, ...] = ()
+
+
+@dataclass
+class RoleRun:
+    """One role of one target, tested."""
+
+    target: str
+    description: str
+    role: str
+    cells: int = 0
+    cells_run: int = 0
+    words: int = 0
+    seconds: float = 0.0
+    setups: tuple[str, ...] = ()
+    exercised: Counter[str] = field(default_factory=Counter)
+    rows: int = 0
+    notes: dict[str, str] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+    not_tested: list[NotTested] = field(default_factory=list)
+    error: str = ""
+
+    @property
+    def is_tested(self) -> bool:
+        """Whether enough ran to say something: an honest handshake completed and half of the cells ran."""
+        return not self.error and self.cells > 0 and 2 * self.cells_run >= self.cells
+
+    @property
+    def left_out(self) -> int:
+        """Cells for which the time did not suffice."""
+        return sum(item.cells for item in self.not_tested if item.reason == OUT_OF_TIME)
+
+
+OUT_OF_TIME = "out of time"
+
+
+@dataclass
+class Run:
+    """A whole run: what was asked, what came of it."""
+
+    command: str
+    seed: int
+    time_s: float
+    roles: list[RoleRun] = field(default_factory=list)
+    seconds: float = 0.0
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    interrupted: bool = False
+
+    @property
+    def findings(self) -> list[Finding]:
+        """All findings, worst first."""
+        return sorted(
+            (f for r in self.roles for f in r.findings), key=lambda f: (f.grade.weight, f.role, f.check, f.id)
+        )
+
+    def exit_code(self, fail_on: str = "must") -> int:
+        """0 conforming, 1 findings at or above fail_on (must, deviation, never), 3 not tested, 130 interrupted."""
+        if self.interrupted:
+            return 130
+        bad = any(f.grade.is_failure or (fail_on == "deviation" and f.grade is Grade.DEVIATION) for f in self.findings)
+        if bad and fail_on != "never":
+            return 1
+        if not self.roles or any(not role.is_tested for role in self.roles):
+            return 3
+        return 0
+
+
+# -------------------------------------------------------------------------------------------------------------- events
+
+
+@dataclass(frozen=True)
+class RoleStarted:
+    """A role of a target is about to be tested: `cells` in all."""
+
+    target: str
+    description: str
+    role: str
+    cells: int
+
+
+@dataclass(frozen=True)
+class CellDone:
+    """One more cell was run."""
+
+    target: str
+    role: str
+    done: int
+    cells: int
+
+
+@dataclass(frozen=True)
+class FindingConfirmed:
+    """A finding was repeated and shrunk."""
+
+    finding: Finding
+
+
+@dataclass(frozen=True)
+class RoleDone:
+    """A role of a target is done."""
+
+    result: RoleRun
+
+
+Event: TypeAlias = RoleStarted | CellDone | FindingConfirmed | RoleDone
+Listener: TypeAlias = Callable[[Event], None]
+
+
+def ignore(_: Event) -> None:
+    """A listener that does nothing."""

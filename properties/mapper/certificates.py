@@ -1,0 +1,468 @@
+"""Certificate chains with any combination of defects, and the combination read back from any chain.
+
+`chain` turns a set of defects into bytes, `classify` turns bytes into a set of defects, and on what `observable` leaves
+they are inverse. Every byte is fixed: keys (see keys.py: PUBLIC test keys), serial numbers, validity and signatures
+(PKCS#1 v1.5, and ECDSA with deterministic nonces). Real stacks check against the real clock, so the validity is wide
+and constant instead of relative to today. `classify` shares nothing with shakeproof.impl.x509: a fault there must not
+cancel out here.
+
+    trust anchor (not sent)  ->  intermediate CA  ->  server certificate
+
+Source: RFC 5280 sections 4 and 6, RFC 9525 section 6.
+"""
+
+from __future__ import annotations
+
+import enum
+import ipaddress
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache, lru_cache
+from itertools import pairwise
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from shakeproof.properties.mapper.keys import KeyKind, Owner, PrivateKey, private_key, private_key_pem
+
+SERVER_NAME = "server.shakeproof.test"
+NOT_BEFORE = datetime(2020, 1, 1, tzinfo=UTC)
+NOT_AFTER = datetime(2049, 12, 31, tzinfo=UTC)  # the last year that UTCTime can carry (RFC 5280 section 4.1.2.5)
+LONG_EXPIRED = datetime(2021, 1, 1, tzinfo=UTC)
+FAR_OFF = datetime(2048, 1, 1, tzinfo=UTC)
+
+
+class CertificateDefect(enum.Enum):
+    """What is wrong with a chain; the value is the sentence that reports print."""
+
+    EMPTY = "the Certificate message carries no certificate"
+    MALFORMED = "the server's certificate cannot be parsed"
+    EXPIRED = "the server's certificate has expired"
+    NOT_YET_VALID = "the server's certificate is not valid yet"
+    WRONG_NAME = "the server's certificate is for another name"
+    UNTRUSTED = "the chain leads to no trust anchor"
+    BAD_SIGNATURE = "a signature in the chain does not verify with the issuer's key"
+    ISSUER_NOT_CA = "an issuer in the chain is not a CA"
+    ISSUER_EXPIRED = "an issuer's certificate has expired"
+    WRONG_KEY_USAGE = "the server's key usage allows neither signing nor encrypting a key exchange"
+
+
+_UNREADABLE = (CertificateDefect.EMPTY, CertificateDefect.MALFORMED)
+
+
+def observable(defects: Iterable[CertificateDefect]) -> frozenset[CertificateDefect]:
+    """What an observer can tell of these defects: an absent or unreadable certificate hides everything else."""
+    wanted = frozenset(defects)
+    for hiding in _UNREADABLE:
+        if hiding in wanted:
+            return frozenset({hiding})
+    return wanted
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A chain as a server sends it, with the key that belongs to it.
+
+    der: leaf first, without the trust anchor; private_key: of the leaf certificate; anchors: DER of the trust anchors
+    that the validating side is meant to hold, also where this chain does not lead to them.
+    """
+
+    der: tuple[bytes, ...]
+    private_key: PrivateKey
+    private_key_pem: str
+    key: KeyKind
+    defects: frozenset[CertificateDefect]
+    name: str
+    anchors: tuple[bytes, ...]
+
+    @property
+    def pem(self) -> str:
+        """The chain as PEM, leaf first; fails on a chain whose DER cannot be parsed."""
+        return "".join(_pem(der) for der in self.der)
+
+
+@lru_cache(maxsize=1024)
+def chain(
+    key: KeyKind = "rsa",
+    defects: frozenset[CertificateDefect] = frozenset(),
+    name: str = SERVER_NAME,
+) -> Chain:
+    """A chain for `name` that has exactly these defects, as far as they are `observable` together.
+
+    name: the reference identity of the client, a DNS name or an IP address as text. UNTRUSTED means a CA with names and
+    keys of its own. WRONG_KEY_USAGE is contentCommitment alone. BAD_SIGNATURE flips a bit of the leaf's signature.
+    """
+    untrusted = CertificateDefect.UNTRUSTED in defects
+    root, intermediate, leaf = (
+        (Owner.ATTACKER_ROOT, Owner.ATTACKER_INTERMEDIATE, Owner.ATTACKER_LEAF)
+        if untrusted
+        else (Owner.ROOT, Owner.INTERMEDIATE, Owner.LEAF)
+    )
+    issuer = _intermediate(
+        key,
+        root,
+        intermediate,
+        is_ca=CertificateDefect.ISSUER_NOT_CA not in defects,
+        expired=CertificateDefect.ISSUER_EXPIRED in defects,
+    )
+    certified = other_name(name) if CertificateDefect.WRONG_NAME in defects else name
+    usage = (
+        key_usage("content_commitment")
+        if CertificateDefect.WRONG_KEY_USAGE in defects
+        else key_usage("digital_signature", "key_encipherment")
+        if key == "rsa"
+        else key_usage("digital_signature")
+    )
+    leaf_der = issue(
+        subject=_distinguished_name(certified),
+        issuer=_subject(key, intermediate),
+        key=private_key(key, leaf),
+        issuer_key=private_key(key, intermediate),
+        serial=3,
+        not_before=FAR_OFF if CertificateDefect.NOT_YET_VALID in defects else NOT_BEFORE,
+        not_after=LONG_EXPIRED if CertificateDefect.EXPIRED in defects else NOT_AFTER,
+        extensions=(
+            (x509.BasicConstraints(ca=False, path_length=None), True),
+            (usage, True),
+            (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False),
+            (x509.SubjectAlternativeName([_general_name(certified)]), False),
+        ),
+    )
+    if CertificateDefect.BAD_SIGNATURE in defects:
+        leaf_der = flip_signature(leaf_der)
+    der: tuple[bytes, ...] = (leaf_der, issuer)
+    if CertificateDefect.MALFORMED in defects:
+        der = (leaf_der[: len(leaf_der) // 2], issuer)
+    if CertificateDefect.EMPTY in defects:
+        der = ()
+    return Chain(
+        der=der,
+        private_key=private_key(key, leaf),
+        private_key_pem=private_key_pem(key, leaf),
+        key=key,
+        defects=defects,
+        name=name,
+        anchors=anchors(),
+    )
+
+
+@cache
+def anchors() -> tuple[bytes, ...]:
+    """DER of the trust anchors under which `chain` is sound: an RSA and an ECDSA root."""
+    return tuple(_root(kind, Owner.ROOT) for kind in _KINDS)
+
+
+@cache
+def anchors_pem() -> str:
+    """The trust anchors as PEM, for stacks that read a file."""
+    return "".join(_pem(der) for der in anchors())
+
+
+def classify(
+    der: Sequence[bytes],
+    time: datetime,
+    name: str,
+    anchors: Sequence[bytes],
+) -> frozenset[CertificateDefect]:
+    """The defects of a chain, read in the order of RFC 5246 section 7.4.2: each certificate certifies the one before.
+
+    der: leaf first, with or without the trust anchor; time: aware; name: reference identity. Small direct checks of
+    what `CertificateDefect` names and nothing more; it searches no path, so it reads messages and is no validator.
+    """
+    if not der:
+        return frozenset({CertificateDefect.EMPTY})
+    try:
+        certificates = [x509.load_der_x509_certificate(item) for item in der]
+        roots = [x509.load_der_x509_certificate(item) for item in anchors]
+        leaf, issuers = certificates[0], certificates[1:]
+        found = {
+            defect
+            for defect, present in (
+                (CertificateDefect.EXPIRED, leaf.not_valid_after_utc < time),
+                (CertificateDefect.NOT_YET_VALID, time < leaf.not_valid_before_utc),
+                (CertificateDefect.WRONG_NAME, not _certifies(leaf, name)),
+                (CertificateDefect.WRONG_KEY_USAGE, _fits_no_key_exchange(leaf)),
+                (CertificateDefect.ISSUER_NOT_CA, not all(_is_ca(item) for item in issuers)),
+                (CertificateDefect.ISSUER_EXPIRED, any(item.not_valid_after_utc < time for item in issuers)),
+            )
+            if present
+        }
+        return frozenset(found | _defects_of_links(certificates, roots))
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension):
+        return frozenset({CertificateDefect.MALFORMED})
+
+
+def other_name(name: str) -> str:
+    """A name that no reading of RFC 9525 section 6 matches with `name`."""
+    if _is_ip_address(name):
+        return "192.0.2.66" if name != "192.0.2.66" else "192.0.2.67"  # TEST-NET-1 of RFC 5737
+    return f"not-{name}"
+
+
+# --------------------------------------------------------------------------------------------------------------- making
+
+
+def issue(
+    *,
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: PrivateKey,
+    issuer_key: PrivateKey,
+    serial: int,
+    not_before: datetime = NOT_BEFORE,
+    not_after: datetime = NOT_AFTER,
+    extensions: Sequence[tuple[x509.ExtensionType, bool]] = (),
+    identifiers: bool = True,
+) -> bytes:
+    """DER of a certificate for `key`, signed with `issuer_key`, with these (extension, critical) pairs.
+
+    identifiers: add the subject's and the issuer's key identifier, which OpenSSL's strict mode demands. not_after may
+    lie before not_before.
+    """
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key.public_key())
+        .serial_number(serial)
+        .not_valid_before(not_before)
+        .not_valid_after(max(not_before, not_after))
+    )
+    if identifiers:
+        builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        builder = builder.add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False
+        )
+    for extension, critical in extensions:
+        builder = builder.add_extension(extension, critical=critical)
+    deterministic = True if isinstance(issuer_key, ec.EllipticCurvePrivateKey) else None
+    der = builder.sign(issuer_key, hashes.SHA256(), ecdsa_deterministic=deterministic).public_bytes(
+        serialization.Encoding.DER
+    )
+    if not_after < not_before:  # `cryptography` refuses to build this: put the date in afterwards
+        start = _utc_time(not_before)
+        der = resign(der, issuer_key, replace=(start + start, start + _utc_time(not_after)))
+    return der
+
+
+def key_usage(*bits: str) -> x509.KeyUsage:
+    """A keyUsage extension with these bits, by their names in `cryptography`."""
+    names = (
+        "digital_signature",
+        "content_commitment",
+        "key_encipherment",
+        "data_encipherment",
+        "key_agreement",
+        "key_cert_sign",
+        "crl_sign",
+        "encipher_only",
+        "decipher_only",
+    )
+    unknown = set(bits) - set(names)
+    if unknown:
+        raise ValueError(f"no such key usage: {', '.join(sorted(unknown))}; expected among {', '.join(names)}")
+    return x509.KeyUsage(**{name: name in bits for name in names})
+
+
+def resign(der: bytes, issuer_key: PrivateKey, replace: tuple[bytes, bytes]) -> bytes:
+    """The certificate with one byte string of its signed part exchanged, signed anew; lengths must be equal."""
+    old, new = replace
+    tbs, algorithm, _ = _parts(der)
+    if len(old) != len(new) or tbs.count(old) != 1:
+        raise ValueError(
+            f"expected {old.hex()} once in the signed part and a replacement of equal length, "
+            f"got {tbs.count(old)} occurrences and {len(new)} for {len(old)} bytes"
+        )
+    tbs = tbs.replace(old, new)
+    return _sequence(tbs + algorithm + _bit_string(_sign(issuer_key, tbs)))
+
+
+def flip_signature(der: bytes) -> bytes:
+    """The certificate with the last bit of its signature flipped; it still parses."""
+    return der[:-1] + bytes([der[-1] ^ 1])
+
+
+def _sign(key: PrivateKey, data: bytes) -> bytes:
+    if isinstance(key, rsa.RSAPrivateKey):
+        return key.sign(data, padding.PKCS1v15(), hashes.SHA256())
+    return key.sign(data, ec.ECDSA(hashes.SHA256(), deterministic_signing=True))
+
+
+_KINDS: tuple[KeyKind, ...] = ("rsa", "ecdsa")
+_COMMON_NAMES = {
+    Owner.ROOT: "root",
+    Owner.INTERMEDIATE: "intermediate",
+    Owner.ATTACKER_ROOT: "attacker root",
+    Owner.ATTACKER_INTERMEDIATE: "attacker intermediate",
+}
+
+
+def _distinguished_name(common_name: str) -> x509.Name:
+    return x509.Name(
+        [
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, "shakeproof test, do not trust"),
+            x509.NameAttribute(NameOID.COMMON_NAME, common_name[:64]),  # ub-common-name, RFC 5280 appendix A.1
+        ]
+    )
+
+
+def _subject(kind: KeyKind, owner: Owner) -> x509.Name:
+    return _distinguished_name(f"{_COMMON_NAMES[owner]} {kind.upper()}")
+
+
+def _root(kind: KeyKind, owner: Owner) -> bytes:
+    key = private_key(kind, owner)
+    return issue(
+        subject=_subject(kind, owner),
+        issuer=_subject(kind, owner),
+        key=key,
+        issuer_key=key,
+        serial=1,
+        extensions=(
+            (x509.BasicConstraints(ca=True, path_length=None), True),
+            (key_usage("key_cert_sign", "crl_sign"), True),
+        ),
+    )
+
+
+@cache
+def _intermediate(kind: KeyKind, root: Owner, owner: Owner, *, is_ca: bool, expired: bool) -> bytes:
+    # A non-CA carries no keyUsage, so that the missing cA bit is all that is wrong with it.
+    extensions: tuple[tuple[x509.ExtensionType, bool], ...] = (
+        (
+            (x509.BasicConstraints(ca=True, path_length=0), True),
+            (key_usage("key_cert_sign", "crl_sign"), True),
+        )
+        if is_ca
+        else ((x509.BasicConstraints(ca=False, path_length=None), True),)
+    )
+    return issue(
+        subject=_subject(kind, owner),
+        issuer=_subject(kind, root),
+        key=private_key(kind, owner),
+        issuer_key=private_key(kind, root),
+        serial=2,
+        not_after=LONG_EXPIRED if expired else NOT_AFTER,
+        extensions=extensions,
+    )
+
+
+def _general_name(name: str) -> x509.GeneralName:
+    if _is_ip_address(name):
+        return x509.IPAddress(ipaddress.ip_address(name))
+    return x509.DNSName(name)
+
+
+def _is_ip_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _pem(der: bytes) -> str:
+    certificate = x509.load_der_x509_certificate(der)
+    return certificate.public_bytes(serialization.Encoding.PEM).decode()
+
+
+# ------------------------------------------------------------------------------------------------ DER, as far as needed
+
+
+def _element(der: bytes, start: int) -> int:
+    """The end of the DER element that starts at `start`."""
+    first = der[start + 1]
+    if first < 0x80:
+        return start + 2 + first
+    size = first & 0x7F
+    return start + 2 + size + int.from_bytes(der[start + 2 : start + 2 + size], "big")
+
+
+def _parts(der: bytes) -> tuple[bytes, bytes, bytes]:
+    """tbsCertificate, signatureAlgorithm and signatureValue, each with its tag and length."""
+    start = 2 if der[1] < 0x80 else 2 + (der[1] & 0x7F)
+    first = _element(der, start)
+    second = _element(der, first)
+    return der[start:first], der[first:second], der[second:]
+
+
+def _length(size: int) -> bytes:
+    if size < 0x80:
+        return bytes([size])
+    octets = size.to_bytes((size.bit_length() + 7) // 8, "big")
+    return bytes([0x80 | len(octets)]) + octets
+
+
+def _sequence(content: bytes) -> bytes:
+    return b"\x30" + _length(len(content)) + content
+
+
+def _bit_string(content: bytes) -> bytes:
+    return b"\x03" + _length(len(content) + 1) + b"\x00" + content
+
+
+def _utc_time(moment: datetime) -> bytes:
+    return b"\x17\x0d" + moment.strftime("%y%m%d%H%M%SZ").encode()
+
+
+# -------------------------------------------------------------------------------------------------------------- reading
+
+
+def _certifies(leaf: x509.Certificate, name: str) -> bool:
+    """RFC 9525 section 6: equal, matched by a wildcard that is the whole leftmost label, or the same IP address."""
+    try:
+        names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return False
+    if _is_ip_address(name):
+        return ipaddress.ip_address(name) in names.get_values_for_type(x509.IPAddress)
+    wanted = name.rstrip(".").lower()
+    parent = wanted.partition(".")[2]
+    presented = {item.lower() for item in names.get_values_for_type(x509.DNSName)}
+    return wanted in presented or (bool(parent) and f"*.{parent}" in presented)
+
+
+def _fits_no_key_exchange(leaf: x509.Certificate) -> bool:
+    try:
+        usage = leaf.extensions.get_extension_for_class(x509.KeyUsage).value
+    except x509.ExtensionNotFound:
+        return False
+    return not (usage.digital_signature or usage.key_encipherment)
+
+
+def _is_ca(certificate: x509.Certificate) -> bool:
+    try:
+        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except x509.ExtensionNotFound:
+        return False
+
+
+def _defects_of_links(
+    certificates: Sequence[x509.Certificate], roots: Sequence[x509.Certificate]
+) -> set[CertificateDefect]:
+    found: set[CertificateDefect] = set()
+    for certificate, issuer in pairwise(certificates):
+        if certificate.issuer != issuer.subject:
+            found.add(CertificateDefect.UNTRUSTED)
+        elif not _signed_by(certificate, issuer):
+            found.add(CertificateDefect.BAD_SIGNATURE)
+    last = certificates[-1]
+    if last not in roots:
+        named = [root for root in roots if root.subject == last.issuer]
+        if not named:
+            found.add(CertificateDefect.UNTRUSTED)
+        elif not any(_signed_by(last, root) for root in named):
+            found.add(CertificateDefect.BAD_SIGNATURE)
+    return found
+
+
+def _signed_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except InvalidSignature:
+        return False
+    return True
