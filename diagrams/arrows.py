@@ -132,6 +132,8 @@ def _label(
         centre, above = (start[0] + end[0]) / 2, True
         if row.kind is RowKind.LATE:
             centre = start[0] + (end[0] - start[0]) * LATE_LABEL
+        elif step.fate is Fate.LOST:
+            centre = start[0] + (end[0] - start[0]) * LOST_AT / 2
         elif row.kind is RowKind.OVERTAKEN:
             centre, above = _free_corner(start[0], end[0], _crossings(plan, lanes, row, top), width)
         at = y - (ABOVE_COMPACT if plan.compact else ABOVE) if above else y + BELOW
@@ -176,7 +178,7 @@ def _name(canvas: Canvas, step: Step, look: _Look, left: float, y: float, size: 
         fill = BAD if step.fate is Fate.LOST else look.colour
         x += width + TAG_GAP
         canvas.box(x, y - 5.5, tag_width(tag), 11, fill, rounded=True, css=css)
-        canvas.text(x + tag_width(tag) / 2, y + 0.4, tag, TAG_SIZE, ON_FILL, bold=True, css=css)
+        canvas.text(x + tag_width(tag) / 2, y + 0.5, tag, TAG_SIZE, ON_FILL, bold=True, css=css)
 
 
 def _crossings(plan: Plan, lanes: Lanes, row: Row, top: float) -> Iterable[tuple[float, float]]:

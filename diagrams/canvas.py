@@ -1,9 +1,9 @@
 """Shapes at fixed places, written as DOT text that Graphviz draws exactly as given.
 
 The layout is ours, Graphviz only renders (`neato -n2`): a cluster with an explicit `bb` is drawn as given where one
-invisible point lies inside, an edge with an explicit `pos` is drawn as given, and `outputorder=edgesfirst` puts clusters
-below edges below nodes. So whatever a line must cross (a band, a tunnel, a card) is a cluster, and whatever must cover a
-line (a lane head, a tag) is a node. Units: points, y downwards; DOT counts y upwards.
+invisible point lies inside, an edge with an explicit `pos` is drawn as given, and `outputorder=edgesfirst` puts
+clusters below edges below nodes. So whatever a line must cross (a band, a tunnel, a card) is a cluster, and whatever
+must cover a line (a lane head, a tag) is a node. Units: points, y downwards; DOT counts y upwards.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ _CONTROL = 0.55  # how far along the way to the corner the control points of its
 _ARROW = 10.0  # Graphviz draws an arrow head this long at arrowsize 1
 _OVERLAP = 0.5  # the line reaches this far into its head, or a gap shows
 _TAIL = {"dot": 0.8, "odot": 0.8, "diamond": 1.2, "normal": 1.0}  # length of a tail shape, relative to _ARROW
+_SINK = 0.09  # of the font size; Graphviz sets the line of a label a little above its middle
+_SINK_CELL = 0.03  # the same for a label in a cell
 _SLACK = 10.0  # room in a one-cell table for fonts that run wider than Arial
 
 
@@ -144,7 +146,8 @@ class Canvas:
         self,
         x: float, y: float, width: float, height: float,
         fill: Colour | None, edge: Colour | None = None,
-        *, pen: float = 0.0, rounded: bool = False, shape: str = "box", css: str = "", name: str = "", tooltip: str = "",
+        *, pen: float = 0.0, rounded: bool = False, shape: str = "box",
+        css: str = "", name: str = "", tooltip: str = "",
     ) -> str:  # fmt: skip
         """A shape above all lines; x, y are its top left corner. Gives its node name."""
         drawn = edge or fill
@@ -176,7 +179,7 @@ class Canvas:
         for tag, wanted in (("B", bold), ("I", italic), ("S", struck)):
             if wanted:
                 label = f"<{tag}>{label}</{tag}>"
-        centre = x
+        centre, sink = x, _SINK
         if anchor != "middle":
             width = int(text_width(text, size, bold=bold) + _SLACK)
             side = "LEFT" if anchor == "start" else "RIGHT"
@@ -184,6 +187,7 @@ class Canvas:
                 '<TABLE BORDER="0" CELLBORDER="0" CELLPADDING="0" CELLSPACING="0"><TR>'
                 f'<TD WIDTH="{width}" ALIGN="{side}">{label}</TD></TR></TABLE>'
             )
+            sink = _SINK_CELL
             centre = x + width / 2 if anchor == "start" else x - width / 2
         attributes = {"label": f"<{label}>", "fontsize": f"{size:g}", "fontcolor": self.colour(colour)}
         if mono:
@@ -191,7 +195,7 @@ class Canvas:
         if url:
             attributes["URL"] = url
             attributes["target"] = "_top"
-        name = self._node("", centre, y, attributes, css, tooltip or (text if url else ""))
+        name = self._node("", centre, y + sink * size, attributes, css, tooltip or (text if url else ""))
         self._texts[name] = Placed(x, y, anchor, size)
 
     def line(

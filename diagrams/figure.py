@@ -55,7 +55,7 @@ class Figure:
     def render(self, format: str = "svg") -> bytes:
         """The picture in one of `FORMATS`.
 
-        Raises ValueError for another format, render.RendererMissing where no Graphviz that can write it is installed.
+        Raises ValueError for another format, RendererMissingError where no Graphviz that can write it is installed.
         """
         wanted = _ALIASES.get(format, format)
         if wanted == "dot":
@@ -87,7 +87,7 @@ class Figure:
         note = ""
         try:
             data = self.render(wanted)
-        except render.RendererMissing as missing:
+        except render.RendererMissingError as missing:
             note = str(missing)
             wanted, path = "dot", path.with_suffix(".gv")
             data = self.render(wanted)
@@ -99,7 +99,7 @@ class Figure:
     def _repr_svg_(self) -> str | None:
         try:
             return self.render("svg").decode()
-        except render.RendererMissing:
+        except render.RendererMissingError:
             return None  # a notebook then shows the text form
 
     def _repr_pretty_(self, printer: object, cycle: bool) -> None:

@@ -19,9 +19,10 @@ NO_CLAUSES = 8.0
 OUTSIDE, OUTSIDE_PILLS = 66.0, 104.0
 OUTSIDE_MOST = 190.0
 TITLE_SIZE = 9.5
+ASIDE_SIZE = 8.5
 NAME, DETAIL = 11.0, 9.0
 NAME_COMPACT, DETAIL_COMPACT = 10.5, 8.5
-TAG_SIZE, TAG_PAD, TAG_GAP = 7.0, 10.0, 8.0
+TAG_SIZE, TAG_PAD, TAG_GAP = 7.0, 10.0, 6.0
 LOCK = 15.0  # padlock and the gap to its text
 INLINE = 6.0  # between name and detail on one line
 LABEL_ROOM = 44.0
@@ -142,7 +143,10 @@ def place_lanes(trace: Trace, plan: Plan) -> Lanes:
     beyond = outside(names[-1]) if names else OUTSIDE
     if order:
         beyond = max(beyond, head_width(order[-1]) / 2)
-    width = at + beyond + (CLAUSES if clauses else NO_CLAUSES) + MARGIN
+    column = CLAUSES if clauses else NO_CLAUSES
+    asides = [text_width(clean(phase.aside), ASIDE_SIZE) for phase in trace.phases]
+    beyond = max(beyond, min(max(asides, default=0.0) + 20.0 - column, OUTSIDE_MOST))
+    width = at + beyond + column + MARGIN
     return Lanes(order, x, round(width, 1), timed, clauses)
 
 

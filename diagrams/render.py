@@ -1,7 +1,7 @@
 """Finding a Graphviz and running it.
 
-`dot` on PATH, else the `graphviz-pure` program of the wheel with that name; where there is neither, `RendererMissing`
-says how to get one.
+`dot` on PATH, else the `graphviz-pure` program of the wheel with that name; where there is neither,
+`RendererMissingError` says how to get one.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PURE_FORMATS = ("svg", "png")
 _swap = threading.Lock()  # the graphviz package keeps the program's name in a module variable
 
 
-class RendererMissing(RuntimeError):
+class RendererMissingError(RuntimeError):
     """No installed program can write the format. The text says which one to install."""
 
 
@@ -57,13 +57,13 @@ def description() -> str:
 def run(source: str, format: str, *, pinned: bool) -> bytes:
     """`source` drawn as `format`. pinned: take every place as given; else lay out with `dot`.
 
-    Raises RendererMissing; RuntimeError with Graphviz's own words where it refuses the text.
+    Raises RendererMissingError; RuntimeError with Graphviz's own words where it refuses the text.
     """
     renderer = find_renderer()
     if renderer is None:
-        raise RendererMissing(f"no Graphviz found to draw {format}: {HOW}")
+        raise RendererMissingError(f"no Graphviz found to draw {format}: {HOW}")
     if renderer.pure and format not in PURE_FORMATS:
-        raise RendererMissing(f"graphviz-pure writes no {format}: {HOW_SYSTEM}")
+        raise RendererMissingError(f"graphviz-pure writes no {format}: {HOW_SYSTEM}")
     text = graphviz.Source(source, engine="neato" if pinned else "dot")
     with _swap:
         before = dot_command.DOT_BINARY

@@ -14,7 +14,7 @@ FOOT_FROM = 24  # rows; longer charts repeat the lane heads at the foot
 HEADS_EVERY = 48  # rows; about a screen of a compact chart, so that the heads stay in sight
 BAND_HEADER = 24.0
 BAND_BOTTOM = 4.0
-BAND_GAP = 12.0
+BAND_GAP = 8.0
 TUNNEL_HEADER = 26.0
 TUNNEL_BOTTOM = 9.0
 PILL_AT = 10.0
@@ -96,6 +96,15 @@ class Plan:
     @property
     def foot(self) -> bool:
         return len(self.rows) > FOOT_FROM
+
+
+def counted(trace: Trace) -> str:
+    """What the chart shows, in words: how many messages, and where they come from."""
+    count = len(trace.messages())
+    messages = f"{count} message{'' if count == 1 else 's'}"
+    if trace.origin == "counterexample":
+        return f"Counterexample of {messages}."
+    return f"{messages}, from the table." if trace.origin == "table" else f"{messages}, executed."
 
 
 def step_class(step: Step, *more: str) -> str:
@@ -222,7 +231,9 @@ class _Planner:
     def _pills(self, step: Step, states: Mapping[str, str]) -> None:
         if not self.states:
             return
-        fresh = {lane: state for lane, state in states.items() if self._shown.get((lane, step.layer)) != state and state}
+        fresh = {
+            lane: state for lane, state in states.items() if self._shown.get((lane, step.layer)) != state and state
+        }
         for lane, state in fresh.items():
             self._shown[lane, step.layer] = state
         if not fresh:

@@ -1,8 +1,8 @@
 """A trace as a sequence chart.
 
-Lanes, bands of phases, tunnels of protected messages, cards of what one party does by itself, state pills, and one arrow
-for each message that shows what became of it. Meaning is never carried by colour alone: a tag and a line style say the
-same.
+Lanes, bands of phases, tunnels of protected messages, cards of what one party does by itself, state pills, and one
+arrow for each message that shows what became of it. Meaning is never carried by colour alone: a tag and a line style
+say the same.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from shakeproof.diagrams.citations import citation
 from shakeproof.diagrams.figure import Figure
 from shakeproof.diagrams.ladder import ladder
 from shakeproof.diagrams.lanes import (
+    ASIDE_SIZE,
     CARD_AWAY,
     CLAUSES,
     GUTTER_TIMED,
@@ -58,6 +59,7 @@ from shakeproof.diagrams.rows import (
     card_check,
     card_height,
     card_lines,
+    counted,
     plan_rows,
     step_class,
 )
@@ -89,21 +91,15 @@ def draw_trace(trace: Trace, *, theme: str | None = None, states: bool = True, c
     )
 
 
-def counted(trace: Trace) -> str:
-    """What the chart shows, in words: how many messages, and where they come from."""
-    count = len(trace.messages())
-    messages = f"{count} message{'' if count == 1 else 's'}"
-    if trace.origin == "counterexample":
-        return f"Counterexample of {messages}."
-    return f"{messages}, from the table." if trace.origin == "table" else f"{messages}, executed."
-
-
 class _Chart:
     """One chart being drawn. `top` is the y of the first band."""
 
     def __init__(self, trace: Trace, plan: Plan, lanes: Lanes, canvas: Canvas) -> None:
         self.trace, self.plan, self.lanes, self.canvas = trace, plan, lanes, canvas
-        subtitle = " ".join(part for part in (clean(trace.subtitle), counted(trace)) if part)
+        stated = clean(trace.subtitle).strip()
+        if stated and stated[-1] not in ".!?":
+            stated += "."
+        subtitle = f"{stated} {counted(trace)}".strip()
         self.subtitle = wrap(subtitle, 10, lanes.width - 2 * MARGIN)
         self.heads_top = 65.0 + 14.0 * (len(self.subtitle) - 1)
         self.top = self.heads_top + HEAD + 8.0
@@ -166,12 +162,14 @@ class _Chart:
             reach = text_width(title, TITLE_SIZE, bold=True)
             if self.lanes.order and MARGIN + 12 + reach > self.lanes.x[self.lanes.order[0].name] - 4:
                 self.canvas.box(MARGIN + 9, y + 3, reach + 8, 14, fill, css="band")
-            self.canvas.text(MARGIN + 12, y + 10, title, TITLE_SIZE, strong, bold=True, anchor="start", css="band")
+            self.canvas.text(MARGIN + 12, y + 10.5, title, TITLE_SIZE, strong, bold=True, anchor="start", css="band")
             if band.phase.aside:
-                wide = text_width(clean(band.phase.aside), 8.5)
+                wide = text_width(clean(band.phase.aside), ASIDE_SIZE)
                 if self.lanes.right - 8 - wide < max(self.lanes.x.values(), default=0.0) + 4:
                     self.canvas.box(self.lanes.right - 12 - wide, y + 5, wide + 8, 13, fill, css="band")
-                self.canvas.text(self.lanes.right - 8, y + 11, band.phase.aside, 8.5, MUTED, anchor="end", css="band")
+                self.canvas.text(
+                    self.lanes.right - 8, y + 11, band.phase.aside, ASIDE_SIZE, MUTED, anchor="end", css="band"
+                )
         for tunnel in band.tunnels:
             self._tunnel(tunnel)
 
@@ -210,8 +208,8 @@ class _Chart:
         elif row.kind is RowKind.NOTE:
             self._note(row, y + NOTE_TOP, middle)
         elif row.kind is RowKind.HEADS:
-            for lane in self.lanes.order:
-                self._head(lane, y + 4, FOOT, whole=False)
+            for each in self.lanes.order:
+                self._head(each, y + 4, FOOT, whole=False)
 
     def _columns(self, step: Step, y: float) -> None:
         """The number, the time and the clause of a step."""
@@ -235,7 +233,7 @@ class _Chart:
         left = x - 8 - width if self.lanes.index(lane) == 0 and len(self.lanes.order) > 1 else x + 8
         self.canvas.box(x - 3, y - 3, 6, 6, colour, shape="circle", css=css)
         self.canvas.box(left, y - 7.5, width, 15, CARD, colour, pen=1.1, rounded=True, css=css)
-        self.canvas.text(left + width / 2, y + 0.3, state, 8, colour, bold=True, css=css)
+        self.canvas.text(left + width / 2, y + 0.5, state, 8, colour, bold=True, css=css)
 
     def _card(self, step: Step, y: float) -> None:
         css, canvas = step_class(step, "action"), self.canvas
@@ -273,10 +271,12 @@ class _Chart:
     def _note(self, row: Row, y: float, middle: float) -> None:
         step, css = row.step, step_class(row.step, "note")
         ends = [self.lanes.x[name] for name in (step.sender, step.receiver) if name in self.lanes.x]
-        width = max(
-            [text_width(line, 10, bold=True) for line in row.bold] + [text_width(line, 9.5) for line in row.plain]
-        ) + 24.0
+        width = (
+            max([text_width(line, 10, bold=True) for line in row.bold] + [text_width(line, 9.5) for line in row.plain])
+            + 24.0
+        )
         centre = sum(ends) / len(ends) if ends else middle
+        centre = max(min(self.lanes.x.values(), default=0.0) - 10 + width / 2, centre)
         centre = max(MARGIN + 8 + width / 2, min(centre, self.lanes.right - 8 - width / 2))
         fill, edge = (RED, BAD) if row.bold else (NOTE, NOTE_EDGE)
         height = 10.0 + 14.0 * (len(row.bold) + len(row.plain))

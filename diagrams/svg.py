@@ -18,7 +18,7 @@ from shakeproof.diagrams.palette import dark_style
 _SVG = "http://www.w3.org/2000/svg"
 _XLINK = "http://www.w3.org/1999/xlink"
 _OWN_NAME = re.compile(r"(chart_|a_)?(graph|node|edge|clust|chart)\d*$")
-_BASELINE = 0.34  # of the font size below the middle of the text: between the middle of x and of X
+_BASELINE = 0.31  # of the font size below the middle of the text: between the middle of x and of X
 _SANS = "Arial, Helvetica, 'Liberation Sans', sans-serif"
 _MONO = "'Courier New', 'Liberation Mono', monospace"
 _PX = 4 / 3  # CSS pixels in a point

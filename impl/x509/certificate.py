@@ -16,6 +16,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
+from cryptography.x509.oid import NameOID, SignatureAlgorithmOID
 
 from shakeproof.impl.x509.der import DERError, RawCertificate, raw_certificate
 from shakeproof.impl.x509.result import Defect
@@ -28,7 +29,14 @@ PARSE_CACHE_OCTETS = 16_384
 NameKey = tuple[frozenset[tuple[str, str | bytes]], ...]
 
 # What cryptography raises on octets that are no certificate, on keys and on extensions that it cannot read.
-PARSE_ERRORS = (ValueError, TypeError, OverflowError, UnsupportedAlgorithm, x509.UnsupportedGeneralNameType)
+PARSE_ERRORS = (
+    ValueError,
+    TypeError,
+    OverflowError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
 
 AUTHORITY_KEY_IDENTIFIER = "2.5.29.35"
 SUBJECT_KEY_IDENTIFIER = "2.5.29.14"
@@ -44,7 +52,7 @@ INHIBIT_ANY_POLICY = "2.5.29.54"
 AUTHORITY_INFORMATION_ACCESS = "1.3.6.1.5.5.7.1.1"
 
 
-class Malformed(ValueError):
+class Malformed(ValueError):  # noqa: N818 - the name of the defect that it becomes
     """The octets are not a certificate."""
 
 
@@ -81,12 +89,7 @@ class Certificate:
     @cached_property
     def title(self) -> str:
         """What people call the subject: its common name, else the whole name; printable whatever the peer put in."""
-        common = [item.value for item in self.x509.subject if item.oid == x509.NameOID.COMMON_NAME]
-        try:
-            text = str(common[0]) if common else self.x509.subject.rfc4514_string()
-        except PARSE_ERRORS:
-            text = ""
-        return printable(text) or "a certificate without a subject"
+        return title_of(self.x509.subject) or "a certificate without a subject"
 
     @cached_property
     def key(self) -> CertificatePublicKeyTypes | None:
@@ -183,13 +186,17 @@ def name_key(name: x509.Name) -> NameKey:
 
     Source: RFC 5280 section 7.1 (the folding of RFC 4518 in so far as Python's casefold gives it).
     """
-    return tuple(
-        frozenset((item.oid.dotted_string, _fold(item.value)) for item in rdn) for rdn in name.rdns
-    )
+    return tuple(frozenset((item.oid.dotted_string, _fold(item.value)) for item in rdn) for rdn in name.rdns)
 
 
 def _fold(value: str | bytes) -> str | bytes:
     return " ".join(value.split()).casefold() if isinstance(value, str) else value
+
+
+def title_of(name: x509.Name) -> str:
+    """The common name, else the whole name; printable whatever the peer put in, "" for an empty name."""
+    common = name.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return printable(str(common[0].value) if common else name.rfc4514_string())
 
 
 def printable(text: str) -> str:
@@ -233,11 +240,11 @@ def _verifies(key: CertificatePublicKeyTypes | None, certificate: Certificate) -
                 return False
             key.verify(signature, signed, scheme)
         elif isinstance(key, ed25519.Ed25519PublicKey):
-            if parsed.signature_algorithm_oid != x509.SignatureAlgorithmOID.ED25519:
+            if parsed.signature_algorithm_oid != SignatureAlgorithmOID.ED25519:
                 return False
             key.verify(signature, signed)
         elif isinstance(key, ed448.Ed448PublicKey):
-            if parsed.signature_algorithm_oid != x509.SignatureAlgorithmOID.ED448:
+            if parsed.signature_algorithm_oid != SignatureAlgorithmOID.ED448:
                 return False
             key.verify(signature, signed)
         else:

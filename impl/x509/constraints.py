@@ -53,15 +53,15 @@ class Subtrees:
         """Which names of the certificate break these constraints. Raises TooManyComparisons."""
         found: list[tuple[Defect, str]] = []
         for name in constrained_names(certificate):
-            kind = type(name)
-            excluded = [tree for tree in self.excluded if type(tree) is kind]
+            form = _form(name)
+            excluded = [tree for tree in self.excluded if type(tree) is form]
             self._count(len(excluded))
             for tree in excluded:
                 if _within(name, tree, excluding=True):
                     found.append((Defect.NAME_EXCLUDED, f"{_show(name)} lies in the excluded subtree {_show(tree)}"))
                     break
             for trees in self.permitted:
-                same = [tree for tree in trees if type(tree) is kind]
+                same = [tree for tree in trees if type(tree) is form]
                 self._count(len(same))
                 if same and not any(_within(name, tree, excluding=False) for tree in same):
                     shown = ", ".join(_show(tree) for tree in same[:_LISTED])
@@ -86,7 +86,7 @@ def constrained_names(certificate: Certificate) -> Iterable[x509.GeneralName]:
 
 
 def malformed(constraints: x509.NameConstraints) -> list[str]:
-    """Subtrees that no name can be compared with, as sentences: wildcards, leading periods, mail addresses with two @."""
+    """Subtrees that no name can be compared with, as sentences: wildcards, leading periods, two @."""
     found = []
     for tree in [*(constraints.permitted_subtrees or ()), *(constraints.excluded_subtrees or ())]:
         if isinstance(tree, x509.DNSName) and tree.value and not is_host_name(tree.value.lower()):
@@ -100,7 +100,11 @@ class _Mailbox(x509.RFC822Name):
     """An emailAddress of the subject, which may hold what an rfc822Name must not."""
 
     def __init__(self, value: str) -> None:
-        self._value = value
+        self._text = value
+
+    @property
+    def value(self) -> str:
+        return self._text
 
 
 def _within(name: x509.GeneralName, tree: x509.GeneralName, *, excluding: bool) -> bool:
@@ -123,7 +127,7 @@ def _within(name: x509.GeneralName, tree: x509.GeneralName, *, excluding: bool) 
 def _host_within(name: str, tree: str, *, excluding: bool) -> bool:
     if not tree or name == tree or name.endswith("." + tree):
         return True
-    # A wildcard may stand for the excluded name: RFC 5280 does not say so, but anything else is a bypass (CVE-2025-61727).
+    # A wildcard may stand for the excluded name. RFC 5280 is silent; anything else is a bypass (CVE-2025-61727).
     return excluding and name.startswith("*.") and tree.partition(".")[2] == name[2:]
 
 
@@ -142,15 +146,26 @@ def _mailbox_within(name: str, tree: str) -> bool:
 
 
 def _uri_within(name: str, tree: str, *, excluding: bool) -> bool:
+    """A URI without a host name MUST be rejected once its form is constrained."""
     try:
         host = (urlsplit(name).hostname or "").lower()
-        ipaddress.ip_address(host)
-    except ValueError as error:
-        if "Invalid" in str(error) or not host:
-            return excluding
-    else:
-        return excluding  # an address where the constraint speaks of names: MUST reject
+    except ValueError:
+        return excluding
+    if not host or _is_address(host):
+        return excluding
     return host.endswith(tree) if tree.startswith(".") else host == tree
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _form(name: x509.GeneralName) -> type[x509.GeneralName]:
+    return x509.RFC822Name if isinstance(name, _Mailbox) else type(name)
 
 
 def _show(name: x509.GeneralName) -> str:

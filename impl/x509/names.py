@@ -24,7 +24,7 @@ _LABEL_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_")
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A reference identity (RFC 9525 section 6.1): an address, or a host name in lower case; neither if it is invalid."""
+    """A reference identity (RFC 9525 section 6.1): an address, or a host name in lower case; neither if invalid."""
 
     text: str
     address: IPAddress | None

@@ -137,6 +137,11 @@ class Defect(enum.Enum):
         "RFC 5280 section 4.2",
         "certificate_unknown",
     )
+    PATH_CYCLE = (
+        "the issuers certify one another in a circle",
+        "RFC 5280 section 6.1",
+        "unknown_ca",
+    )
     PATH_BOMB = (
         "the chain costs more work than a chain may cost",
         "RFC 5280 section 8",
@@ -144,7 +149,7 @@ class Defect(enum.Enum):
     )
 
 
-# Where several defects meet, the alert that says most: what cannot be read or trusted says nothing reliable about itself.
+# Where several defects meet, the first of these: what cannot be read or trusted says nothing reliable about itself.
 ALERT_PRIORITY = (
     "bad_certificate",
     "unknown_ca",

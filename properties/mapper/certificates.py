@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import enum
 import ipaddress
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -175,25 +176,16 @@ def classify(
     """
     if not der:
         return frozenset({CertificateDefect.EMPTY})
-    try:
-        certificates = [x509.load_der_x509_certificate(item) for item in der]
-        roots = [x509.load_der_x509_certificate(item) for item in anchors]
-        leaf, issuers = certificates[0], certificates[1:]
-        found = {
-            defect
-            for defect, present in (
-                (CertificateDefect.EXPIRED, leaf.not_valid_after_utc < time),
-                (CertificateDefect.NOT_YET_VALID, time < leaf.not_valid_before_utc),
-                (CertificateDefect.WRONG_NAME, not _certifies(leaf, name)),
-                (CertificateDefect.WRONG_KEY_USAGE, _fits_no_key_exchange(leaf)),
-                (CertificateDefect.ISSUER_NOT_CA, not all(_is_ca(item) for item in issuers)),
-                (CertificateDefect.ISSUER_EXPIRED, any(item.not_valid_after_utc < time for item in issuers)),
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what `cryptography` tolerates today, a negative serial number for one
+        try:
+            certificates = [x509.load_der_x509_certificate(item) for item in der]
+            roots = [x509.load_der_x509_certificate(item) for item in anchors]
+            return frozenset(
+                _defects_of_certificates(certificates, time, name) | _defects_of_links(certificates, roots)
             )
-            if present
-        }
-        return frozenset(found | _defects_of_links(certificates, roots))
-    except (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension):
-        return frozenset({CertificateDefect.MALFORMED})
+        except _UNPARSABLE:
+            return frozenset({CertificateDefect.MALFORMED})
 
 
 def other_name(name: str) -> str:
@@ -410,6 +402,32 @@ def _utc_time(moment: datetime) -> bytes:
 
 
 # -------------------------------------------------------------------------------------------------------------- reading
+
+
+_UNPARSABLE = (
+    ValueError,
+    TypeError,
+    OverflowError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
+
+
+def _defects_of_certificates(
+    certificates: Sequence[x509.Certificate], time: datetime, name: str
+) -> set[CertificateDefect]:
+    leaf, issuers = certificates[0], certificates[1:]
+    observed = {
+        CertificateDefect.EXPIRED: leaf.not_valid_after_utc < time,
+        CertificateDefect.NOT_YET_VALID: time < leaf.not_valid_before_utc,
+        CertificateDefect.WRONG_NAME: not _certifies(leaf, name),
+        CertificateDefect.WRONG_KEY_USAGE: _fits_no_key_exchange(leaf),
+        CertificateDefect.ISSUER_NOT_CA: not all(_is_ca(item) for item in issuers),
+        CertificateDefect.ISSUER_EXPIRED: any(item.not_valid_after_utc < time for item in issuers),
+    }
+    return {defect for defect, present in observed.items() if present}
 
 
 def _certifies(leaf: x509.Certificate, name: str) -> bool:

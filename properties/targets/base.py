@@ -63,6 +63,10 @@ class Endpoint(ABC):
         """The peer closes the transport."""
         return Reaction(closed=True)
 
+    def call(self, name: str) -> Reaction | None:
+        """The application's call ("close"); None where the target offers no way to make it, or not now."""
+        return None
+
     def dispose(self) -> None:
         """Free what the endpoint holds."""
         return

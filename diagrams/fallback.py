@@ -1,0 +1,1 @@
+def fallback_source(p,t): raise NotImplementedError

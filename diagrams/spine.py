@@ -1,0 +1,327 @@
+"""A state machine along its usual path: one vertical line of states, skips and returns on tracks at the left, failures
+in one line at the right that ends in the state of failures.
+
+A label never meets a line: those of the path stand right of it between two states, those of tracks left of their track
+in the same space, where no horizontal line runs; the tracks keep clear of each other's labels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from shakeproof.diagrams.canvas import Canvas, Drawing
+from shakeproof.diagrams.machine import (
+    HEAD_SIZE,
+    MARGIN,
+    NODE_HEIGHT,
+    Elsewhere,
+    Head,
+    draw_label,
+    draw_spot,
+    draw_words,
+    node_name,
+    spot_width,
+)
+from shakeproof.diagrams.palette import BAD, LINE, OK, tint
+from shakeproof.diagrams.picture import Arrow, Label, MachinePicture, Spot, Words, arrows
+from shakeproof.diagrams.text_width import clean, text_width
+
+WIDTH = 176.0  # of a state
+GAP = 36.0  # least space between two states
+BAND_PAD = 9.0
+PORT = 6.0  # between two lines that end at one side of a state
+TRACK = 22.0  # between two tracks
+TRACK_FIRST = 42.0  # from the states to the first track
+AWAY = 8.0  # from a line to its label
+STUB_LABEL = 190.0
+TRACK_LABEL = 170.0
+STUB_HEIGHT = 30.0
+LOOP_REACH = 26.0
+
+
+@dataclass(slots=True)
+class _Row:
+    """A state on the line. stubs, loops: what leaves it to the right; ports: lines at its left."""
+
+    spot: Spot
+    stub: Arrow | None = None
+    loop: Arrow | None = None
+    ports: list[tuple[tuple[float, ...], int, bool]] = field(default_factory=list)
+    y: float = 0.0
+    height: float = NODE_HEIGHT
+
+    @property
+    def blocks(self) -> float:
+        loop = max(self.loop.label().height, 20.0) + 6.0 if self.loop else 0.0
+        return (STUB_HEIGHT if self.stub else 0.0) + loop
+
+    @property
+    def extent(self) -> float:
+        return max(self.height, self.blocks)
+
+
+@dataclass(slots=True)
+class _Track:
+    arrow: Arrow
+    start: int
+    end: int
+    label: Label
+    x: float = 0.0
+    y0: float = 0.0
+    y1: float = 0.0
+    label_top: float = 0.0
+
+    @property
+    def rows(self) -> tuple[int, int]:
+        return min(self.start, self.end), max(self.start, self.end)
+
+    @property
+    def gap(self) -> int:
+        """The space between rows in which the label stands: beside the source, on the way."""
+        return self.start if self.end > self.start else self.start - 1
+
+
+def order_of(picture: MachinePicture) -> list[str]:
+    """Keys of the states on the line: the path, and each other state below the last state that leads to it."""
+    order = [key for key in picture.path if key != picture.sink]
+    others = [spot.key for spot in picture.spots if spot.key not in order and spot.key != picture.sink]
+    for key in others:
+        before = [order.index(move.source) for move in picture.moves if move.target == key and move.source in order]
+        # The last state of the path stays last: it is where everything ends.
+        order.insert(min(max(before, default=len(order) - 1) + 1, max(len(order) - 1, 0)), key)
+    return order
+
+
+def draw_spine(picture: MachinePicture, canvas: Canvas) -> Drawing:
+    """Draw `picture` along its `path`."""
+    return _Spine(picture, canvas).draw()
+
+
+class _Spine:
+    def __init__(self, picture: MachinePicture, canvas: Canvas) -> None:
+        self.picture, self.canvas = picture, canvas
+        self.order = order_of(picture)
+        self.rows = [_Row(picture.spot(key)) for key in self.order]
+        self.index = {key: index for index, key in enumerate(self.order)}
+        self.node_width = max(spot_width(row.spot, WIDTH) for row in self.rows)
+        self.straight: dict[int, Arrow] = {}
+        self.tracks: list[_Track] = []
+        self._sort_arrows()
+        self._assign_ports()
+
+    def _sort_arrows(self) -> None:
+        for arrow in arrows(self.picture.moves):
+            source, target = self.index.get(arrow.source), self.index.get(arrow.target)
+            if source is None:
+                continue  # nothing leaves the state of failures
+            if arrow.target == self.picture.sink:
+                known = self.rows[source].stub
+                moves = (*known.moves, *arrow.moves) if known else arrow.moves
+                self.rows[source].stub = Arrow(arrow.source, arrow.target, arrow.way, moves)
+            elif target == source:
+                self.rows[source].loop = arrow
+            elif target == source + 1:
+                self.straight[source] = arrow
+            elif target is not None:
+                self.tracks.append(_Track(arrow, source, target, arrow.label(TRACK_LABEL)))
+        self.tracks.sort(key=lambda track: (track.rows[1] - track.rows[0], track.rows[0]))
+
+    def _assign_ports(self) -> None:
+        """Order the lines at the left of each state so that none of them cross there."""
+        for rank, track in enumerate(self.tracks):
+            for row, other, leaves in ((track.start, track.end, True), (track.end, track.start, False)):
+                # From the top: those that go up, inner tracks first; then those that go down, outer ones first.
+                key = (0.0, float(rank)) if other < row else (1.0, float(-rank))
+                self.rows[row].ports.append((key, rank, leaves))
+        for row in self.rows:
+            row.ports.sort()
+            row.height = max(NODE_HEIGHT, PORT * (len(row.ports) - 1) + 18.0)
+
+    # -- places --------------------------------------------------------------------------------------------------------
+
+    def _gaps(self) -> list[float]:
+        gaps = []
+        for index in range(len(self.rows) - 1):
+            heights = [track.label.height for track in self.tracks if track.gap == index]
+            if index in self.straight:
+                heights.append(self.straight[index].label().height + 4)
+            needed = max(heights, default=0.0) + 10.0
+            # A row that is taller than its state leaves room beside the state already.
+            slack = (self.rows[index].extent - self.rows[index].height) / 2
+            gaps.append(max(GAP, needed - slack if slack < 8 else needed))
+        return gaps
+
+    def _place_rows(self, top: float) -> None:
+        y = top + BAND_PAD
+        for index, (row, gap) in enumerate(zip(self.rows, [*self._gaps(), 0.0], strict=True)):
+            row.y = y + row.extent / 2
+            y += row.extent + gap
+            if index + 1 == len(self.rows):
+                self.bottom = y + BAND_PAD
+
+    def _place_tracks(self) -> float:
+        """Give every track its x, counted from the left side of the states; gives the leftmost x used."""
+        for rank, track in enumerate(self.tracks):
+            track.y0 = self._port_y(track.start, rank, leaves=True)
+            track.y1 = self._port_y(track.end, rank, leaves=False)
+            forward = track.end > track.start
+            row = self.rows[track.start]
+            side = row.y + row.height / 2 if forward else row.y - row.height / 2
+            track.label_top = side + 5.0 if forward else side - 5.0 - track.label.height
+            x = -TRACK_FIRST
+            for other in self.tracks[:rank]:
+                if _overlap(self._reach(track), self._reach(other)):
+                    x = min(x, other.x - TRACK)
+                label = (other.label_top - 2.0, other.label_top + other.label.height + 2.0)
+                if _overlap(self._reach(track), label):
+                    x = min(x, other.x - AWAY - other.label.width - 12.0)
+                own = (track.label_top - 2.0, track.label_top + track.label.height + 2.0)
+                if _overlap(own, self._reach(other)):
+                    x = min(x, other.x - 12.0)
+            track.x = x
+        return min((track.x - AWAY - track.label.width for track in self.tracks), default=-TRACK_FIRST)
+
+    @staticmethod
+    def _reach(track: _Track) -> tuple[float, float]:
+        return min(track.y0, track.y1), max(track.y0, track.y1)
+
+    def _port_y(self, row: int, rank: int, *, leaves: bool) -> float:
+        ports = self.rows[row].ports
+        place = next(i for i, (_, r, out) in enumerate(ports) if r == rank and out is leaves)
+        return self.rows[row].y + (place - (len(ports) - 1) / 2) * PORT
+
+    # -- drawing -------------------------------------------------------------------------------------------------------
+
+    def draw(self) -> Drawing:
+        picture, canvas = self.picture, self.canvas
+        self._place_rows(0.0)
+        leftmost = self._place_tracks()
+        titles = [text_width(clean(region.title).upper(), 8.5, bold=True) for region in picture.regions]
+        left = MARGIN + 12.0 + max(titles, default=0.0) + 14.0 - leftmost
+        self.x = left + self.node_width / 2
+        right = left + self.node_width
+        self._summaries: dict[int, tuple[Words, Words]] = {}
+        ends = [right + 40.0]
+        for index, row in enumerate(self.rows):
+            if row.stub:
+                self._summaries[index] = row.stub.summary(STUB_LABEL)
+                ends.append(right + 12.0 + max(words.width for words in self._summaries[index]) + 14.0)
+            if row.loop:
+                ends.append(right + LOOP_REACH + 6.0 + row.loop.label().width + 14.0)
+        ends += [self.x + AWAY + arrow.label().width + 14.0 for arrow in self.straight.values()]
+        self.bus = max(ends)
+        width = self.bus + MARGIN + 14.0
+        if picture.sink:
+            sink = picture.spot(picture.sink)
+            self.sink_width = spot_width(sink, 80.0)
+            self.bus = max(self.bus, right + 30.0 + self.sink_width / 2)
+            width = self.bus + max(self.sink_width / 2, 40.0) + 14.0 + MARGIN
+        width = max(width, 420.0)
+        head = Head(picture, width)
+        elsewhere = Elsewhere(picture, width)
+        head.draw(canvas)
+        self.left, self.right = left, right
+        top = head.height
+        for row in self.rows:
+            row.y += top
+        for track in self.tracks:
+            track.y0, track.y1, track.label_top = track.y0 + top, track.y1 + top, track.label_top + top
+        self.bottom += top
+        self._draw_bands(width)
+        self._draw_lines()
+        for row in self.rows:
+            draw_spot(canvas, row.spot, picture.sink, self.x, row.y, self.node_width, row.height)
+        elsewhere.draw(canvas, self.bottom + 14.0)
+        height = self.bottom + (14.0 + elsewhere.height if elsewhere.items else 0.0) + MARGIN
+        return canvas.finish(round(width, 1), round(height, 1), "machine")
+
+    def _draw_bands(self, width: float) -> None:
+        regions = {region.key: region for region in self.picture.regions}
+        start = 0
+        for index in range(1, len(self.rows) + 1):
+            if index < len(self.rows) and self.rows[index].spot.region == self.rows[start].spot.region:
+                continue
+            first, last = self.rows[start], self.rows[index - 1]
+            region = regions.get(first.spot.region)
+            if region is not None:
+                fill, strong = tint(region.tint)
+                top = first.y - first.extent / 2 - BAND_PAD
+                height = last.y + last.extent / 2 + BAND_PAD - top
+                self.canvas.panel(MARGIN, top, width - 2 * MARGIN, height, fill, css="band")
+                self.canvas.box(MARGIN, top, 4, height, strong, css="band")
+                title = clean(region.title).upper()
+                self.canvas.text(MARGIN + 12, top + 10, title, 8.5, strong, bold=True, anchor="start", css="band")
+            start = index
+
+    def _draw_lines(self) -> None:
+        canvas = self.canvas
+        for index, arrow in self.straight.items():
+            above, below = self.rows[index], self.rows[index + 1]
+            y0, y1 = above.y + above.height / 2, below.y - below.height / 2
+            look, label = arrow.look, arrow.label()
+            canvas.line([(self.x, y0), (self.x, y1)], look.line, look.pen, style=look.style, head="normal",
+                        size=HEAD_SIZE, css=arrow.css, tooltip=arrow.sentence, ends=self._ends(arrow))  # fmt: skip
+            # Beside the line, clear of what leaves the states above and below to the right.
+            low = above.y + max(above.height, above.blocks) / 2
+            high = below.y - max(below.height, below.blocks) / 2
+            draw_label(canvas, label, self.x + AWAY, (low + high - label.height) / 2 - 1.0, "start", arrow.css)
+        for track in self.tracks:
+            look, x = track.arrow.look, self.left + track.x
+            canvas.line([(self.left, track.y0), (x, track.y0), (x, track.y1), (self.left, track.y1)], look.line,
+                        look.pen, style=look.style, head="normal", size=HEAD_SIZE, css=track.arrow.css,
+                        tooltip=track.arrow.sentence, ends=self._ends(track.arrow))  # fmt: skip
+            draw_label(canvas, track.label, x - AWAY, track.label_top, "end", track.arrow.css)
+        for index, row in enumerate(self.rows):
+            self._draw_right(index, row)
+        self._draw_sink()
+
+    def _draw_right(self, index: int, row: _Row) -> None:
+        canvas = self.canvas
+        y = row.y - row.blocks / 2
+        if row.stub:
+            at = y + STUB_HEIGHT / 2
+            look = row.stub.look
+            canvas.line([(self.right, at), (self.bus, at)], look.line, look.pen, style=look.style, css=row.stub.css,
+                        tooltip=row.stub.sentence, ends=self._ends(row.stub))  # fmt: skip
+            above, below = self._summaries[index]
+            draw_words(canvas, above, self.right + 12.0, at - 8.5, "start", row.stub.css)
+            draw_words(canvas, below, self.right + 12.0, at + 8.0, "start", row.stub.css)
+            y += STUB_HEIGHT
+        if row.loop:
+            label, look = row.loop.label(), row.loop.look
+            at = y + (row.blocks - (y - (row.y - row.blocks / 2))) / 2
+            edge = row.height / 2 - 4.0
+            y0, y1 = max(at - 7.0, row.y - edge), min(at + 7.0, row.y + edge)
+            if y1 - y0 < 10.0:  # the label stands lower than the state
+                y0, y1 = row.y + edge - 12.0, row.y + edge
+            x = self.right + LOOP_REACH
+            canvas.line([(self.right, y0), (x, y0), (x, y1), (self.right, y1)], look.line, look.pen, style=look.style,
+                        head="normal", size=HEAD_SIZE, radius=6.0, css=row.loop.css, tooltip=row.loop.sentence,
+                        ends=self._ends(row.loop))  # fmt: skip
+            draw_label(canvas, label, x + 6.0, at - label.height / 2, "start", row.loop.css)
+
+    def _draw_sink(self) -> None:
+        stubs = [row for row in self.rows if row.stub]
+        if not self.picture.sink:
+            return
+        y = self.rows[-1].y
+        draw_spot(self.canvas, self.picture.spot(self.picture.sink), self.picture.sink, self.bus, y,
+                  self.sink_width, NODE_HEIGHT)  # fmt: skip
+        if stubs:
+            measured = [row.stub for row in stubs if row.stub and row.stub.measured]
+            compared = any(move.difference for row in stubs if row.stub for move in row.stub.moves)
+            colour = LINE if compared else BAD
+            if measured:
+                colour = OK if all(stub.count for stub in measured) else LINE
+            first = stubs[0]
+            start = first.y - first.blocks / 2 + STUB_HEIGHT / 2
+            self.canvas.line([(self.bus, start), (self.bus, y - NODE_HEIGHT / 2)], colour, 1.4, head="normal",
+                             size=HEAD_SIZE, css="bus")  # fmt: skip
+
+    @staticmethod
+    def _ends(arrow: Arrow) -> tuple[str, str]:
+        return node_name(arrow.source), node_name(arrow.target)
+
+
+def _overlap(one: tuple[float, float], other: tuple[float, float]) -> bool:
+    return one[0] < other[1] and other[0] < one[1]

@@ -1,0 +1,147 @@
+"""Pre-master secrets: RSA key transport and ephemeral elliptic-curve Diffie-Hellman.
+
+Every random byte comes from the `entropy` that is passed in.
+
+Source: RFC 5246 sections 7.4.7.1 and 8.1.1; RFC 8422 sections 5.4, 5.7, 5.10 and 5.11.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from shakeproof.impl.errors import RemoteProtocolError
+from shakeproof.impl.tls.alerts import AlertDescription
+from shakeproof.impl.tls.suites import NamedGroup
+
+Entropy = Callable[[int], bytes]
+
+PRE_MASTER_SECRET_LENGTH = 48
+PKCS1_OVERHEAD = 11
+"""Two leading bytes, at least eight of padding, one zero (PKCS #1 v1.5, block type 2)."""
+X25519_LENGTH = 32
+UNCOMPRESSED_POINT = 4
+P256_COORDINATE_LENGTH = 32
+P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+P256_SEED_LENGTH = 40
+"""Eight bytes more than the order has, so that the remainder is as good as uniform."""
+
+_P256 = ec.SECP256R1()  # the curve, not a secret
+_PKCS1 = padding.PKCS1v15()
+
+
+class X25519Key:
+    """An ephemeral x25519 key."""
+
+    group = NamedGroup.X25519
+
+    def __init__(self, entropy: Entropy) -> None:
+        self._private = X25519PrivateKey.from_private_bytes(entropy(X25519_LENGTH))
+        self.public = self._private.public_key().public_bytes_raw()
+
+    def exchange(self, peer: bytes) -> bytes:
+        """The pre-master secret. Raises RemoteProtocolError where it would be all zero or the length is wrong."""
+        if len(peer) != X25519_LENGTH:
+            raise _bad_public_key("a 32-byte x25519 public key", f"{len(peer)} bytes", "RFC 8422 section 5.4")
+        try:
+            return self._private.exchange(X25519PublicKey.from_public_bytes(peer))
+        except ValueError:
+            raise _bad_public_key(
+                "an x25519 public key that gives a non-zero secret", "one of small order", "RFC 8422 section 5.11"
+            ) from None
+
+
+class P256Key:
+    """An ephemeral secp256r1 key."""
+
+    group = NamedGroup.SECP256R1
+
+    def __init__(self, entropy: Entropy) -> None:
+        scalar = 1 + int.from_bytes(entropy(P256_SEED_LENGTH), "big") % (P256_ORDER - 1)
+        self._private = ec.derive_private_key(scalar, _P256)
+        self.public = self._private.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+
+    def exchange(self, peer: bytes) -> bytes:
+        """The x coordinate, leading zeros kept. Raises RemoteProtocolError unless peer is an uncompressed point."""
+        if len(peer) != 1 + 2 * P256_COORDINATE_LENGTH or peer[0] != UNCOMPRESSED_POINT:
+            raise _bad_public_key(
+                "an uncompressed point of 65 bytes", f"{len(peer)} bytes, {peer[:1].hex()}...", "RFC 8422 section 5.4.1"
+            )
+        try:
+            point = ec.EllipticCurvePublicKey.from_encoded_point(_P256, peer)
+            return self._private.exchange(ec.ECDH(), point)
+        except ValueError:
+            raise _bad_public_key(
+                "a point on secp256r1", "one that is not on the curve", "RFC 8422 section 5.11"
+            ) from None
+
+
+EphemeralKey = X25519Key | P256Key
+
+
+def ephemeral_key(group: int, entropy: Entropy) -> EphemeralKey:
+    """A new key in that group. Raises KeyError for a group that we cannot compute in."""
+    if group == NamedGroup.X25519:
+        return X25519Key(entropy)
+    if group == NamedGroup.SECP256R1:
+        return P256Key(entropy)
+    raise KeyError(group)
+
+
+def signed_params(client_random: bytes, server_random: bytes, params: bytes) -> bytes:
+    """What the signature in ServerKeyExchange covers (RFC 8422 section 5.4)."""
+    return client_random + server_random + params
+
+
+def new_pre_master_secret(client_version: int, entropy: Entropy) -> bytes:
+    """48 bytes that begin with the version that ClientHello offered (RFC 5246 section 7.4.7.1)."""
+    return client_version.to_bytes(2, "big") + entropy(PRE_MASTER_SECRET_LENGTH - 2)
+
+
+def pkcs1_padding(length: int, entropy: Entropy) -> bytes:
+    """Non-zero padding bytes. Two random bytes give one, so that the loop is bounded and the bias below 2^-8."""
+    seed = entropy(2 * length)
+    return bytes([1 + (seed[i] << 8 | seed[i + 1]) % 255 for i in range(0, 2 * length, 2)])
+
+
+def encrypt_pre_master_secret(public_key: rsa.RSAPublicKey, pre_master_secret: bytes, entropy: Entropy) -> bytes:
+    """RSAES-PKCS1-v1_5, with padding from `entropy`.
+
+    Raises RemoteProtocolError (unsupported_certificate) where the peer's key is too short.
+    """
+    numbers = public_key.public_numbers()
+    size = (numbers.n.bit_length() + 7) // 8
+    if size < len(pre_master_secret) + PKCS1_OVERHEAD:
+        raise RemoteProtocolError(
+            AlertDescription.UNSUPPORTED_CERTIFICATE,
+            expected=f"an RSA key of at least {8 * (len(pre_master_secret) + PKCS1_OVERHEAD)} bits",
+            got=f"{numbers.n.bit_length()} bits",
+            clause="RFC 5246 section 7.4.2",
+        )
+    pad = pkcs1_padding(size - 3 - len(pre_master_secret), entropy)
+    block = b"\x00\x02" + pad + b"\x00" + pre_master_secret
+    return pow(int.from_bytes(block, "big"), numbers.e, numbers.n).to_bytes(size, "big")
+
+
+def decrypt_pre_master_secret(
+    private_key: rsa.RSAPrivateKey, encrypted: bytes, client_version: int, entropy: Entropy
+) -> bytes:
+    """The pre-master secret, or a random one in its place: a fault shows only at Finished.
+
+    The first construction of the note in RFC 5246 section 7.4.7.1: R is drawn before anything is looked at, and the
+    result always begins with ClientHello.client_version, so that a wrong version makes a wrong secret.
+    """
+    random = entropy(PRE_MASTER_SECRET_LENGTH - 2)
+    try:
+        message = private_key.decrypt(encrypted, _PKCS1)
+    except ValueError:
+        message = b""
+    secret = message[2:] if len(message) == PRE_MASTER_SECRET_LENGTH else random
+    return client_version.to_bytes(2, "big") + secret
+
+
+def _bad_public_key(expected: str, got: str, clause: str) -> RemoteProtocolError:
+    return RemoteProtocolError(AlertDescription.ILLEGAL_PARAMETER, expected=expected, got=got, clause=clause)

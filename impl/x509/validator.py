@@ -1,0 +1,215 @@
+"""Validation of a chain: the builder proposes paths, the verifier judges them, the best one is the result.
+
+A chain is accepted if at least one path from the leaf to a trust anchor has no defect; else the defects are those of
+the path that is most nearly sound. Source: RFC 5280 section 6, RFC 9525 section 6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Literal
+
+from shakeproof.impl.x509.builder import AnchorStore, Builder, Path
+from shakeproof.impl.x509.certificate import Certificate, Malformed, parse, printable
+from shakeproof.impl.x509.names import Reference, reference_identity
+from shakeproof.impl.x509.result import Check, Defect, Found, Reading, Result, Usage
+from shakeproof.impl.x509.verifier import SignatureBudget, Verifier
+
+# Signatures verified in one validation. Go stops at 100 and so do we: honest chains need two to five, the hardest of
+# BetterTLS' path building cases stay below it, and an RSA verification costs some 30 microseconds.
+MAX_SIGNATURES = 100
+# Certificates of one chain that are parsed: TLS itself allows 2**24 octets of them.
+MAX_CERTIFICATES = 256
+# Complete paths that are judged before the best of them stands.
+MAX_VERIFIED_PATHS = 64
+
+# Defects of the leaf alone: no other path could cure them, so that the search may end.
+_OF_THE_LEAF = frozenset(
+    {
+        Defect.MALFORMED,
+        Defect.BAD_VERSION,
+        Defect.EXPIRED,
+        Defect.NOT_YET_VALID,
+        Defect.WRONG_EKU,
+        Defect.LEAF_KEY_USAGE,
+        Defect.LEAF_IS_CA,
+        Defect.NO_SAN,
+        Defect.WRONG_NAME,
+        Defect.BAD_WILDCARD,
+        Defect.NUL_IN_NAME,
+        Defect.BAD_NAME_ENCODING,
+        Defect.UNKNOWN_CRITICAL,
+        Defect.DUPLICATE_EXTENSION,
+        Defect.SIGNATURE_ALGORITHM_MISMATCH,
+        Defect.WEAK_KEY,
+        Defect.WEAK_HASH,
+        Defect.BAD_SERIAL,
+        Defect.PROFILE,
+    }
+)
+
+_LEADS_NOWHERE = frozenset({Defect.UNTRUSTED_ROOT, Defect.SELF_SIGNED_LEAF, Defect.MISSING_INTERMEDIATE})
+
+
+class Validator:
+    """Validates chains against fixed trust anchors.
+
+    anchors: DER certificates, of which unreadable ones are ignored; max_signatures: budget of one validation;
+    max_intermediates: the initial max_path_length of RFC 5280 section 6.1.2 (k), None for the length of the path;
+    with_profile: also refuse certificates that break the rules which bind their CA (profile.py).
+    """
+
+    def __init__(
+        self,
+        anchors: Sequence[bytes],
+        reading: Reading = Reading.RFC5280,
+        *,
+        usage: Usage | None = Usage.SERVER_AUTH,
+        max_signatures: int = MAX_SIGNATURES,
+        max_intermediates: int | None = None,
+        with_profile: bool = True,
+    ) -> None:
+        self.reading = reading
+        self.usage = usage
+        self.max_signatures = max_signatures
+        self.max_intermediates = max_intermediates
+        self.with_profile = with_profile
+        self.verifier_class: type[Verifier] = Verifier
+        self.anchors = AnchorStore(item for item in map(_readable, anchors) if item is not None)
+
+    def verifier(self, time: datetime, reference: Reference, budget: SignatureBudget) -> Verifier:
+        """The verifier of one validation; override it, or verifier_class, to judge otherwise on this instance alone."""
+        return self.verifier_class(
+            time=time,
+            reference=reference,
+            reading=self.reading,
+            usage=self.usage,
+            budget=budget,
+            max_intermediates=self.max_intermediates,
+            with_profile=self.with_profile,
+        )
+
+    def validate(self, chain: Sequence[bytes], time: datetime, reference_name: str) -> Result:
+        """The verdict on a chain.
+
+        chain: DER, leaf first, the rest in any order; time: aware; reference_name: host name or IP address. Raises
+        ValueError on a naive time; whatever the peer sent becomes a defect and never an exception.
+        """
+        if time.tzinfo is None:
+            raise ValueError("expected an aware time, got one without a time zone: pass datetime.now(UTC) or similar")
+        if not chain:
+            return _unread(Defect.EMPTY, None, Defect.EMPTY.sentence)
+        if len(chain) > MAX_CERTIFICATES:
+            return _unread(
+                Defect.PATH_BOMB, None, f"expected at most {MAX_CERTIFICATES} certificates, got {len(chain)}"
+            )
+        try:
+            leaf = parse(chain[0])
+        except Malformed as error:
+            return _unread(Defect.MALFORMED, 0, f"{Defect.MALFORMED.sentence}: {printable(str(error))}")
+        others = [_readable(item) for item in chain[1:]]
+        budget = SignatureBudget(self.max_signatures)
+        builder = Builder(leaf, [item for item in others if item is not None], self.anchors, time, budget)
+        verifier = self.verifier(time, reference_identity(reference_name), budget)
+        result = self._best(builder, verifier)
+        if result.accepted:
+            return result
+        # Strangers, garbage and circles do not matter to a chain that holds; for another they may be the reason.
+        notes = []
+        if None in others:
+            place = others.index(None) + 1
+            text = f"certificate {place} of the chain cannot be parsed"
+            notes.append(Found(Defect.MALFORMED, None, "", Defect.MALFORMED.clause, text))
+        if builder.cycle and result.kinds & _LEADS_NOWHERE:
+            text = "the issuers that were sent certify one another in a circle, and none is certified by a trust anchor"
+            notes.append(Found(Defect.PATH_CYCLE, None, "", Defect.PATH_CYCLE.clause, text))
+        if builder.exhausted:
+            text = f"the search for a path ended after {budget.spent} of at most {budget.limit} signatures"
+            notes.append(Found(Defect.PATH_BOMB, None, "", Defect.PATH_BOMB.clause, text))
+        return replace(result, defects=(*result.defects, *notes)) if notes else result
+
+    def _best(self, builder: Builder, verifier: Verifier) -> Result:
+        best: tuple[tuple[bool, int], Result] | None = None
+        for count, path in enumerate(builder.paths(), start=1):
+            found, checks = verifier.verify(path.certificates, anchored=path.anchored)
+            result = _result(path, found, checks)
+            if result.accepted:
+                return result
+            grade = (not path.anchored, len(found))
+            if best is None or grade < best[0]:
+                best = grade, result
+            if count >= MAX_VERIFIED_PATHS:
+                builder.exhausted = True
+                break
+            if path.anchored and all(item.certificate_index == 0 and item.defect in _OF_THE_LEAF for item in found):
+                break
+        if best is not None:
+            return best[1]
+        found, checks = verifier.verify((builder.leaf,), anchored=False)
+        return _result(Path((builder.leaf,), False), found, checks)
+
+
+def validate(
+    chain: Sequence[bytes],
+    anchors: Sequence[bytes],
+    time: datetime,
+    reference_name: str,
+    *,
+    reading: Reading = Reading.RFC5280,
+    usage: Usage | None = Usage.SERVER_AUTH,
+    max_signatures: int = MAX_SIGNATURES,
+    max_intermediates: int | None = None,
+    with_profile: bool = True,
+) -> Result:
+    """The verdict on one chain; the parameters are those of Validator and of its validate."""
+    return Validator(
+        anchors,
+        reading,
+        usage=usage,
+        max_signatures=max_signatures,
+        max_intermediates=max_intermediates,
+        with_profile=with_profile,
+    ).validate(chain, time, reference_name)
+
+
+def verifier_for_tls(validator: Validator) -> Callable[[Sequence[bytes], str, datetime], Result]:
+    """What a TLS client calls with (chain, reference name, time), leaf first."""
+
+    def verify(chain: Sequence[bytes], reference_name: str, time: datetime) -> Result:
+        return validator.validate(chain, time, reference_name)
+
+    return verify
+
+
+def leaf_usage_fits(leaf: bytes, key_exchange: Literal["rsa", "ecdhe"]) -> bool:
+    """Whether the keyUsage of the leaf allows this key exchange; without the extension it allows both.
+
+    Key transport needs keyEncipherment, a signed key exchange digitalSignature. An unreadable leaf fits nothing.
+    Source: RFC 5246 section 7.4.2, RFC 5280 section 4.2.1.3.
+    """
+    try:
+        certificate = parse(leaf)
+    except Malformed:
+        return False
+    usage = certificate.key_usage
+    if usage is None:
+        return certificate.readable
+    return usage.key_encipherment if key_exchange == "rsa" else usage.digital_signature
+
+
+def _readable(der: bytes) -> Certificate | None:
+    try:
+        return parse(der)
+    except Malformed:
+        return None
+
+
+def _result(path: Path, found: list[Found], checks: list[Check]) -> Result:
+    return Result(not found, tuple(found), tuple(item.der for item in path.certificates), tuple(checks))
+
+
+def _unread(defect: Defect, index: int | None, text: str) -> Result:
+    check = Check("form", False, text, defect.clause)
+    return Result(False, (Found(defect, index, "", defect.clause, text),), (), (check,))

@@ -1,0 +1,374 @@
+"""The verifier: RFC 5280 section 6.1 over one path, from the trust anchor down to the leaf, with RFC 9525's name check.
+
+One Verifier serves one validation. Each `check_...` and `prepare_...` method is one step of the algorithm with its own
+clause; each takes one certificate and changes nothing but `state` and the lists of what was found and done. Unlike the
+RFC's algorithm it does not stop at the first failure: all defects of the path are wanted.
+
+The trust anchor comes as a certificate and is held to its own validity, constraints and extensions, as RFC 5937 and
+every stack of the web do; its signature proves nothing and is not checked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
+
+from shakeproof.impl.x509 import certificate as ext
+from shakeproof.impl.x509 import profile
+from shakeproof.impl.x509.certificate import Certificate, NameKey
+from shakeproof.impl.x509.constraints import Subtrees, TooManyComparisons
+from shakeproof.impl.x509.names import Reference, match, odd_names
+from shakeproof.impl.x509.result import Check, Defect, Found, Reading, Usage
+
+# RFC 9325 section 4.5 and the web's baseline requirements ask for 2048 bits; below that, factoring is bought.
+MIN_RSA_BITS = 2048
+ACCEPTED_CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
+BROKEN_HASHES = (hashes.MD5, hashes.SHA1)
+
+ANY_PURPOSE = "2.5.29.37.0"
+# certificatePolicies refuse nothing as long as no policyConstraints demand an explicit policy, and those are not
+# understood: a critical one refuses the path.
+UNDERSTOOD = frozenset(
+    {
+        ext.BASIC_CONSTRAINTS,
+        ext.KEY_USAGE,
+        ext.EXTENDED_KEY_USAGE,
+        ext.SUBJECT_ALTERNATIVE_NAME,
+        ext.NAME_CONSTRAINTS,
+        ext.CERTIFICATE_POLICIES,
+        ext.AUTHORITY_KEY_IDENTIFIER,
+        ext.SUBJECT_KEY_IDENTIFIER,
+        ext.AUTHORITY_INFORMATION_ACCESS,
+    }
+)
+# Times of certificates are whole seconds (RFC 5280 section 4.1.2.5.1): the last one lasts until the next begins.
+LAST_SECOND = timedelta(seconds=1)
+
+
+@dataclass
+class State:
+    """The state variables of section 6.1.2 that this validator needs.
+
+    issuer: the certificate whose key and subject are working_public_key and working_issuer_name.
+    """
+
+    max_path_length: int
+    issuer: Certificate | None = None
+    working_issuer_name: NameKey | None = None
+    subtrees: Subtrees = field(default_factory=Subtrees)
+
+
+class SignatureBudget:
+    """Signature verifications of one validation, each made once and none beyond the limit."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.spent = 0
+        self._known: dict[tuple[bytes, bytes], bool] = {}
+
+    @property
+    def exhausted(self) -> bool:
+        return self.spent >= self.limit
+
+    def affords(self, issuer: Certificate, certificate: Certificate) -> bool:
+        """Whether `verifies` would give a true answer."""
+        return not self.exhausted or (issuer.raw.key_info, certificate.der) in self._known
+
+    def verifies(self, issuer: Certificate, certificate: Certificate) -> bool:
+        """Whether the issuer's key verifies the certificate; False for what the budget does not afford."""
+        edge = (issuer.raw.key_info, certificate.der)
+        known = self._known.get(edge)
+        if known is None:
+            if self.exhausted:
+                return False
+            self.spent += 1
+            known = self._known[edge] = issuer.verifies(certificate)
+        return known
+
+
+class Verifier:
+    """Judges paths for one validation; found and checks belong to the path that was verified last."""
+
+    def __init__(
+        self,
+        *,
+        time: datetime,
+        reference: Reference,
+        reading: Reading,
+        usage: Usage | None,
+        budget: SignatureBudget,
+        max_intermediates: int | None = None,
+        with_profile: bool = True,
+    ) -> None:
+        self.time = time
+        self.reference = reference
+        self.reading = reading
+        self.usage = usage
+        self.budget = budget
+        self.max_intermediates = max_intermediates
+        self.with_profile = with_profile
+        self.path: Sequence[Certificate] = ()
+        self.found: list[Found] = []
+        self._sentences: dict[str, tuple[str, str]] = {}
+        self._failed_checks: dict[str, list[str]] = {}
+
+    # ------------------------------------------------------------------------------------------------ the algorithm
+
+    def verify(self, path: Sequence[Certificate], *, anchored: bool) -> tuple[list[Found], list[Check]]:
+        """All defects of a path (leaf first, trust anchor last) and the checks that were executed on it.
+
+        anchored: the last certificate is a trust anchor; else the path leads nowhere and ends where it could not go on.
+        """
+        self.path, self.found, self._sentences, self._failed_checks = path, [], {}, {}
+        limit = len(path) if self.max_intermediates is None else self.max_intermediates
+        self.state = State(max_path_length=limit)
+        self.check_anchor(anchored=anchored)
+        for index in range(len(path) - 1, -1, -1):
+            certificate = path[index]
+            if index < len(path) - 1:
+                self.check_signature(certificate, index)
+            self.check_validity(certificate, index)
+            if index < len(path) - 1:
+                self.check_issuer_name(certificate, index)
+            self.check_name_constraints(certificate, index)
+            self.check_strength(certificate, index)
+            self.check_form(certificate, index)
+            self.check_critical(certificate, index)
+            self.check_profile(certificate, index)
+            if index > 0:
+                self.prepare_issuer(certificate)
+                self.prepare_name_constraints(certificate, index)
+                self.check_basic_constraints(certificate, index)
+                self.check_path_length(certificate, index, is_anchor=anchored and index == len(path) - 1)
+                self.check_issuer_key_usage(certificate, index)
+                self.check_issuer_purpose(certificate, index)
+        leaf = path[0]
+        self.check_leaf_key_usage(leaf)
+        self.check_leaf_purpose(leaf)
+        self.check_name(leaf)
+        return self.found, self._checks()
+
+    # --------------------------------------------------------------------------------------------------- trust anchor
+
+    def check_anchor(self, *, anchored: bool) -> None:
+        """Section 6.1.1 (d): the path starts at a trust anchor."""
+        top, index = self.path[-1], len(self.path) - 1
+        if anchored:
+            self._ran("anchor", f"chain leads to a trust anchor: {top.title}", Defect.UNTRUSTED_ROOT.clause)
+            return
+        self._ran("anchor", "chain leads to a trust anchor", Defect.UNTRUSTED_ROOT.clause)
+        if top.self_issued and index == 0:
+            self._fail("anchor", Defect.SELF_SIGNED_LEAF, top, index, f"{top.title} is self-signed and no trust anchor")
+        elif top.self_issued:
+            self._fail("anchor", Defect.UNTRUSTED_ROOT, top, index, f"{top.title} is a root, but no trust anchor")
+        else:
+            issuer = _issuer_title(top)
+            text = f"{issuer}, which certified {top.title}, is no trust anchor and no certificate of that name fits"
+            self._fail("anchor", Defect.UNTRUSTED_ROOT if index else Defect.MISSING_INTERMEDIATE, top, index, text)
+
+    # ------------------------------------------------------------------------------------------- 6.1.3 basic processing
+
+    def check_signature(self, certificate: Certificate, index: int) -> None:
+        """Section 6.1.3 (a)(1)."""
+        self._ran("signature", "every signature verifies with its issuer's key", Defect.BAD_SIGNATURE.clause)
+        issuer = self.state.issuer
+        if issuer is not None and not self.budget.verifies(issuer, certificate):
+            text = f"the signature on {certificate.title} does not verify with the key of {issuer.title}"
+            self._fail("signature", Defect.BAD_SIGNATURE, certificate, index, text)
+
+    def check_validity(self, certificate: Certificate, index: int) -> None:
+        """Section 6.1.3 (a)(2); both ends are included (section 4.1.2.5)."""
+        if index == 0:
+            period = f"{certificate.not_before:%Y-%m-%d} to {certificate.not_after:%Y-%m-%d}"
+            self._ran("validity", f"not expired: {period}", Defect.EXPIRED.clause)
+        elif "validity" not in self._sentences:
+            self._ran("validity", "not expired", Defect.EXPIRED.clause)
+        # In this order, so that the fraction of the second in which notAfter lies still counts as inside.
+        if self.time - certificate.not_after >= LAST_SECOND:
+            defect = Defect.ISSUER_EXPIRED if index else Defect.EXPIRED
+            text = f"{certificate.title} expired on {certificate.not_after:%Y-%m-%d %H:%M:%S} UTC"
+            self._fail("validity", defect, certificate, index, text)
+        if self.time < certificate.not_before:
+            defect = Defect.ISSUER_NOT_YET_VALID if index else Defect.NOT_YET_VALID
+            text = f"{certificate.title} is valid only from {certificate.not_before:%Y-%m-%d %H:%M:%S} UTC"
+            self._fail("validity", defect, certificate, index, text)
+
+    def check_issuer_name(self, certificate: Certificate, index: int) -> None:
+        """Section 6.1.3 (a)(4)."""
+        self._ran("issuer name", "every issuer's name is the subject above", Defect.NAME_CHAIN_BROKEN.clause)
+        if certificate.issuer != self.state.working_issuer_name:
+            text = f"{certificate.title} names {_issuer_title(certificate)} as its issuer, which is not the one above"
+            self._fail("issuer name", Defect.NAME_CHAIN_BROKEN, certificate, index, text)
+
+    def check_name_constraints(self, certificate: Certificate, index: int) -> None:
+        """Section 6.1.3 (b) and (c); a self-issued certificate is exempt unless it is the last."""
+        subtrees = self.state.subtrees
+        if not subtrees or (certificate.self_issued and index > 0):
+            return
+        self._ran("name constraints", "every name lies where its issuers may certify", Defect.NAME_NOT_PERMITTED.clause)
+        try:
+            for defect, text in subtrees.violations(certificate):
+                self._fail("name constraints", defect, certificate, index, text)
+        except TooManyComparisons:
+            text = f"{certificate.title} and its issuers hold too many names and name constraints to compare"
+            self._fail("name constraints", Defect.PATH_BOMB, certificate, index, text)
+
+    # ------------------------------------------------------------------------------------- 6.1.4 preparing for the next
+
+    def prepare_issuer(self, certificate: Certificate) -> None:
+        """Section 6.1.4 (c) to (f): the certificate's subject and key become the working ones."""
+        self.state.issuer = certificate
+        self.state.working_issuer_name = certificate.subject
+
+    def prepare_name_constraints(self, certificate: Certificate, index: int) -> None:
+        """Section 6.1.4 (g)."""
+        if certificate.constraints is not None:
+            self.state.subtrees.narrow(certificate.constraints)
+
+    def check_basic_constraints(self, certificate: Certificate, index: int) -> None:
+        """Section 6.1.4 (k). A version 1 certificate has no extensions, so it is no CA (CVE-2014-1959)."""
+        self._ran("basic constraints", "every issuer is a CA", Defect.ISSUER_NOT_CA.clause)
+        if certificate.readable and not certificate.ca:
+            text = f"{certificate.title} issued a certificate and is not a CA"
+            self._fail("basic constraints", Defect.ISSUER_NOT_CA, certificate, index, text)
+
+    def check_path_length(self, certificate: Certificate, index: int, *, is_anchor: bool) -> None:
+        """Section 6.1.4 (l) and (m); self-issued certificates do not count, and the trust anchor is not in the path."""
+        self._ran("path length", "no more intermediate CAs than permitted", Defect.PATHLEN_EXCEEDED.clause)
+        if not certificate.self_issued and not is_anchor:
+            if self.state.max_path_length <= 0:
+                text = f"{certificate.title} is one intermediate CA more than its issuers permit"
+                self._fail("path length", Defect.PATHLEN_EXCEEDED, certificate, index, text)
+            else:
+                self.state.max_path_length -= 1
+        if certificate.path_length is not None:
+            self.state.max_path_length = min(self.state.max_path_length, certificate.path_length)
+
+    def check_issuer_key_usage(self, certificate: Certificate, index: int) -> None:
+        """Section 6.1.4 (n)."""
+        self._ran("issuer key usage", "every issuer's key may sign certificates", Defect.ISSUER_KEY_USAGE.clause)
+        if certificate.key_usage is not None and not certificate.key_usage.key_cert_sign:
+            text = f"the keyUsage of {certificate.title} lacks keyCertSign"
+            self._fail("issuer key usage", Defect.ISSUER_KEY_USAGE, certificate, index, text)
+
+    def check_issuer_purpose(self, certificate: Certificate, index: int) -> None:
+        """Not in RFC 5280's algorithm: the extendedKeyUsage of a CA binds all that it issues, as stacks agree."""
+        if self.usage is None or certificate.purposes is None:
+            return
+        self._ran("issuer purpose", "every issuer may issue for this purpose", Defect.ISSUER_EKU.clause)
+        if not certificate.purposes & {self.usage.value, ANY_PURPOSE}:
+            text = f"the extendedKeyUsage of {certificate.title} does not hold {self.usage.name}"
+            self._fail("issuer purpose", Defect.ISSUER_EKU, certificate, index, text)
+
+    def check_critical(self, certificate: Certificate, index: int) -> None:
+        """Sections 6.1.4 (o) and 6.1.5 (f): a critical extension that is not processed refuses the path."""
+        self._ran("critical extensions", "every critical extension is understood", Defect.UNKNOWN_CRITICAL.clause)
+        for oid, critical in certificate.extensions.items():
+            if critical and oid not in UNDERSTOOD:
+                text = f"{certificate.title} has the critical extension {oid}, which is not understood"
+                self._fail("critical extensions", Defect.UNKNOWN_CRITICAL, certificate, index, text)
+
+    # ------------------------------------------------------------------------------------- each certificate for itself
+
+    def check_form(self, certificate: Certificate, index: int) -> None:
+        """Section 4.1 and 4.2: what is wrong with the certificate wherever it stands."""
+        self._ran("form", "every certificate is well formed", Defect.MALFORMED.clause)
+        for defect, text in certificate.flaws:
+            self._fail("form", defect, certificate, index, f"{certificate.title}: {text}")
+        for defect, text in odd_names(certificate.names):
+            self._fail("form", defect, certificate, index, f"{certificate.title}: {text}")
+
+    def check_strength(self, certificate: Certificate, index: int) -> None:
+        """RFC 9325 section 4.5: keys and hash functions that still hold; named curves only (CVE-2020-0601)."""
+        self._ran("strength", "every key and hash is strong enough", Defect.WEAK_KEY.clause)
+        weakness = self._weakness(certificate)
+        if weakness:
+            self._fail("strength", Defect.WEAK_KEY, certificate, index, f"{certificate.title}: {weakness}")
+        if index < len(self.path) - 1 and isinstance(certificate.hash, BROKEN_HASHES):
+            text = f"{certificate.title} is signed with {certificate.hash.name.upper()}, which is broken"
+            self._fail("strength", Defect.WEAK_HASH, certificate, index, text)
+
+    def _weakness(self, certificate: Certificate) -> str:
+        key = certificate.key
+        match key:
+            case rsa.RSAPublicKey():
+                if key.key_size < MIN_RSA_BITS:
+                    return f"expected an RSA key of at least {MIN_RSA_BITS} bits, got {key.key_size}"
+                if self.reading is Reading.WEBPKI and key.key_size % 8:
+                    return f"expected an RSA key of whole octets, got {key.key_size} bits"
+                return ""
+            case ec.EllipticCurvePublicKey():
+                return "" if isinstance(key.curve, ACCEPTED_CURVES) else f"the curve {key.curve.name} is not accepted"
+            case ed25519.Ed25519PublicKey() | ed448.Ed448PublicKey():
+                return ""
+        return "expected an RSA key or a key on a named curve, got one of another kind or encoding"
+
+    def check_profile(self, certificate: Certificate, index: int) -> None:
+        """Sections 4.1.2 and 4.2: what the profile asks of whoever issues certificates. See profile.py."""
+        if not self.with_profile:
+            return
+        self._ran("profile", "every certificate keeps the profile's rules", Defect.PROFILE.clause)
+        is_top = index == len(self.path) - 1
+        for defect, clause, text in profile.violations(
+            certificate, is_leaf=index == 0, is_top=is_top, reading=self.reading, usage=self.usage
+        ):
+            self._fail("profile", defect, certificate, index, f"{certificate.title}: {text}", clause)
+
+    # -------------------------------------------------------------------------------------------------------- the leaf
+
+    def check_leaf_key_usage(self, leaf: Certificate) -> None:
+        """Section 4.2.1.3: the key may sign, encipher or agree on a key; which of them, the key exchange decides."""
+        self._ran("key usage", "the key may take part in a key exchange", Defect.LEAF_KEY_USAGE.clause)
+        usage = leaf.key_usage
+        if self.usage is None or usage is None:
+            return
+        if not (usage.digital_signature or usage.key_encipherment or usage.key_agreement):
+            text = f"the keyUsage of {leaf.title} permits no key exchange"
+            self._fail("key usage", Defect.LEAF_KEY_USAGE, leaf, 0, text)
+
+    def check_leaf_purpose(self, leaf: Certificate) -> None:
+        """Section 4.2.1.12: without the extension every purpose is allowed."""
+        if self.usage is None:
+            return
+        meant = "a server" if self.usage is Usage.SERVER_AUTH else "a client"
+        self._ran("purpose", f"meant for {meant}", Defect.WRONG_EKU.clause)
+        if leaf.purposes is None:
+            return
+        accepted = {self.usage.value} if self.reading is Reading.WEBPKI else {self.usage.value, ANY_PURPOSE}
+        if not leaf.purposes & accepted:
+            text = f"the extendedKeyUsage of {leaf.title} does not hold {self.usage.name}"
+            self._fail("purpose", Defect.WRONG_EKU, leaf, 0, text)
+
+    def check_name(self, leaf: Certificate) -> None:
+        """RFC 9525 section 6."""
+        self._ran("name", f"name matches {ext.printable(self.reference.text)}", Defect.WRONG_NAME.clause)
+        if not leaf.readable:
+            return
+        for defect, text in match(self.reference, leaf.names, self.reading).failures:
+            self._fail("name", defect, leaf, 0, text)
+
+    # ---------------------------------------------------------------------------------------------------- bookkeeping
+
+    def _ran(self, check: str, sentence: str, clause: str) -> None:
+        self._sentences[check] = (sentence, clause)
+
+    def _fail(
+        self, check: str, defect: Defect, certificate: Certificate, index: int, text: str, clause: str = ""
+    ) -> None:
+        self.found.append(Found(defect, index, certificate.title, clause or defect.clause, text))
+        self._failed_checks.setdefault(check, []).append(text)
+
+    def _checks(self) -> list[Check]:
+        failed = self._failed_checks
+        return [
+            Check(name, name not in failed, "; ".join(failed.get(name, ())) or sentence, clause)
+            for name, (sentence, clause) in self._sentences.items()
+        ]
+
+
+def _issuer_title(certificate: Certificate) -> str:
+    return ext.title_of(certificate.x509.issuer) or "an issuer without a name"

@@ -1,0 +1,358 @@
+"""An audit: suites run against targets within a budget of time; findings confirmed, shrunk and told to a listener.
+
+One task is one role of one target in one setup, so that tasks can run in processes of their own. Words run shortest
+first, and a check that has already been found to fail is not reported twice: so the first report is the minimal one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import multiprocessing
+import os
+import queue
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass, field
+from typing import Any
+
+from shakeproof.model.clauses import Level
+from shakeproof.model.machine import Configuration, Role
+from shakeproof.model.notation import Kind, Symbol
+from shakeproof.model.roles import ROLES
+from shakeproof.properties.conformance import Outcome, Problem, Runner, judge
+from shakeproof.properties.conversation import calls_of
+from shakeproof.properties.findings import (
+    OUT_OF_TIME,
+    CellDone,
+    Event,
+    Finding,
+    FindingConfirmed,
+    Grade,
+    Listener,
+    NotTested,
+    RoleDone,
+    RoleRun,
+    RoleStarted,
+    Run,
+    ignore,
+)
+from shakeproof.properties.mapper.tls12 import applicable
+from shakeproof.properties.suites import Word, quick
+from shakeproof.properties.targets import find_target
+from shakeproof.properties.targets.base import Setup, TargetError
+
+CONFIRMATIONS = 3
+"""How often a finding is repeated before it is reported."""
+
+PROGRESS_EVERY = 20
+"""Words between two progress events: enough for a bar, cheap for a queue."""
+
+DEFAULT_TIME_S = 60.0
+
+
+@dataclass(frozen=True)
+class Task:
+    """One role of one target in one setup. target, rogue: as on the command line, so that a process can find it."""
+
+    target: str
+    rogue: str
+    role: str
+    setup: Setup
+    seed: int
+
+
+@dataclass
+class Partial:
+    """What a task found."""
+
+    task: Task
+    cells: int = 0
+    cells_run: int = 0
+    words: int = 0
+    seconds: float = 0.0
+    exercised: dict[str, int] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+    not_tested: dict[str, list[str]] = field(default_factory=dict)
+    error: str = ""
+
+
+def audit(
+    targets: Sequence[str],
+    *,
+    roles: Iterable[str] = (),
+    rogue: str = "",
+    suite: str = "quick",
+    time_s: float = DEFAULT_TIME_S,
+    seed: int = 0,
+    jobs: int = 0,
+    listener: Listener = ignore,
+    command: str = "",
+) -> Run:
+    """Audit targets, by name. roles: empty for all that a target can take; jobs: processes, 0 for one per core.
+
+    Raises TargetError for a name that is no target, ValueError for a suite that does not exist.
+    """
+    if suite != "quick":
+        raise ValueError(f"there is no suite {suite!r}; there is quick")
+    began = time.monotonic()
+    run = Run(command, seed, time_s)
+    tasks: list[Task] = []
+    for name in targets:
+        target = find_target(name, rogue=rogue)
+        wanted = [role for role in target.roles if not roles or role in set(roles)]
+        for role in wanted:
+            run.roles.append(RoleRun(name, target.description, role, rows=len(ROLES[role].rows)))
+            tasks += [Task(name, rogue, role, setup, seed) for setup in target.setups(role)]
+        if not wanted:
+            run.roles.append(
+                RoleRun(name, target.description, ", ".join(roles), error="the target does not take this role")
+            )
+    sizes = {
+        (r.target, r.role): sum(_size(t) for t in tasks if (t.target, t.role) == (r.target, r.role)) for r in run.roles
+    }
+    for item in run.roles:
+        listener(RoleStarted(item.target, item.description, item.role, sizes[item.target, item.role]))
+    progress = _Progress(sizes, listener)
+    workers = min(jobs or os.cpu_count() or 1, len(tasks))
+    deadline = began + time_s
+    try:
+        for partial in (
+            _in_processes(tasks, deadline, workers, progress) if workers > 1 else _here(tasks, deadline, progress)
+        ):
+            _merge(run, partial, listener)
+            if not any(
+                t for t in progress.waiting(tasks) if (t.target, t.role) == (partial.task.target, partial.task.role)
+            ):
+                listener(RoleDone(next(r for r in run.roles if _same(r, partial.task))))
+    except KeyboardInterrupt:
+        run.interrupted = True
+    run.seconds = time.monotonic() - began
+    return run
+
+
+def _size(task: Task) -> int:
+    role = ROLES[task.role]
+    runner_chosen = Runner(find_target(task.target, rogue=task.rogue), role, task.setup, task.seed).chosen
+    return len(quick(role, runner_chosen, applicable_in(task.setup))[0])
+
+
+def applicable_in(setup: Setup) -> Callable[[Symbol, Configuration], str]:
+    """Why a symbol means nothing in a setup; "" where it does."""
+
+    def why(symbol: Symbol, configuration: Configuration) -> str:
+        return applicable(symbol, setup.key_exchange, setup.certificate_key, setup.bulk)
+
+    return why
+
+
+def _same(result: RoleRun, task: Task) -> bool:
+    return (result.target, result.role) == (task.target, task.role)
+
+
+class _Progress:
+    """Sums up what tasks say of themselves."""
+
+    def __init__(self, sizes: dict[tuple[str, str], int], listener: Listener) -> None:
+        self.sizes, self.listener = sizes, listener
+        self.done: dict[Task, int] = {}
+        self.finished: set[Task] = set()
+
+    def say(self, task: Task, done: int) -> None:
+        self.done[task] = done
+        key = (task.target, task.role)
+        total = sum(n for t, n in self.done.items() if (t.target, t.role) == key)
+        self.listener(CellDone(task.target, task.role, total, self.sizes[key]))
+
+    def waiting(self, tasks: Sequence[Task]) -> list[Task]:
+        return [task for task in tasks if task not in self.finished]
+
+
+def _here(tasks: Sequence[Task], deadline: float, progress: _Progress) -> Iterator[Partial]:
+    for index, task in enumerate(tasks):
+        left = deadline - time.monotonic()
+        share = time.monotonic() + left / (len(tasks) - index)
+        partial = run_task(task, share, progress.say)
+        progress.finished.add(task)
+        yield partial
+
+
+_reports: Any = None
+
+
+def _worker(reports: Any) -> None:
+    global _reports
+    _reports = reports
+
+
+def _remote(task: Task, seconds: float) -> Partial:
+    return run_task(task, time.monotonic() + seconds, lambda t, n: _reports.put((t, n)))
+
+
+def _in_processes(tasks: Sequence[Task], deadline: float, workers: int, progress: _Progress) -> Iterator[Partial]:
+    context = multiprocessing.get_context("spawn")
+    reports = context.Queue()
+    rounds = -(-len(tasks) // workers)
+    share = max(1.0, (deadline - time.monotonic()) / rounds)
+    with ProcessPoolExecutor(workers, context, _worker, (reports,)) as pool:
+        waiting: set[Future[Partial]] = {pool.submit(_remote, task, share) for task in tasks}
+        try:
+            while waiting:
+                done, waiting = wait(waiting, timeout=0.1, return_when="FIRST_COMPLETED")
+                while True:
+                    try:
+                        progress.say(*reports.get_nowait())
+                    except queue.Empty:
+                        break
+                for future in done:
+                    partial = future.result()
+                    progress.finished.add(partial.task)
+                    yield partial
+        except (KeyboardInterrupt, GeneratorExit):
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _merge(run: Run, partial: Partial, listener: Listener) -> None:
+    result = next(r for r in run.roles if _same(r, partial.task))
+    result.cells += partial.cells
+    result.cells_run += partial.cells_run
+    result.words += partial.words
+    result.seconds += partial.seconds
+    result.setups += (partial.task.setup.text,)
+    result.exercised.update(partial.exercised)
+    result.error = result.error or partial.error
+    result.not_tested += [NotTested(why, len(cells), tuple(cells[:5])) for why, cells in partial.not_tested.items()]
+    known = {(f.check, f.grade) for f in result.findings}
+    for finding in partial.findings:
+        if (finding.check, finding.grade) not in known:
+            result.findings.append(finding)
+            listener(FindingConfirmed(finding))
+    rows = ROLES[partial.task.role].by_id
+    for row_id in result.exercised:
+        row = rows.get(row_id)
+        if row is not None and row.level is Level.MAY and row.kind is Kind.RECV:
+            result.notes[row_id] = row.title
+
+
+# ----------------------------------------------------------------------------------------------------------- one task
+
+
+def run_task(task: Task, deadline: float, say: Callable[[Task, int], None]) -> Partial:
+    """Run one role of one target in one setup until the deadline (of time.monotonic)."""
+    began = time.monotonic()
+    partial = Partial(task)
+    role = ROLES[task.role]
+    target = find_target(task.target, rogue=task.rogue)
+    runner = Runner(target, role, task.setup, task.seed)
+    words, left_out = quick(role, runner.chosen, applicable_in(task.setup))
+    partial.cells = len(words)
+    partial.not_tested.update(left_out)
+    try:
+        _run_words(runner, words, deadline, partial, say)
+        _run_calls(runner, words, partial)
+    except TargetError as error:
+        partial.error = str(error)
+    finally:
+        target.close()
+    partial.seconds = time.monotonic() - began
+    return partial
+
+
+def _run_words(
+    runner: Runner, words: Sequence[Word], deadline: float, partial: Partial, say: Callable[[Task, int], None]
+) -> None:
+    found: set[tuple[str, Grade]] = set()
+    for index, word in enumerate(words):
+        if time.monotonic() > deadline:
+            partial.not_tested[OUT_OF_TIME] = [left.cell for left in words[index:]]
+            return
+        if index % PROGRESS_EVERY == 0:
+            say(partial.task, index)
+        outcome = runner.run(word)
+        partial.words += 1
+        for row in outcome.exercised:
+            partial.exercised[row] = partial.exercised.get(row, 0) + 1
+        if outcome.unreached:
+            partial.not_tested.setdefault(outcome.unreached, []).append(word.cell)
+            if outcome.problem is not None and not word.prefix:
+                partial.error = f"no honest handshake: {outcome.problem.why}"
+        else:
+            partial.cells_run += 1
+        problem = outcome.problem
+        if problem is not None and (problem.check, problem.grade) not in found:
+            found.add((problem.check, problem.grade))
+            finding = confirm(runner, word, problem)
+            partial.findings.append(finding)
+    say(partial.task, len(words))
+
+
+def _run_calls(runner: Runner, words: Sequence[Word], partial: Partial) -> None:
+    """The application's own calls, in each configuration, where the target offers a way to make them."""
+    for configuration, prefix in dict.fromkeys((word.configuration, word.prefix) for word in words):
+        for message in calls_of(runner.role):
+            symbol = message.symbol()
+            if not runner.role.enabled(configuration, symbol):
+                continue
+            talk = runner.open()
+            if runner.prefix_fails(Word(prefix, configuration, symbol), talk) is None:
+                before = talk.oracle.fork()
+                exchange = talk.call(message)
+                problem = judge(exchange, before) if exchange is not None else None
+                before.release()
+                for row in talk.oracle.exercised:
+                    partial.exercised[row] = partial.exercised.get(row, 0) + 1
+                if problem is not None:
+                    partial.findings.append(_finding(runner, Word(prefix, configuration, symbol), problem, (1, 1)))
+            talk.dispose()
+
+
+def confirm(runner: Runner, word: Word, problem: Problem) -> Finding:
+    """Repeat the word; give the finding with a recorded run, INCONCLUSIVE where it does not repeat."""
+    again = 0
+    outcome = Outcome()
+    for _ in range(CONFIRMATIONS):
+        outcome = runner.run(word, record=True)
+        other = outcome.problem
+        again += other is not None and (other.check, other.grade) == (problem.check, problem.grade)
+    if again < CONFIRMATIONS:
+        problem = Problem(Grade.INCONCLUSIVE, problem.exchange, f"{problem.why}, {again} of {CONFIRMATIONS} times")
+    return _finding(runner, word, problem, (again, CONFIRMATIONS), outcome)
+
+
+def _finding(
+    runner: Runner, word: Word, problem: Problem, seen: tuple[int, int], outcome: Outcome | None = None
+) -> Finding:
+    clause = problem.clause
+    exchange = problem.exchange
+    role: Role = runner.role
+    symbol = exchange.symbol
+    what = f"{symbol.text} in {exchange.state}" if symbol else f"in {exchange.state}"
+    title = f"{what}: {problem.why}" + (f" ({problem.how})" if problem.how else "")
+    key = "|".join((role.name, runner.target.name, problem.check, problem.grade.value, *word.text))
+    name = hashlib.sha256(key.encode()).hexdigest()[:6]
+    talk = outcome.conversation if outcome else None
+    expected = problem.row.outcome if problem.row else "an honest handshake"
+    return Finding(
+        id=name,
+        check=problem.check,
+        grade=problem.grade,
+        title=title,
+        role=role.name,
+        target=runner.target.name,
+        setup=runner.setup.text,
+        state=exchange.state,
+        input=symbol.text if symbol else "",
+        expected=expected,
+        got=exchange.got if not problem.how else f"{exchange.got}; afterwards: {problem.why}",
+        clause=clause.reference if clause else "",
+        sentence=clause.sentence if clause else "",
+        word=word.text,
+        shrunk_from=len(talk.steps) if talk else len(word.text),
+        seen=seen,
+        trace=(talk or runner.open(True)).trace(f"{problem.grade.value}: {title}", clause.reference if clause else ""),
+        level=problem.row.level.value if problem.row else "MUST",
+    )
+
+
+__all__ = ["DEFAULT_TIME_S", "Event", "audit"]

@@ -1,0 +1,222 @@
+"""One word on one fresh connection: endpoint, scripted peer and oracle, stepped together.
+
+One step is one input, then all output until the target is quiet. Every output is classified and shown to the oracle;
+what the oracle does not allow is kept apart as unexplained, for `conformance` to grade.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from shakeproof.model.machine import Role
+from shakeproof.model.messages import Alert, ApplicationData, closure, fatal
+from shakeproof.model.notation import Kind, Message, Row, Symbol
+from shakeproof.model.oracle import Oracle
+from shakeproof.model.trace import Fate, Lane, Step, Trace, number_steps
+from shakeproof.properties.mapper.tls12 import KeyHypothesis, Observation, Peer
+from shakeproof.properties.targets.base import Endpoint, Reaction, Setup, Target
+
+TARGET, TESTER = "target", "tester"
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """One step: what went in, what the table says of it, what came out, and what of that the table does not allow.
+
+    settled: quiet is allowed at the end; closes_rightly: the connection is open, or may be closed now.
+    """
+
+    symbol: Symbol | None
+    state: str
+    rows: tuple[Row, ...]
+    expected: tuple[str, ...]
+    reaction: Reaction
+    seen: tuple[Observation, ...]
+    unexplained: tuple[Observation, ...]
+    settled: bool
+    closes_rightly: bool
+
+    @property
+    def forbidden(self) -> bool:
+        """Whether the input was the peer's fault by every row that reads it."""
+        return bool(self.rows) and all(row.is_violation for row in self.rows)
+
+    @property
+    def progress(self) -> tuple[Observation, ...]:
+        """The unexplained outputs that are no alerts."""
+        return tuple(item for item in self.unexplained if item.symbol.message is not Alert)
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the target ended the connection."""
+        return self.reaction.closed or any(is_final_alert(item.symbol) for item in self.seen)
+
+    @property
+    def carries_data(self) -> bool:
+        """Whether application data was accepted or sent in this step."""
+        return bool(self.reaction.delivered) or any(item.symbol.message is ApplicationData for item in self.seen)
+
+    @property
+    def got(self) -> str:
+        """What came out, in words."""
+        parts = [item.symbol.text for item in self.seen]
+        if self.reaction.delivered:
+            parts.append(f"accepted {len(self.reaction.delivered)} bytes of application data")
+        if self.reaction.crashed:
+            parts.append(f"died: {self.reaction.crashed}")
+        if self.reaction.closed:
+            parts.append("closed")
+        return ", ".join(parts) or ("nothing" if self.reaction.exact else "nothing in time")
+
+
+def is_final_alert(symbol: Symbol) -> bool:
+    """Whether the symbol is an alert that ends the connection."""
+    return symbol.message is Alert and (symbol.has(fatal) or symbol.has(closure))
+
+
+@dataclass
+class Conversation:
+    """A connection under test."""
+
+    target: Target
+    role: Role
+    setup: Setup
+    seed: bytes
+    record: bool = False
+    steps: list[Step] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        side = "client" if self.role.name.endswith(".server") else "server"
+        self.endpoint: Endpoint = self.target.connect(self.role.name, self.setup)
+        self.peer = Peer(
+            side,
+            key_exchange=self.setup.key_exchange,
+            certificate_key=self.setup.certificate_key,
+            bulk=self.setup.bulk,
+            seed=self.seed,
+        )
+        self.oracle = Oracle(self.role)
+
+    def begin(self) -> Exchange:
+        """Open the connection."""
+        before = self.oracle.state_text
+        return self._react(None, before, (), self.endpoint.start())
+
+    def send(self, symbol: Symbol, *, counts: bool = True) -> Exchange:
+        """Send one symbol. counts: whether it goes into the tester's transcript, as it does for an honest peer."""
+        before = self.oracle.state_text
+        data = self.peer.concretise(symbol, counts=counts)
+        rows = self.oracle.receive(symbol)
+        if self.record:
+            self._note_input(symbol, data, rows, before)
+        return self._react(symbol, before, rows, self.endpoint.feed(data))
+
+    def call(self, message: Message) -> Exchange | None:
+        """Make the application's call on the target; None where it offers no way."""
+        before = self.oracle.state_text
+        reaction = self.endpoint.call(message.name)
+        if reaction is None:
+            return None
+        rows = self.oracle.call(message)
+        return self._react(None, before, rows, reaction)
+
+    def _react(self, symbol: Symbol | None, state: str, rows: tuple[Row, ...], reaction: Reaction) -> Exchange:
+        expected = self.oracle.expected()
+        seen = tuple(self.peer.classify(reaction.data)) if reaction.data else ()
+        unexplained: list[Observation] = []
+        for item in seen:
+            before = self.oracle.state_text
+            allowed = self.oracle.send(item.symbol)
+            if not allowed:
+                unexplained.append(item)
+            if self.record:
+                self._note_output(item, before, rows, allowed)
+        settled = self.oracle.quiet()
+        rightly = not reaction.closed or self.oracle.may_close()
+        return Exchange(symbol, state, rows, expected, reaction, seen, tuple(unexplained), settled, rightly)
+
+    def assume(self, oracle: Oracle, keys: KeyHypothesis | None) -> None:
+        """Go on as if things stood as this oracle says, under these keys."""
+        self.oracle.release()
+        self.oracle = oracle
+        if keys is not None:
+            self.peer.assume(keys)
+
+    def dispose(self) -> None:
+        """Free what the connection holds."""
+        self.endpoint.dispose()
+        self.oracle.release()
+
+    # ------------------------------------------------------------------------------------------------------ recording
+
+    def _note_input(self, symbol: Symbol, data: bytes, rows: tuple[Row, ...], before: str) -> None:
+        defects = tuple(value.name.upper() for value in symbol.defects)
+        forged = bool(rows) and all(row.is_violation for row in rows)
+        self.steps.append(
+            Step(
+                len(self.steps) + 1,
+                sender=TESTER,
+                receiver=TARGET,
+                layer=self.role.name.split(".")[0],
+                message=symbol.message.name,
+                facts=symbol.shown,
+                defect=defects,
+                fate=Fate.FORGED if forged else Fate.DELIVERED,
+                detail=", ".join(value.sentence for value in symbol.defects),
+                data=data,
+                protection="the session keys" if self.peer.write_protected else "",
+                phase=self._phase(),
+                before={TARGET: before},
+                after={TARGET: self.oracle.state_text},
+                row=rows[0].id if rows else "",
+                clause=rows[0].clauses[0].short if rows and rows[0].clauses else "",
+            )
+        )
+
+    def _note_output(self, item: Observation, before: str, rows: tuple[Row, ...], allowed: bool) -> None:
+        self.steps.append(
+            Step(
+                len(self.steps) + 1,
+                sender=TARGET,
+                receiver=TESTER,
+                layer=self.role.name.split(".")[0],
+                message=item.symbol.message.name,
+                facts=item.symbol.shown,
+                detail=item.detail,
+                data=item.data,
+                protection=item.protection,
+                phase=self._phase(),
+                before={TARGET: before},
+                after={TARGET: self.oracle.state_text},
+                row=rows[0].id if rows else "",
+                clause=rows[0].clauses[0].short if rows and rows[0].clauses else "",
+                verdict="" if allowed else "not allowed",
+            )
+        )
+
+    def _phase(self) -> str:
+        phase = self.role.phase_of(self.oracle.states[0])
+        return phase.key if phase else ""
+
+    def trace(self, title: str, subtitle: str = "") -> Trace:
+        """The conversation as a trace."""
+        is_client = self.role.name.endswith(".client")
+        lanes = (
+            Lane(TARGET, self.target.name, self.role.title, "client" if is_client else "server"),
+            Lane(TESTER, "tester", "plays the peer", "attacker"),
+        )
+        return Trace(
+            title,
+            lanes if is_client else lanes[::-1],
+            number_steps(self.steps),
+            self.role.phases,
+            subtitle,
+            secrets=tuple(self.peer.key_log),
+            meta={"role": self.role.name, "target": self.target.name, "setup": self.setup.text},
+        )
+
+
+def calls_of(role: Role) -> tuple[Message, ...]:
+    """The application's calls that the role's table reads, other than the one that opens."""
+    named = {row.pattern.message: None for row in role.rows if row.kind is Kind.CALL}
+    return tuple(message for message in named if message.name != "connect")
