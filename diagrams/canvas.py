@@ -24,8 +24,8 @@ _CONTROL = 0.55  # how far along the way to the corner the control points of its
 _ARROW = 10.0  # Graphviz draws an arrow head this long at arrowsize 1
 _OVERLAP = 0.5  # the line reaches this far into its head, or a gap shows
 _TAIL = {"dot": 0.8, "odot": 0.8, "diamond": 1.2, "normal": 1.0}  # length of a tail shape, relative to _ARROW
-_SINK = 0.09  # of the font size; Graphviz sets the line of a label a little above its middle
-_SINK_CELL = 0.03  # the same for a label in a cell
+_SINK = 0.04  # of the font size; Graphviz sets the line of a label a little above its middle
+_SINK_MARKED = 1.0  # points; it sets bold text that much higher
 _SLACK = 10.0  # room in a one-cell table for fonts that run wider than Arial
 
 
@@ -175,27 +175,35 @@ class Canvas:
         text = clean(text).strip()
         if not text:
             return
-        label = html.escape(text, quote=False)
-        for tag, wanted in (("B", bold), ("I", italic), ("S", struck)):
-            if wanted:
-                label = f"<{tag}>{label}</{tag}>"
-        centre, sink = x, _SINK
+        marked = bold or italic or struck
+        centre, sink = x, _SINK * size + (_SINK_MARKED if marked else 0.0)
+        attributes = {"fontsize": f"{size:g}", "fontcolor": self.colour(colour)}
+        if marked:
+            label = html.escape(text, quote=False)
+            for tag, wanted in (("B", bold), ("I", italic), ("S", struck)):
+                if wanted:
+                    label = f"<{tag}>{label}</{tag}>"
+        else:
+            label = _escaped(text)
         if anchor != "middle":
             width = int(text_width(text, size, bold=bold) + _SLACK)
-            side = "LEFT" if anchor == "start" else "RIGHT"
-            label = (
-                '<TABLE BORDER="0" CELLBORDER="0" CELLPADDING="0" CELLSPACING="0"><TR>'
-                f'<TD WIDTH="{width}" ALIGN="{side}">{label}</TD></TR></TABLE>'
-            )
-            sink = _SINK_CELL
+            if marked:
+                side = "LEFT" if anchor == "start" else "RIGHT"
+                label = (
+                    '<TABLE BORDER="0" CELLBORDER="0" CELLPADDING="0" CELLSPACING="0"><TR>'
+                    f'<TD WIDTH="{width}" ALIGN="{side}">{label}</TD></TR></TABLE>'
+                )
+            else:
+                label += "\\l" if anchor == "start" else "\\r"
+                attributes["width"] = f"{width / 72:.4f}"
             centre = x + width / 2 if anchor == "start" else x - width / 2
-        attributes = {"label": f"<{label}>", "fontsize": f"{size:g}", "fontcolor": self.colour(colour)}
+        attributes["label"] = f"<{label}>" if marked else graphviz.nohtml(label)
         if mono:
             attributes["fontname"] = "Courier New"
         if url:
-            attributes["URL"] = url
+            attributes["URL"] = graphviz.nohtml(url)
             attributes["target"] = "_top"
-        name = self._node("", centre, y + sink * size, attributes, css, tooltip or (text if url else ""))
+        name = self._node("", centre, y + sink, attributes, css, tooltip or (text if url else ""))
         self._texts[name] = Placed(x, y, anchor, size)
 
     def line(
@@ -317,6 +325,10 @@ def _class(css: str) -> dict[str, str]:
     return {"class": css} if css else {}
 
 
+def _escaped(text: str) -> str:
+    """`text` so that Graphviz shows it as it is: neither \\N and its like nor entities are replaced."""
+    return text.replace("\\", "\\\\").replace("&", "&amp;")
+
+
 def _tooltip(text: str) -> dict[str, str]:
-    # Graphviz would replace \N and entities, so backslashes are doubled and ampersands escaped.
-    return {"tooltip": clean(text).replace("\\", "\\\\").replace("&", "&amp;")} if text else {}
+    return {"tooltip": graphviz.nohtml(_escaped(clean(text)))} if text else {}

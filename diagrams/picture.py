@@ -15,7 +15,7 @@ from shakeproof.diagrams.palette import BAD, CLIENT, LATE, LINE, MUTED, OK, REPL
 from shakeproof.diagrams.text_width import clean, elide, text_width
 
 TRIGGER, ACTION = 9.5, 8.5
-TRIGGER_LINE, ACTION_LINE = 12.0, 11.0  # heights
+TRIGGER_LINE, ACTION_LINE = 11.5, 10.0  # heights
 SHOWN = 3  # transitions named at one arrow; the others are counted, and stand in its tooltip and the text form
 LABEL_MOST = 250.0  # points
 

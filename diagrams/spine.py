@@ -35,7 +35,6 @@ TRACK_FIRST = 42.0  # from the states to the first track
 AWAY = 8.0  # from a line to its label
 STUB_LABEL = 190.0
 TRACK_LABEL = 170.0
-STUB_HEIGHT = 30.0
 LOOP_REACH = 26.0
 
 
@@ -51,13 +50,32 @@ class _Row:
     height: float = NODE_HEIGHT
 
     @property
-    def blocks(self) -> float:
-        loop = max(self.loop.label().height, 20.0) + 6.0 if self.loop else 0.0
-        return (STUB_HEIGHT if self.stub else 0.0) + loop
+    def stub_at(self) -> float:
+        """Where failures leave, counted from the middle of the state."""
+        return -9.0 if self.loop else 0.0
 
     @property
-    def extent(self) -> float:
-        return max(self.height, self.blocks)
+    def loop_at(self) -> tuple[float, float]:
+        """Where a loop leaves and enters, counted from the middle of the state."""
+        return (3.0, 12.0) if self.stub else (-7.0, 7.0)
+
+    @property
+    def label_at(self) -> float:
+        """Top of a loop's label, counted from the middle of the state."""
+        assert self.loop is not None, "only a loop has a label here"
+        return 4.0 if self.stub else -self.loop.label().height / 2
+
+    @property
+    def above(self) -> float:
+        """Height above the middle that the state and what stands right of it take."""
+        stub = 15.0 - self.stub_at if self.stub else 0.0
+        return max(self.height / 2, stub, -self.label_at if self.loop else 0.0)
+
+    @property
+    def below(self) -> float:
+        """The same below the middle."""
+        stub = self.stub_at + 15.0 if self.stub else 0.0
+        return max(self.height / 2, stub, self.label_at + self.loop.label().height + 2.0 if self.loop else 0.0)
 
 
 @dataclass(slots=True)
@@ -146,16 +164,14 @@ class _Spine:
             if index in self.straight:
                 heights.append(self.straight[index].label().height + 4)
             needed = max(heights, default=0.0) + 10.0
-            # A row that is taller than its state leaves room beside the state already.
-            slack = (self.rows[index].extent - self.rows[index].height) / 2
-            gaps.append(max(GAP, needed - slack if slack < 8 else needed))
+            gaps.append(max(GAP, needed))
         return gaps
 
     def _place_rows(self, top: float) -> None:
         y = top + BAND_PAD
         for index, (row, gap) in enumerate(zip(self.rows, [*self._gaps(), 0.0], strict=True)):
-            row.y = y + row.extent / 2
-            y += row.extent + gap
+            row.y = y + row.above
+            y += row.above + row.below + gap
             if index + 1 == len(self.rows):
                 self.bottom = y + BAND_PAD
 
@@ -245,8 +261,8 @@ class _Spine:
             region = regions.get(first.spot.region)
             if region is not None:
                 fill, strong = tint(region.tint)
-                top = first.y - first.extent / 2 - BAND_PAD
-                height = last.y + last.extent / 2 + BAND_PAD - top
+                top = first.y - first.above - BAND_PAD
+                height = last.y + last.below + BAND_PAD - top
                 self.canvas.panel(MARGIN, top, width - 2 * MARGIN, height, fill, css="band")
                 self.canvas.box(MARGIN, top, 4, height, strong, css="band")
                 title = clean(region.title).upper()
@@ -262,8 +278,7 @@ class _Spine:
             canvas.line([(self.x, y0), (self.x, y1)], look.line, look.pen, style=look.style, head="normal",
                         size=HEAD_SIZE, css=arrow.css, tooltip=arrow.sentence, ends=self._ends(arrow))  # fmt: skip
             # Beside the line, clear of what leaves the states above and below to the right.
-            low = above.y + max(above.height, above.blocks) / 2
-            high = below.y - max(below.height, below.blocks) / 2
+            low, high = above.y + above.below, below.y - below.above
             draw_label(canvas, label, self.x + AWAY, (low + high - label.height) / 2 - 1.0, "start", arrow.css)
         for track in self.tracks:
             look, x = track.arrow.look, self.left + track.x
@@ -277,28 +292,22 @@ class _Spine:
 
     def _draw_right(self, index: int, row: _Row) -> None:
         canvas = self.canvas
-        y = row.y - row.blocks / 2
         if row.stub:
-            at = y + STUB_HEIGHT / 2
+            at = row.y + row.stub_at
             look = row.stub.look
             canvas.line([(self.right, at), (self.bus, at)], look.line, look.pen, style=look.style, css=row.stub.css,
                         tooltip=row.stub.sentence, ends=self._ends(row.stub))  # fmt: skip
             above, below = self._summaries[index]
             draw_words(canvas, above, self.right + 12.0, at - 8.5, "start", row.stub.css)
             draw_words(canvas, below, self.right + 12.0, at + 8.0, "start", row.stub.css)
-            y += STUB_HEIGHT
         if row.loop:
             label, look = row.loop.label(), row.loop.look
-            at = y + (row.blocks - (y - (row.y - row.blocks / 2))) / 2
-            edge = row.height / 2 - 4.0
-            y0, y1 = max(at - 7.0, row.y - edge), min(at + 7.0, row.y + edge)
-            if y1 - y0 < 10.0:  # the label stands lower than the state
-                y0, y1 = row.y + edge - 12.0, row.y + edge
+            y0, y1 = (row.y + offset for offset in row.loop_at)
             x = self.right + LOOP_REACH
             canvas.line([(self.right, y0), (x, y0), (x, y1), (self.right, y1)], look.line, look.pen, style=look.style,
-                        head="normal", size=HEAD_SIZE, radius=6.0, css=row.loop.css, tooltip=row.loop.sentence,
+                        head="normal", size=HEAD_SIZE, radius=4.5, css=row.loop.css, tooltip=row.loop.sentence,
                         ends=self._ends(row.loop))  # fmt: skip
-            draw_label(canvas, label, x + 6.0, at - label.height / 2, "start", row.loop.css)
+            draw_label(canvas, label, x + 6.0, row.y + row.label_at, "start", row.loop.css)
 
     def _draw_sink(self) -> None:
         stubs = [row for row in self.rows if row.stub]
@@ -314,7 +323,7 @@ class _Spine:
             if measured:
                 colour = OK if all(stub.count for stub in measured) else LINE
             first = stubs[0]
-            start = first.y - first.blocks / 2 + STUB_HEIGHT / 2
+            start = first.y + first.stub_at
             self.canvas.line([(self.bus, start), (self.bus, y - NODE_HEIGHT / 2)], colour, 1.4, head="normal",
                              size=HEAD_SIZE, css="bus")  # fmt: skip
 

@@ -97,7 +97,7 @@ class Role:
             for state in row.states.members:
                 if row.is_rest:
                     self._rest.setdefault(state, []).append(row)
-                else:
+                elif row.kind is not Kind.SEND:
                     self._index.setdefault((state, row.pattern.message), []).append(row)
 
     def _messages(self) -> Iterator[Message]:
@@ -295,10 +295,19 @@ class Role:
             choices = [self._tried(message, fact) for fact in facts]
             for combination in itertools.product(*choices):
                 defects = [value for value in combination if not value.is_sound]
-                if len(defects) > 1:
+                others = [v for v in combination if v.is_sound and v is not v.fact.default]
+                if len(defects) > 1 or (defects and not self._together(message, defects[0], others)):
                     continue
                 out.setdefault(message.symbol(*combination))
         return tuple(out)
+
+    def _together(self, message: Message, defect: Value, others: Sequence[Value]) -> bool:
+        """Whether some row or void looks at the defect together with the facts of the other values."""
+        for line in self.in_force:
+            if line.pattern.message is message and any(defect in guard.values() for guard in line.pattern.guards):
+                if {value.fact for value in others} <= set(line.pattern.named_facts()):
+                    return True
+        return not others
 
     def _tried(self, message: Message, fact: Fact) -> tuple[Value, ...]:
         if not fact.detail:

@@ -253,7 +253,7 @@ client_quotes.quote(
 )
 client_quotes.quote(
     "RFC 5746 3.4",
-    "The client MUST then verify that the length of the \"renegotiated_connection\" field is zero, and if it is not, "
+    'The client MUST then verify that the length of the "renegotiated_connection" field is zero, and if it is not, '
     "MUST abort the handshake (by sending a fatal handshake_failure alert).",
 )
 client_quotes.quote(
@@ -338,7 +338,7 @@ client_quotes.quote(
     implied="so nothing else is expected there",
 )
 client_quotes.quote(
-    "7.4.3 not legal",
+    "7.4.3 illegal",
     "It is not legal to send the ServerKeyExchange message for the following key exchange methods: RSA DH_DSS DH_RSA",
     binds="sender",
     implied="a message that is not legal is an inappropriate one",

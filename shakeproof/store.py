@@ -20,14 +20,26 @@ FORMAT = "shakeproof.finding/1"
 SIZE_MOST = 64 << 20
 """Bytes of a saved finding: some hundred times the largest seen; a file beyond it is none of ours."""
 
+SEEDS = 2**63
+"""Seeds are below this: they are written in eight bytes."""
+
 _ID = re.compile(r"[0-9a-f]{4,64}")
 
 
-def finding_to_json(finding: Finding) -> str:
+@dataclass(frozen=True)
+class SavedFinding:
+    """A finding with what makes it repeatable. rogue: the fault that was planted in the target, "" for none."""
+
+    finding: Finding
+    seed: int = 0
+    rogue: str = ""
+
+
+def finding_to_json(saved: SavedFinding) -> str:
     """A finding as JSON text, readable by `finding_from_json`. Its trace is whole in it."""
-    data: dict[str, Any] = {"format": FORMAT}
-    for item in fields(finding):
-        value = getattr(finding, item.name)
+    data: dict[str, Any] = {"format": FORMAT, "seed": saved.seed, "rogue": saved.rogue}
+    for item in fields(saved.finding):
+        value = getattr(saved.finding, item.name)
         if isinstance(value, Grade):
             value = value.value
         elif isinstance(value, Trace):
@@ -36,7 +48,7 @@ def finding_to_json(finding: Finding) -> str:
     return json.dumps(data, indent=1, ensure_ascii=False) + "\n"
 
 
-def finding_from_json(text: str) -> Finding:
+def finding_from_json(text: str) -> SavedFinding:
     """Read a saved finding. Raises ValueError that says what is wrong with the text."""
     try:
         data = json.loads(text)
@@ -49,10 +61,13 @@ def finding_from_json(text: str) -> Finding:
         raise ValueError(f"not a saved finding: expected format {FORMAT!r}, found {found!r}")
     values = {item.name: _value(data, item.name) for item in fields(Finding) if item.name in data}
     missing = {item.name for item in fields(Finding)} - set(values) - {"level"}
-    extra = set(data) - set(values) - {"format"}
+    extra = set(data) - set(values) - {"format", "seed", "rogue"}
     if missing or extra:
         raise ValueError(f"not a saved finding: missing {sorted(missing)}, unknown {sorted(extra)}")
-    return Finding(**values)
+    seed, rogue = data.get("seed", 0), data.get("rogue", "")
+    if not isinstance(seed, int) or not 0 <= seed < SEEDS or not isinstance(rogue, str):
+        raise ValueError("not a saved finding: seed is a whole number below 2**63, rogue is text")
+    return SavedFinding(Finding(**values), seed, rogue)
 
 
 def _value(data: Mapping[str, Any], name: str) -> Any:
@@ -87,17 +102,17 @@ class Store:
 
     folder: Path = Path(FOLDER)
 
-    def save(self, finding: Finding) -> Path:
+    def save(self, saved: SavedFinding) -> Path:
         """Write a finding; a half-written file is never seen."""
         place = self.folder / "findings"
         place.mkdir(parents=True, exist_ok=True)
         ignore = self.folder / ".gitignore"
         if not ignore.exists():
             ignore.write_text("*\n", encoding="utf-8")
-        path = place / f"{finding.id}.json"
+        path = place / f"{saved.finding.id}.json"
         handle, name = tempfile.mkstemp(dir=place, prefix=".writing-", suffix=".json")
         with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(finding_to_json(finding))
+            file.write(finding_to_json(saved))
         Path(name).replace(path)
         return path
 
@@ -106,7 +121,7 @@ class Store:
         files = [path for path in (self.folder / "findings").glob("*.json") if _ID.fullmatch(path.stem)]
         return [path.stem for path in sorted(files, key=lambda path: (-path.stat().st_mtime, path.stem))]
 
-    def load(self, name: str) -> Finding:
+    def load(self, name: str) -> SavedFinding:
         """The finding with that id, or in that file. Raises UsageError."""
         path = Path(name)
         if not path.is_file() and _ID.fullmatch(name):

@@ -133,6 +133,7 @@ class Context:
         self.server_public = b""
         self.temporary_rsa = False
         self.pre_master: bytes | None = None
+        self.received_pre_master: bytes | None = None
         self.session_hash: bytes | None = None
         self.transcript: list[bytes] = []
         self.client_verify_data = b""

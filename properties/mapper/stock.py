@@ -167,14 +167,18 @@ def temporary_rsa_key() -> rsa.RSAPrivateKey:
     return key
 
 
-@lru_cache(maxsize=64)
 def encrypt_block(public_key: rsa.RSAPublicKey, secret: bytes, block_type: int) -> bytes:
     """A PKCS #1 block of any type around the secret, under the key; the secret is cut where the key is too short."""
     numbers = public_key.public_numbers()
-    size = (numbers.n.bit_length() + 7) // 8
+    return _encrypt_block(numbers.n, numbers.e, secret, block_type)
+
+
+@lru_cache(maxsize=64)
+def _encrypt_block(modulus: int, exponent: int, secret: bytes, block_type: int) -> bytes:
+    size = (modulus.bit_length() + 7) // 8
     secret = secret[: max(size - 11, 0)]
     block = bytes((0, block_type)) + BLOCK_PADDING * (size - 3 - len(secret)) + b"\0" + secret
-    return (pow(int.from_bytes(block, "big"), numbers.e, numbers.n) % (1 << 8 * size)).to_bytes(size, "big")
+    return pow(int.from_bytes(block, "big"), exponent, modulus).to_bytes(size, "big")
 
 
 @lru_cache(maxsize=256)

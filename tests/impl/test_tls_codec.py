@@ -138,8 +138,6 @@ def test_cbc_padding_of_any_length_up_to_255_is_accepted(blocks: int) -> None:
     protection = CbcHmacProtection(bytes(16), bytes(20))
     block = b"some data" + protection.mac(23, 0x0303, 1, b"some data")
     count = 16 - len(block) % 16 + 16 * blocks
-    if count > 256:
-        pytest.skip("no such padding")
     sealed = protection.encrypt(block + bytes((count - 1,)) * count)
     assert protection.open(23, 0x0303, 1, sealed) == b"some data"
 
@@ -300,9 +298,11 @@ def test_any_bytes_parse_or_are_refused_with_an_alert(handshake_type: int, body:
     try:
         message = messages.parse_message(handshake_type, body, exchange)
     except RemoteProtocolError as error:
-        assert error.alert in (AlertDescription.DECODE_ERROR, AlertDescription.ILLEGAL_PARAMETER)
+        refusal = error
     else:
         assert message.encode_body() == body
+        return
+    assert refusal.alert in (AlertDescription.DECODE_ERROR, AlertDescription.ILLEGAL_PARAMETER)
 
 
 def test_an_empty_extension_block_is_not_the_same_as_none() -> None:

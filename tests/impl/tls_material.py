@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
+import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -197,21 +198,18 @@ def connected(
 
 
 def refuse(connection: Connection, data: bytes) -> RemoteProtocolError:
-    """Feeds data that has to be refused: the error. The connection is closed for good, with one last record queued."""
-    before = connection.data_to_send()
-    state = connection.state
-    try:
+    """Feeds data that has to be refused: the error. The connection is closed for good, with its alert queued."""
+    connection.data_to_send()
+    with pytest.raises(RemoteProtocolError) as caught:
         connection.receive_data(data)
-    except RemoteProtocolError as error:
-        assert connection.state == "CLOSED"
-        assert error.state == state or error.state, "the error names the state"
-        assert error.expected
-        assert error.got
-        assert error.clause.startswith("RFC ")
-        assert connection.receive_data(b"\x16\x03\x03\x00\x04\x00\x00\x00\x00") == []
-        connection._output.insert(0, before)
-        return error
-    raise AssertionError(f"accepted in {state}, now {connection.state}")
+    error = caught.value
+    assert connection.state == "CLOSED"
+    assert error.state
+    assert error.expected
+    assert error.got
+    assert error.clause.startswith("RFC ")
+    assert connection.receive_data(b"\x16\x03\x03\x00\x04\x00\x00\x00\x00") == []
+    return error
 
 
 def refused(sender: Connection, receiver: Connection, alert: AlertDescription) -> RemoteProtocolError:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -111,7 +112,7 @@ def test_the_private_key_belongs_to_the_leaf(kind: KeyKind) -> None:
         made = chain(kind, defects)
         leaf = ssl.DER_cert_to_PEM_cert(made.der[0])
         assert made.pem.startswith(leaf[:60])
-        assert made.private_key.public_key() == certificates.x509.load_der_x509_certificate(made.der[0]).public_key()
+        assert made.private_key.public_key() == x509.load_der_x509_certificate(made.der[0]).public_key()
 
 
 def test_resign_refuses_a_replacement_of_another_length() -> None:
@@ -172,7 +173,7 @@ OPENSSL_REASONS = {
     CertificateDefect.BAD_SIGNATURE: "certificate signature failure",
     CertificateDefect.ISSUER_NOT_CA: "invalid CA certificate",
     CertificateDefect.ISSUER_EXPIRED: "certificate has expired",
-    CertificateDefect.WRONG_KEY_USAGE: "unsuitable certificate purpose",
+    CertificateDefect.WRONG_KEY_USAGE: "certificate purpose",  # unsuitable or, by version, unsupported
 }
 
 
@@ -186,4 +187,4 @@ def test_openssl_refuses_every_defect_for_its_own_reason(
         # OpenSSL's server does not even offer the key for signing, so its client never sees the certificate.
         assert reason == "NO_SHARED_CIPHER"
     else:
-        assert reason.startswith(OPENSSL_REASONS[defect])
+        assert OPENSSL_REASONS[defect] in reason

@@ -1,0 +1,399 @@
+"""TLS 1.2 (RFC 5246): the client and the server, each as one table.
+
+One connection has one of each. Both see the same alphabet, since a peer (or whoever sits between) can send anything;
+what only the other side may say is an inappropriate message here. The record layer is part of each role: a `Record` is
+remarkable as a record, whatever else comes has been decrypted and reassembled. Certificates arrive judged: the
+certificate machine gives the defects of a chain, and here it is decided what follows from them.
+
+Key exchange is RSA key transport or ECDHE. The server chooses; the client follows what the ServerHello says.
+
+What a secret is worth. After a ClientKeyExchange whose RSA block is wrong, the server goes on with a secret that nobody
+else has (7.4.7.1), and must not show it. Nothing that the peer sends under its own keys can be read then: the server is
+in WAIT_IN_VAIN, where to an observer it waits for Finished.
+
+Defects. Each alert that a row allows is one whose definition in 7.2.2 fits, or that a clause names; where several fit,
+the table allows each. Several defects at once enable several rows, and the union of their alerts is allowed. A message
+that is out of place and malformed too is answered either way, since 5246 has no order in which to look.
+
+Readings. That a chain must lead to a trust anchor, be current and name the server is what `https` demands, not TLS: 7.2.2
+leaves it to the client whether such an error is fatal. An empty or unparsable chain, or a key of the wrong kind, ends
+any handshake. A client may judge the chain as late as at ServerHelloDone (7.4.5 only recommends it even then); the table
+demands it at Certificate, and lateness short of application data is graded as a deviation, not as a failure.
+
+Left out, to come as rows: resumption and tickets (nothing in this alphabet offers or grants them), client
+authentication at the server (it never asks here; the client does answer when asked), and renegotiation. A second
+handshake may be asked for, refused and begun; RENEGOTIATING is where it begins, data may still flow there, and the
+messages that would carry it on are declared void until it has its rows.
+
+What the tests presume: the server speaks TLS 1.2 only; an `acceptable` ClientHello shares a suite with the server as it
+is configured, and whether a server without RSA key transport is offered `offers_rsa` is up to who plays the client.
+"""
+
+from __future__ import annotations
+
+from shakeproof.model.facts import Fact, Value
+from shakeproof.model.machine import Role
+from shakeproof.model.messages import (
+    CERTIFICATE_ALERTS,
+    KEY_EXCHANGE,
+    OFFER,
+    TLS12_MESSAGES,
+    Alert,
+    ApplicationData,
+    Certificate,
+    CertificateRequest,
+    CertificateVerify,
+    ChangeCipherSpec,
+    ClientHello,
+    ClientKeyExchange,
+    Finished,
+    HelloRequest,
+    Record,
+    ServerHello,
+    ServerHelloDone,
+    ServerKeyExchange,
+    UnknownHandshake,
+    acceptable,
+    access_denied,
+    alien_compression,
+    alien_extension,
+    alien_group,
+    alien_scheme,
+    alien_suite,
+    alien_type,
+    alien_version,
+    bad_block,
+    bad_certificate,
+    bad_mac,
+    bad_padding,
+    bad_point,
+    bad_record_mac,
+    bad_signature,
+    bad_version,
+    bare,
+    broken_alert,
+    broken_answer,
+    broken_chain,
+    broken_finished,
+    broken_hello,
+    broken_params,
+    broken_request,
+    broken_secret,
+    certificate_expired,
+    close,
+    closure,
+    connect,
+    decode_error,
+    decrypt_error,
+    ecdhe,
+    empty,
+    empty_chain,
+    empty_message,
+    expired,
+    extended,
+    fatal,
+    forged_signature,
+    handshake_failure,
+    illegal_parameter,
+    insufficient_security,
+    issuer_not_ca,
+    match,
+    mismatch,
+    no_common_suite,
+    no_null_compression,
+    no_renegotiation,
+    not_one,
+    not_yet_valid,
+    off_curve,
+    offers_both,
+    offers_ecdhe,
+    offers_rsa,
+    old_version,
+    one,
+    overfull,
+    proper,
+    protocol_version,
+    record_overflow,
+    renegotiation_claimed,
+    renegotiation_forged,
+    rsa,
+    signed,
+    too_long,
+    trusted,
+    unexpected_message,
+    unknown_ca,
+    unsupported_extension,
+    untrusted,
+    warning,
+    well_formed,
+    wrapped,
+    write,
+    wrong_key_type,
+    wrong_name,
+    wrong_usage,
+    zero_length,
+)
+from shakeproof.model.clauses import MAY, MUST, SHOULD
+from shakeproof.model.notation import (
+    ANYTHING,
+    STAY,
+    Message,
+    Row,
+    State,
+    States,
+    TableLine,
+    abort,
+    call,
+    keep,
+    maybe,
+    now,
+    pick,
+    recv,
+    rest,
+    send,
+    sends,
+    void,
+)
+from shakeproof.model.tls12_quotes import client_quotes, server_quotes
+from shakeproof.model.trace import Phase
+
+# fmt: off
+
+# ------------------------------------------------------------------------------------------------ what a role remembers
+REQUESTED = Fact("requested", {
+    "unasked":    "the server has not asked for a certificate",
+    "anonymous":  "the server has asked for a certificate, and the client has none for it",
+    "identified": "the server has asked for a certificate, and the client has one for it",
+})
+unasked, anonymous, identified = REQUESTED.values
+
+SECRET = Fact("secret", {
+    "shared":  "both sides can derive the same keys",
+    "spoiled": "the server goes on with a random secret, because what it was sent was no good",
+})
+shared, spoiled = SECRET.values
+
+# ------------------------------------------------------------------------------------------------------------ phases
+HELLO       = Phase("hello",       "Hello",        "tls",   "RFC 5246 \u00a77.4.1")
+CERTIFICATE = Phase("certificate", "Certificate",  "cert",  "RFC 5246 \u00a77.4.2")
+KEYS        = Phase("keys",        "Key exchange", "key",   "RFC 5246 \u00a77.4.3\u20137.4.9")
+DATA        = Phase("data",        "Data",         "data",  "RFC 5246 \u00a710")
+CLOSING     = Phase("closed",      "Closed",       "close", "RFC 5246 \u00a77.2")
+
+# ------------------------------------------------------------------------------------------------------------ states
+START                    = State("START", "nothing has been sent yet", "hello")
+WAIT_SERVER_HELLO        = State("WAIT_SERVER_HELLO", "the ClientHello is sent; the ServerHello is awaited", "hello")
+WAIT_CERTIFICATE         = State("WAIT_CERTIFICATE", "the server's certificate is awaited", "certificate")
+WAIT_SERVER_KEY_EXCHANGE = State("WAIT_SERVER_KEY_EXCHANGE", "the server's signed parameters are awaited", "keys")
+WAIT_SERVER_HELLO_DONE   = State("WAIT_SERVER_HELLO_DONE", "the end of the server's flight is awaited", "keys")
+
+WAIT_CLIENT_HELLO        = State("WAIT_CLIENT_HELLO", "the ClientHello is awaited", "hello")
+WAIT_CLIENT_KEY_EXCHANGE = State("WAIT_CLIENT_KEY_EXCHANGE", "the client's part of the key exchange is awaited", "keys")
+WAIT_IN_VAIN             = State("WAIT_IN_VAIN", "as WAIT_FINISHED, but the keys are such that nothing can be read", "keys")
+
+WAIT_CHANGE_CIPHER_SPEC  = State("WAIT_CHANGE_CIPHER_SPEC", "keys are agreed; the peer's switch to them is awaited", "keys")
+WAIT_FINISHED            = State("WAIT_FINISHED", "the peer has switched to the new keys; its Finished is awaited", "keys")
+CONNECTED                = State("CONNECTED", "both have finished; application data may flow", "data")
+RENEGOTIATING            = State("RENEGOTIATING", "a second handshake has begun", "data")
+CLOSED                   = State("CLOSED", "the connection is over, in order or by the peer's fatal alert", "closed")
+ABORTED                  = State("ABORTED", "a fatal alert was sent, and the connection is over", "closed")
+
+PROTECTED = States((WAIT_FINISHED, CONNECTED, RENEGOTIATING), "PROTECTED")
+OPENED    = States((CONNECTED, RENEGOTIATING), "OPENED")
+
+refusals = (handshake_failure, unexpected_message, illegal_parameter, access_denied)  # where the text names no alert
+
+NOT_YET = "a second handshake has no rows yet: who plays the peer does not carry it on"
+
+
+def _either(open_: States, handshake: States) -> list[TableLine]:
+    """What both roles do alike: alerts, closure, data, and the record layer. open_: where a peer's message can be read."""
+    return [
+        call(OPENED,              write,                         STAY, sends(ApplicationData),                     MUST("10")),
+        call(OPENED,              close,                         CLOSED, sends(Alert[closure]),                    MUST("7.2.1 required", "7.2.1 wait")),
+        recv(OPENED,              ApplicationData,               STAY,                                             MUST("7.4.9 data", "6.2.1 interleaved")),
+        recv(OPENED,              Record[zero_length],           STAY,                                             MUST("6.2.1 zero-length")),
+        recv(handshake,           ApplicationData,               abort(unexpected_message),                        MUST("7.3 data", "7.2.2 unexpected_message")),
+        recv(handshake,           Record[zero_length],           abort(unexpected_message),                        MUST("7.3 data", "7.2.2 unexpected_message")),
+
+        recv(open_,               Alert[closure],                CLOSED, sends(Alert[closure]),                    MUST("7.2.1 respond")),
+        recv(open_,               Alert[fatal],                  CLOSED,                                           MUST("7.2.2 close")),
+        recv(open_,               Alert[warning],                STAY,                                             MAY("7.2.2 warning")),
+        recv(open_,               Alert[warning],                abort(*refusals),                                 MAY("7.2.2 decide")),
+        recv(open_,               Alert[warning],                CLOSED, sends(Alert[closure]),                    MAY("7.2.2 decide", "7.2.1 required")),
+        recv(open_,               Alert[broken_alert],           abort(decode_error, illegal_parameter),           MUST("7.2.2 decode_error", "7.2.2 illegal_parameter")),
+
+        recv(open_,               Record[too_long],              abort(record_overflow),                           MUST("7.2.2 record_overflow", "7.2.2 send")),
+        recv(open_,               Record[alien_type],            abort(unexpected_message),                        MUST("6")),
+        recv(PROTECTED,           Record[bad_mac],               abort(bad_record_mac),                            MUST("6.2.3.3", "7.2.2 bad_record_mac")),
+        recv(PROTECTED,           Record[bad_padding],           abort(bad_record_mac),                            MUST("6.2.3.2", "7.2.2 bad_record_mac")),
+        void(open_ - PROTECTED,   Record[bad_mac | bad_padding], why="there are no keys yet"),
+        recv(open_,               Record[empty_message],         STAY,                                             MAY("6.2.1 empty")),
+        recv(open_,               Record[empty_message],         abort(unexpected_message, decode_error, illegal_parameter), MAY("6.2.1 empty")),
+
+        recv(WAIT_CHANGE_CIPHER_SPEC,         ChangeCipherSpec[not_one], abort(decode_error, illegal_parameter, unexpected_message), MUST("7.1 value", "7.2.2 decode_error")),
+        recv(open_ - WAIT_CHANGE_CIPHER_SPEC, ChangeCipherSpec[one],     abort(unexpected_message),                MUST("7.1 when", "7.2.2 unexpected_message")),
+        recv(WAIT_FINISHED,                   Finished[mismatch],        abort(decrypt_error),                     MUST("7.4.9", "7.2.2 decrypt_error")),
+        recv(WAIT_FINISHED,                   Finished[broken_finished], abort(decode_error, decrypt_error),       MUST("7.4.1.2 length", "7.2.2 decrypt_error")),
+        recv(open_ - WAIT_FINISHED,           Finished[match | mismatch], abort(unexpected_message),               MUST("7.4.9 preceded", "7.2.2 unexpected_message")),
+
+        recv(open_,               UnknownHandshake,              abort(unexpected_message, decode_error, illegal_parameter), MUST("7.2.2 unexpected_message", "7.2.2 decode_error")),
+        rest(open_,                                              abort(unexpected_message),                        MUST("7.4 order", "7.2.2 unexpected_message", "7.2.2 send")),
+    ]
+
+
+def _malformed(states: States, message: Message, defect: Value) -> Row:
+    """Out of place and malformed too: nothing says which is looked at first."""
+    return recv(states, message[defect],                         abort(unexpected_message, decode_error),          MUST("7.4 order", "7.4.1.2 length"))
+
+
+# ============================================================================================================ client
+
+_HANDSHAKE = States((WAIT_SERVER_HELLO, WAIT_CERTIFICATE, WAIT_SERVER_KEY_EXCHANGE, WAIT_SERVER_HELLO_DONE, WAIT_CHANGE_CIPHER_SPEC,
+                     WAIT_FINISHED), "HANDSHAKE")
+_OPEN      = States((*_HANDSHAKE.members, CONNECTED, RENEGOTIATING), "OPEN")
+
+client_flight = sends(Certificate[empty_chain].when(anonymous), Certificate.when(identified), ClientKeyExchange,
+                      CertificateVerify.when(identified), ChangeCipherSpec, Finished)
+
+certificate_alerts = CERTIFICATE_ALERTS
+distrusted = expired | not_yet_valid | wrong_name | untrusted | bad_signature | issuer_not_ca | wrong_usage
+useless    = empty_chain | broken_chain | wrong_key_type
+
+client = Role(
+    "tls12.client", "TLS 1.2 client", rfc=5246, initial=START, accepting=CONNECTED, final=CLOSED, aborted=ABORTED,
+    alphabet=TLS12_MESSAGES, quotes=client_quotes, phases=(HELLO, CERTIFICATE, KEYS, DATA, CLOSING),
+    memory={OFFER: offers_both, KEY_EXCHANGE: rsa, REQUESTED: unasked}, alert=Alert, fatal=fatal, peer="tls12.server",
+    readings={"https": "a chain must lead to a trust anchor, be current, be meant for this use, and name the server"},
+    default_readings=frozenset({"https"}), theory=__doc__ or "",
+    lines=[
+  #    state                     input                            remembers    next state, reply                                    authority
+  call(START,                    connect,                                      WAIT_SERVER_HELLO, pick(OFFER), sends(ClientHello),  MUST("7.4.1.2")),
+  void(START,                    ANYTHING,                                     why="there is no connection yet"),
+
+  recv(WAIT_SERVER_HELLO,        ServerHello[proper, rsa],        ~offers_ecdhe, WAIT_CERTIFICATE, keep(KEY_EXCHANGE),              MUST("7.4.1.3 suite")),
+  recv(WAIT_SERVER_HELLO,        ServerHello[proper, ecdhe],      ~offers_rsa, WAIT_CERTIFICATE, keep(KEY_EXCHANGE),                MUST("7.4.1.3 suite")),
+  void(WAIT_SERVER_HELLO,        ServerHello[proper, rsa],        offers_ecdhe, why="a suite that was not offered is alien"),
+  void(WAIT_SERVER_HELLO,        ServerHello[proper, ecdhe],      offers_rsa,  why="a suite that was not offered is alien"),
+  recv(WAIT_SERVER_HELLO,        ServerHello[alien_suite],                     abort(illegal_parameter, handshake_failure),         MUST("7.4.1.3 suite", "7.2.2 illegal_parameter", "7.2.2 handshake_failure")),
+  recv(WAIT_SERVER_HELLO,        ServerHello[alien_compression],               abort(illegal_parameter, handshake_failure),         MUST("7.4.1.3 compression", "7.2.2 illegal_parameter", "7.2.2 handshake_failure")),
+  recv(WAIT_SERVER_HELLO,        ServerHello[alien_version],                   abort(protocol_version),                             MUST("E.1")),
+  recv(WAIT_SERVER_HELLO,        ServerHello[alien_extension],                 abort(unsupported_extension),                        MUST("7.4.1.4")),
+  recv(WAIT_SERVER_HELLO,        ServerHello[renegotiation_forged],            abort(handshake_failure),                            MUST("RFC 5746 3.4")),
+  recv(WAIT_SERVER_HELLO,        ServerHello[broken_answer],                   abort(decode_error),                                 MUST("7.4.1.2 length")),
+
+  recv(WAIT_CERTIFICATE,         Certificate[trusted],            rsa,         WAIT_SERVER_HELLO_DONE,                              MUST("7.4.2")),
+  recv(WAIT_CERTIFICATE,         Certificate[trusted],            ecdhe,       WAIT_SERVER_KEY_EXCHANGE,                            MUST("7.4.2", "7.4.3")),
+  recv(WAIT_CERTIFICATE,         Certificate[expired],                         abort(certificate_expired),                          MUST("RFC 9110 4.3.4", "RFC 5280 6.1.3 time", "7.2.2 certificate_expired", reading="https")),
+  recv(WAIT_CERTIFICATE,         Certificate[not_yet_valid],                   abort(certificate_expired),                          MUST("RFC 9110 4.3.4", "RFC 5280 6.1.3 time", "7.2.2 certificate_expired", reading="https")),
+  recv(WAIT_CERTIFICATE,         Certificate[untrusted],                       abort(unknown_ca),                                   MUST("RFC 9110 4.3.4", "RFC 5280 6.1 anchor", "7.2.2 unknown_ca", reading="https")),
+  recv(WAIT_CERTIFICATE,         Certificate[bad_signature],                   abort(bad_certificate, decrypt_error),               MUST("RFC 9110 4.3.4", "RFC 5280 6.1.3 signature", "7.2.2 bad_certificate", "7.2.2 decrypt_error", reading="https")),
+  recv(WAIT_CERTIFICATE,         Certificate[issuer_not_ca],                   abort(*certificate_alerts),                          MUST("RFC 9110 4.3.4", "RFC 5280 6.1.4", "7.2.2 certificate_unknown", reading="https")),
+  recv(WAIT_CERTIFICATE,         Certificate[wrong_usage],                     abort(*certificate_alerts, illegal_parameter),       MUST("RFC 9110 4.3.4", "7.4.2 compatible", "7.2.2 certificate_unknown", "7.2.2 illegal_parameter", reading="https")),
+  recv(WAIT_CERTIFICATE,         Certificate[wrong_name],                      abort(*certificate_alerts),                          MUST("RFC 9110 4.3.4", "7.2.2 certificate_unknown", reading="https")),
+  recv(WAIT_CERTIFICATE,         Certificate[distrusted, ~useless], rsa,       WAIT_SERVER_HELLO_DONE,                              MAY("7.2.2 discretion", reading="~https")),
+  recv(WAIT_CERTIFICATE,         Certificate[distrusted, ~useless], ecdhe,     WAIT_SERVER_KEY_EXCHANGE,                            MAY("7.2.2 discretion", reading="~https")),
+  recv(WAIT_CERTIFICATE,         Certificate[distrusted],                      abort(*certificate_alerts, decrypt_error, illegal_parameter), MAY("7.2.2 discretion", reading="~https")),
+  recv(WAIT_CERTIFICATE,         Certificate[empty_chain],                     abort(*certificate_alerts, illegal_parameter, handshake_failure, decode_error), MUST("7.4.2 first", "7.2.2 certificate_unknown")),
+  recv(WAIT_CERTIFICATE,         Certificate[wrong_key_type],                  abort(*certificate_alerts, illegal_parameter, handshake_failure), MUST("7.4.2 compatible", "RFC 8422 5.3", "7.2.2 certificate_unknown")),
+  recv(WAIT_CERTIFICATE,         Certificate[broken_chain],                    abort(bad_certificate, decode_error),                MUST("7.4.1.2 length", "7.2.2 bad_certificate")),
+
+  recv(WAIT_SERVER_KEY_EXCHANGE, ServerKeyExchange[signed],                    WAIT_SERVER_HELLO_DONE,                              MUST("RFC 8422 5.4 verify")),
+  recv(WAIT_SERVER_KEY_EXCHANGE, ServerKeyExchange[forged_signature],          abort(decrypt_error),                                MUST("RFC 8422 5.4 verify", "7.2.2 decrypt_error")),
+  recv(WAIT_SERVER_KEY_EXCHANGE, ServerKeyExchange[alien_group],               abort(illegal_parameter, handshake_failure),         MUST("RFC 8422 5.4 capabilities", "7.2.2 illegal_parameter")),
+  recv(WAIT_SERVER_KEY_EXCHANGE, ServerKeyExchange[alien_scheme],              abort(illegal_parameter, handshake_failure, decrypt_error), MUST("7.4.3 pair", "7.2.2 illegal_parameter")),
+  recv(WAIT_SERVER_KEY_EXCHANGE, ServerKeyExchange[bad_point],                 abort(illegal_parameter, handshake_failure, decode_error, decrypt_error), MUST("RFC 8422 5.11", "7.2.2 illegal_parameter")),
+  recv(WAIT_SERVER_KEY_EXCHANGE, ServerKeyExchange[broken_params],             abort(decode_error),                                 MUST("7.4.1.2 length")),
+  recv(WAIT_SERVER_KEY_EXCHANGE, ServerHelloDone[empty],                       abort(unexpected_message),                           MUST("RFC 8422 5.4 when", "7.2.2 unexpected_message")),
+  recv(WAIT_SERVER_HELLO_DONE,   ServerKeyExchange[~broken_params], rsa,       abort(unexpected_message),                           MUST("7.4.3 illegal", "7.2.2 unexpected_message")),
+
+  recv(WAIT_SERVER_HELLO_DONE,   CertificateRequest[well_formed], unasked,     STAY, pick(anonymous | identified),                  MUST("7.4.4", "7.4.6")),
+  recv(WAIT_SERVER_HELLO_DONE,   CertificateRequest[broken_request], unasked,  abort(decode_error),                                 MUST("7.4.1.2 length")),
+  recv(WAIT_SERVER_HELLO_DONE,   ServerHelloDone[empty],                       WAIT_CHANGE_CIPHER_SPEC, client_flight,              MUST("7.4.5", "7.4.6", "7.4.7")),
+  recv(WAIT_SERVER_HELLO_DONE,   ServerHelloDone[overfull],                    abort(decode_error),                                 MUST("7.4.1.2 length")),
+
+  recv(WAIT_CHANGE_CIPHER_SPEC,  ChangeCipherSpec[one],                        WAIT_FINISHED,                                       MUST("7.1")),
+  recv(WAIT_FINISHED,            Finished[match],                              CONNECTED,                                           MUST("7.4.9", "7.4.9 data")),
+
+  recv(_HANDSHAKE,               HelloRequest[empty],                          STAY,                                                SHOULD("7.4 ignored")),
+  recv(CONNECTED,                HelloRequest[empty],                          STAY,                                                MAY("7.4.1.1")),
+  recv(CONNECTED,                HelloRequest[empty],                          STAY, sends(Alert[warning, no_renegotiation]),       MAY("7.4.1.1", "7.2.2 no_renegotiation")),
+  send(CONNECTED,                ClientHello[offers_both | offers_rsa | offers_ecdhe], RENEGOTIATING,                               MAY("7.4.1.1 response", "7.4.1.2 renegotiate")),
+  recv(RENEGOTIATING,            HelloRequest[empty],                          STAY,                                                SHOULD("7.4 ignored")),
+  void(RENEGOTIATING,            ServerHello,                                  why=NOT_YET),
+  recv(_OPEN,                    HelloRequest[overfull],                       abort(decode_error),                                 MUST("7.4.1.2 length")),
+
+  *_either(_OPEN, _HANDSHAKE),
+  _malformed(_OPEN - WAIT_SERVER_HELLO - RENEGOTIATING, ServerHello, broken_answer),
+  _malformed(_OPEN - WAIT_CERTIFICATE,         Certificate, broken_chain),
+  _malformed(_OPEN - WAIT_SERVER_KEY_EXCHANGE, ServerKeyExchange, broken_params),
+  _malformed(_OPEN - WAIT_SERVER_HELLO_DONE,   CertificateRequest, broken_request),
+  _malformed(_OPEN - WAIT_SERVER_HELLO_DONE,   ServerHelloDone, overfull),
+  _malformed(_OPEN - WAIT_CHANGE_CIPHER_SPEC,  ChangeCipherSpec, not_one),
+  _malformed(_OPEN - WAIT_FINISHED,            Finished, broken_finished),
+    ],
+)
+
+# ============================================================================================================ server
+
+_WAITING  = States((WAIT_CLIENT_HELLO, WAIT_CLIENT_KEY_EXCHANGE, WAIT_CHANGE_CIPHER_SPEC, WAIT_FINISHED), "HANDSHAKE")
+_READABLE = States((*_WAITING.members, CONNECTED, RENEGOTIATING), "OPEN")
+
+server_flight  = sends(ServerHello, Certificate, ServerKeyExchange.when(ecdhe), ServerHelloDone)
+another_flight = sends(ServerHello[rsa | ecdhe], Certificate, maybe(ServerKeyExchange), maybe(CertificateRequest), ServerHelloDone)
+
+server = Role(
+    "tls12.server", "TLS 1.2 server", rfc=5246, initial=WAIT_CLIENT_HELLO, accepting=CONNECTED, final=CLOSED, aborted=ABORTED,
+    alphabet=TLS12_MESSAGES, quotes=server_quotes, phases=(HELLO, KEYS, DATA, CLOSING),
+    memory={KEY_EXCHANGE: rsa, SECRET: shared}, alert=Alert, fatal=fatal, peer="tls12.client", theory=__doc__ or "",
+    lines=[
+  #    state                     input                                      remembers  next state, reply                                  authority
+  recv(WAIT_CLIENT_HELLO,        ClientHello[acceptable, extended, offers_both],       WAIT_CLIENT_KEY_EXCHANGE, pick(KEY_EXCHANGE), server_flight, MUST("7.4.1.3", "7.4.2", "RFC 8422 5.4 when")),
+  recv(WAIT_CLIENT_HELLO,        ClientHello[acceptable, extended, offers_rsa],        WAIT_CLIENT_KEY_EXCHANGE, now(rsa), server_flight,  MUST("7.4.1.3", "7.4.2")),
+  recv(WAIT_CLIENT_HELLO,        ClientHello[acceptable, extended, offers_ecdhe],      WAIT_CLIENT_KEY_EXCHANGE, now(ecdhe), server_flight, MUST("7.4.1.3", "7.4.2", "RFC 8422 5.4 when")),
+  recv(WAIT_CLIENT_HELLO,        ClientHello[acceptable, bare, offers_both],           WAIT_CLIENT_KEY_EXCHANGE, pick(KEY_EXCHANGE), server_flight, MAY("7.4.1.2 length", "7.4.1.3")),
+  recv(WAIT_CLIENT_HELLO,        ClientHello[acceptable, bare, offers_rsa],            WAIT_CLIENT_KEY_EXCHANGE, now(rsa), server_flight,  MAY("7.4.1.2 length", "7.4.1.3")),
+  recv(WAIT_CLIENT_HELLO,        ClientHello[acceptable, bare, offers_ecdhe],          WAIT_CLIENT_KEY_EXCHANGE, now(ecdhe), server_flight, MAY("7.4.1.2 length", "7.4.1.3")),
+  recv(WAIT_CLIENT_HELLO,        ClientHello[acceptable, bare],                        abort(handshake_failure, insufficient_security),   MAY("7.4.1.3", "7.4.1.4.1", "RFC 5746 3.6 legacy")),
+  recv(WAIT_CLIENT_HELLO,        ClientHello[old_version],                             abort(protocol_version),                           MUST("E.1")),
+  recv(WAIT_CLIENT_HELLO,        ClientHello[no_common_suite],                         abort(handshake_failure, insufficient_security),   MUST("7.4.1.2 suites", "7.2.2 insufficient_security")),
+  recv(WAIT_CLIENT_HELLO,        ClientHello[no_null_compression],                     abort(illegal_parameter, handshake_failure, decode_error), MUST("7.4.1.2 null", "7.2.2 illegal_parameter", "7.2.2 handshake_failure")),
+  recv(WAIT_CLIENT_HELLO,        ClientHello[renegotiation_claimed],                   abort(handshake_failure),                          MUST("RFC 5746 3.6", "RFC 5746 3.4 shorthand")),
+  recv(WAIT_CLIENT_HELLO,        ClientHello[broken_hello],                            abort(decode_error),                               MUST("7.4.1.2 length")),
+
+  recv(WAIT_CLIENT_KEY_EXCHANGE, ClientKeyExchange[wrapped],                           WAIT_CHANGE_CIPHER_SPEC,                           MUST("7.4.7")),
+  recv(WAIT_CLIENT_KEY_EXCHANGE, ClientKeyExchange[bad_block | bad_version], rsa,      WAIT_CHANGE_CIPHER_SPEC, now(spoiled),             MUST("7.4.7.1")),
+  recv(WAIT_CLIENT_KEY_EXCHANGE, ClientKeyExchange[off_curve],              ecdhe,     abort(illegal_parameter, handshake_failure, decode_error, decrypt_error), MUST("RFC 8422 5.11", "7.2.2 illegal_parameter")),
+  recv(WAIT_CLIENT_KEY_EXCHANGE, ClientKeyExchange[broken_secret],          ecdhe,     abort(decode_error),                               MUST("7.4.1.2 length")),
+  recv(WAIT_CLIENT_KEY_EXCHANGE, ClientKeyExchange[broken_secret],          rsa,       abort(decode_error),                               MAY("7.4.1.2 length")),
+  recv(WAIT_CLIENT_KEY_EXCHANGE, ClientKeyExchange[broken_secret],          rsa,       WAIT_CHANGE_CIPHER_SPEC, now(spoiled),             MAY("7.4.7.1")),
+  void(WAIT_CLIENT_KEY_EXCHANGE, ClientKeyExchange[bad_block | bad_version], ecdhe,    why="nothing is encrypted with the certificate's key"),
+  void(WAIT_CLIENT_KEY_EXCHANGE, ClientKeyExchange[off_curve],              rsa,       why="there is no curve"),
+
+  recv(WAIT_CHANGE_CIPHER_SPEC,  ChangeCipherSpec[one],                     shared,    WAIT_FINISHED,                                     MUST("7.1")),
+  recv(WAIT_CHANGE_CIPHER_SPEC,  ChangeCipherSpec[one],                     spoiled,   WAIT_IN_VAIN,                                      MUST("7.1", "7.4.7.1")),
+  recv(WAIT_FINISHED,            Finished[match],                                      CONNECTED, sends(ChangeCipherSpec, Finished),      MUST("7.4.9", "7.3 reply")),
+
+  recv(WAIT_IN_VAIN,             Record[too_long],                                     abort(record_overflow, bad_record_mac),            MUST("7.2.2 record_overflow", "6.2.3.3")),
+  recv(WAIT_IN_VAIN,             Record[alien_type],                                   abort(unexpected_message, bad_record_mac),         MUST("6", "6.2.3.3")),
+  recv(WAIT_IN_VAIN,             ChangeCipherSpec,                                     abort(bad_record_mac, unexpected_message),         MUST("6.2.3.3", "7.1 when")),
+  recv(WAIT_IN_VAIN,             ApplicationData,                                      abort(bad_record_mac, unexpected_message),         MUST("6.2.3.3", "7.3 data")),
+  recv(WAIT_IN_VAIN,             Record[zero_length],                                  abort(bad_record_mac, unexpected_message),         MUST("6.2.3.3", "7.3 data")),
+  rest(WAIT_IN_VAIN,                                                                   abort(bad_record_mac),                             MUST("6.2.3.3", "6 order")),
+
+  send(_READABLE,                HelloRequest,                                         STAY,                                              MAY("7.4.1.1")),
+  recv(CONNECTED,                ClientHello,                                          STAY, sends(Alert[warning, no_renegotiation]),     MAY("7.2.2 no_renegotiation")),
+  recv(CONNECTED,                ClientHello,                                          abort(handshake_failure, unexpected_message),      MAY("RFC 5746 3.7", "RFC 5746 3.4 shorthand", "7.2.2 unexpected_message")),
+  recv(CONNECTED,                ClientHello[acceptable],                              RENEGOTIATING, another_flight,                     MAY("7.4.1.2 renegotiate")),
+  recv(CONNECTED,                ClientHello[~acceptable],                             abort(protocol_version, insufficient_security, illegal_parameter, decode_error), MAY("7.2.2 illegal_parameter", "7.2.2 decode_error", "7.2.2 insufficient_security")),
+  void(RENEGOTIATING,            Certificate,                                          why=NOT_YET),
+  void(RENEGOTIATING,            ClientKeyExchange,                                    why=NOT_YET),
+
+  *_either(_READABLE, _WAITING),
+  _malformed(_READABLE - WAIT_CLIENT_HELLO - CONNECTED,            ClientHello, broken_hello),
+  _malformed(_READABLE - WAIT_CLIENT_KEY_EXCHANGE - RENEGOTIATING, ClientKeyExchange, broken_secret),
+  _malformed(_READABLE - WAIT_CHANGE_CIPHER_SPEC,                  ChangeCipherSpec, not_one),
+  _malformed(_READABLE - WAIT_FINISHED,                            Finished, broken_finished),
+    ],
+)
+# fmt: on

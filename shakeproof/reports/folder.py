@@ -1,0 +1,125 @@
+"""The report folder: what is written for people. Each finding's files as soon as it is confirmed, the rest at the end."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from shakeproof.console import console
+from shakeproof.diagrams.figure import Figure
+from shakeproof.exits import UsageError
+from shakeproof.properties.findings import Event, FindingConfirmed
+from shakeproof.reports.json import FORMAT, run_to_json
+from shakeproof.reports.summary import Judgement
+from shakeproof.store import SavedFinding, finding_to_json
+
+RUN = "run.json"
+SUMMARY = "summary.txt"
+FORMATS = ("json", "text")
+"""What can be asked for beside the pictures, which are always written."""
+
+TEST = '''"""shakeproof finding {id}: fails as long as the finding is there. Run it with pytest."""
+
+from pathlib import Path
+
+import shakeproof as sp
+
+
+def test_finding_{id}_is_fixed() -> None:
+    result = sp.replay(Path(__file__).with_suffix(".json"))
+    assert result.status == "FIXED", result.text
+'''
+
+
+def file_name(text: str) -> str:
+    """`text` as part of a file's name, on any system."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-.") or "unnamed"
+
+
+class FolderReport:
+    """Listens to a run and writes into a folder.
+
+    formats: of `FORMATS`; seed, rogue: what makes a finding repeatable. Raises UsageError where the folder can't be had.
+    """
+
+    def __init__(self, folder: Path, *, formats: Iterable[str] = FORMATS, seed: int = 0, rogue: str = "") -> None:
+        self.folder, self.formats, self.seed, self.rogue = folder, tuple(formats), seed, rogue
+        self.files: list[str] = []
+        self.notes: list[str] = []
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._clear()
+        except OSError as error:
+            raise UsageError(f"{folder}: can't be written to ({error.strerror}); name another with --report") from error
+
+    def _clear(self) -> None:
+        """Remove what an earlier run of ours wrote, as its run.json lists it, and nothing else."""
+        before = self.folder / RUN
+        try:
+            data = json.loads(before.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError):
+            return
+        if not isinstance(data, dict) or data.get("format") != FORMAT:
+            return
+        names = data.get("files")
+        for name in [*(names if isinstance(names, list) else []), RUN]:
+            if isinstance(name, str) and name == Path(name).name and (self.folder / name).is_file():
+                (self.folder / name).unlink()
+
+    def __call__(self, event: Event) -> None:
+        if isinstance(event, FindingConfirmed):
+            from shakeproof.diagrams.sequence import draw_trace
+
+            finding = event.finding
+            saved = SavedFinding(finding, self.seed, self.rogue)
+            self._write(f"{finding.id}.json", finding_to_json(saved))
+            self._write(f"{finding.id}.py", TEST.format(id=finding.id))
+            self.draw(finding.id, draw_trace(finding.trace))
+
+    def _write(self, name: str, text: str) -> None:
+        (self.folder / name).write_text(text, encoding="utf-8")
+        self._wrote(name)
+
+    def _wrote(self, name: str) -> None:
+        if name not in self.files:
+            self.files.append(name)
+
+    def draw(self, stem: str, figure: Figure) -> None:
+        """Write a picture as SVG; as DOT text, with a note how to get a renderer, where there is none."""
+        saved = figure.save(self.folder / f"{stem}.svg")
+        self._wrote(saved.path.name)
+        if saved.note:
+            self.notes.append(saved.note)
+
+    def finish(self, judgement: Judgement, *, version: str) -> None:
+        """Write the pictures of the whole run and the reports in the formats asked for."""
+        from shakeproof.diagrams.machine import draw_machine, picture_of
+        from shakeproof.figures import draw_full
+        from shakeproof.model.roles import ROLES
+
+        for result in judgement.run.roles:
+            if result.role in ROLES and result.exercised:
+                picture = picture_of(ROLES[result.role], coverage=result.exercised)
+                self.draw(f"machine-{result.role}-{file_name(result.target)}", draw_machine(picture))
+        self.draw("full", draw_full())
+        if "text" in self.formats:
+            self._summary(judgement)
+        # Always written: it lists what a later run may remove.
+        (self.folder / RUN).write_text(run_to_json(judgement, version=version, files=self.files), encoding="utf-8")
+        self._wrote(RUN)
+
+    def _summary(self, judgement: Judgement) -> None:
+        from shakeproof.reports.terminal import print_finding, role_line, verdict_lines
+
+        with (self.folder / SUMMARY).open("w", encoding="utf-8") as file:
+            out = console(file)
+            out.print(f"{judgement.run.command} · seed {judgement.run.seed}")
+            for result in judgement.run.roles:
+                out.print(f"  {result.target} {result.role}  {role_line(result)}")
+            for finding in judgement.run.findings:
+                print_finding(out, finding, self.folder)
+            for line in verdict_lines(judgement):
+                out.print(line)
+        self._wrote(SUMMARY)
