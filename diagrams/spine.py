@@ -33,7 +33,7 @@ PORT = 6.0  # between two lines that end at one side of a state
 TRACK = 22.0  # between two tracks
 TRACK_FIRST = 42.0  # from the states to the first track
 AWAY = 8.0  # from a line to its label
-STUB_LABEL = 190.0
+STUB_LABEL = 230.0
 TRACK_LABEL = 170.0
 LOOP_REACH = 26.0
 
@@ -63,7 +63,7 @@ class _Row:
     def label_at(self) -> float:
         """Top of a loop's label, counted from the middle of the state."""
         assert self.loop is not None, "only a loop has a label here"
-        return 4.0 if self.stub else -self.loop.label().height / 2
+        return 5.5 if self.stub else -self.loop.label().height / 2
 
     @property
     def above(self) -> float:
@@ -221,7 +221,7 @@ class _Spine:
         for index, row in enumerate(self.rows):
             if row.stub:
                 self._summaries[index] = row.stub.summary(STUB_LABEL)
-                ends.append(right + 12.0 + max(words.width for words in self._summaries[index]) + 14.0)
+                ends.append(right + self._stub_label(row) + max(words.width for words in self._summaries[index]) + 14.0)
             if row.loop:
                 ends.append(right + LOOP_REACH + 6.0 + row.loop.label().width + 14.0)
         ends += [self.x + AWAY + arrow.label().width + 14.0 for arrow in self.straight.values()]
@@ -298,8 +298,9 @@ class _Spine:
             canvas.line([(self.right, at), (self.bus, at)], look.line, look.pen, style=look.style, css=row.stub.css,
                         tooltip=row.stub.sentence, ends=self._ends(row.stub))  # fmt: skip
             above, below = self._summaries[index]
-            draw_words(canvas, above, self.right + 12.0, at - 8.5, "start", row.stub.css)
-            draw_words(canvas, below, self.right + 12.0, at + 8.0, "start", row.stub.css)
+            x = self.right + self._stub_label(row)
+            draw_words(canvas, above, x, at - 8.5, "start", row.stub.css)
+            draw_words(canvas, below, x, at + 8.0, "start", row.stub.css)
         if row.loop:
             label, look = row.loop.label(), row.loop.look
             y0, y1 = (row.y + offset for offset in row.loop_at)
@@ -326,6 +327,11 @@ class _Spine:
             start = first.y + first.stub_at
             self.canvas.line([(self.bus, start), (self.bus, y - NODE_HEIGHT / 2)], colour, 1.4, head="normal",
                              size=HEAD_SIZE, css="bus")  # fmt: skip
+
+    @staticmethod
+    def _stub_label(row: _Row) -> float:
+        """How far from the state the label of its failures stands: clear of a loop below."""
+        return LOOP_REACH + 6.0 if row.loop else 12.0
 
     @staticmethod
     def _ends(arrow: Arrow) -> tuple[str, str]:

@@ -104,46 +104,51 @@ for _quotes in (client_quotes, server_quotes):
         "connection.",
     )
     _quotes.quote(
-        "7.2.2 unexpected_message",
+        "7.2.2 unexpected",
         "An inappropriate message was received.",
         implied="it defines the condition whose alert must be sent",
     )
     _quotes.quote(
-        "7.2.2 bad_record_mac",
+        "7.2.2 mac",
+        "This alert is returned if a record is received with an incorrect MAC.",
+        implied="it states what the receiver does",
+    )
+    _quotes.quote(
+        "7.2.2 padding",
         "This alert also MUST be returned if an alert is sent because a TLSCiphertext decrypted in an invalid way: "
         "either it wasn't an even multiple of the block length, or its padding values, when checked, weren't correct.",
     )
     _quotes.quote(
-        "7.2.2 record_overflow",
+        "7.2.2 overflow",
         "A TLSCiphertext record was received that had a length more than 2^14+2048 bytes, or a record decrypted to a "
         "TLSCompressed record with more than 2^14+1024 bytes.",
         implied="it defines the condition whose alert must be sent",
     )
     _quotes.quote(
-        "7.2.2 handshake_failure",
+        "7.2.2 failure",
         "Reception of a handshake_failure alert message indicates that the sender was unable to negotiate an acceptable "
         "set of security parameters given the options available.",
         implied="it defines when the alert is the appropriate one",
     )
     _quotes.quote(
-        "7.2.2 illegal_parameter",
+        "7.2.2 illegal",
         "A field in the handshake was out of range or inconsistent with other fields.",
         implied="it defines the condition whose alert must be sent",
     )
     _quotes.quote(
-        "7.2.2 decode_error",
+        "7.2.2 decode",
         "A message could not be decoded because some field was out of the specified range or the length of the message "
         "was incorrect.",
         implied="it defines the condition whose alert must be sent",
     )
     _quotes.quote(
-        "7.2.2 decrypt_error",
+        "7.2.2 decrypt",
         "A handshake cryptographic operation failed, including being unable to correctly verify a signature or validate "
         "a Finished message.",
         implied="it defines the condition whose alert must be sent",
     )
     _quotes.quote(
-        "7.2.2 no_renegotiation",
+        "7.2.2 refuse",
         "Either of these would normally lead to renegotiation; when that is not appropriate, the recipient should "
         "respond with this alert.",
         implied="should is in lower case: refusing in this way is permitted and advised",
@@ -204,6 +209,11 @@ for _quotes in (client_quotes, server_quotes):
         "RFC 8422 5.11",
         "With the NIST curves, each party MUST validate the public key sent by its peer in the ClientKeyExchange and "
         "ServerKeyExchange messages.",
+    )
+    _quotes.quote(
+        "RFC 8422 5.11 zero",
+        "With X25519 and X448, a receiving party MUST check whether the computed premaster secret is the all-zero value "
+        "and abort the handshake if so, as described in Section 6 of [RFC7748].",
     )
 
 # --------------------------------------------------------------------------------------------------------- the client
@@ -277,28 +287,40 @@ client_quotes.quote(
     implied="a key of another kind can't carry the key exchange, so the client can't go on",
 )
 client_quotes.quote(
+    "7.4.2 encipher",
+    "(the keyEncipherment bit MUST be set if the key usage extension is present)",
+    binds="sender",
+    implied="a key for RSA key transport that forbids it is refused by whoever checks what a certificate is for",
+)
+client_quotes.quote(
+    "7.4.2 sign",
+    "(the digitalSignature bit MUST be set if the key usage extension is present)",
+    binds="sender",
+    implied="a key for ECDHE that forbids signing is refused by whoever checks what a certificate is for",
+)
+client_quotes.quote(
     "7.2.2 discretion",
     "For all errors where an alert level is not explicitly specified, the sending party MAY determine at its discretion "
     "whether to treat this as a fatal error or not.",
     binds="both",
 )
 client_quotes.quote(
-    "7.2.2 bad_certificate",
+    "7.2.2 corrupt",
     "A certificate was corrupt, contained signatures that did not verify correctly, etc.",
     implied="it defines when the alert is the appropriate one",
 )
 client_quotes.quote(
-    "7.2.2 certificate_expired",
+    "7.2.2 expired",
     "A certificate has expired or is not currently valid.",
     implied="it defines when the alert is the appropriate one",
 )
 client_quotes.quote(
-    "7.2.2 certificate_unknown",
+    "7.2.2 unknown",
     "Some other (unspecified) issue arose in processing the certificate, rendering it unacceptable.",
     implied="it defines when the alert is the appropriate one, and leaves the choice open",
 )
 client_quotes.quote(
-    "7.2.2 unknown_ca",
+    "7.2.2 anchor",
     "A valid certificate chain or partial chain was received, but the certificate was not accepted because the CA "
     "certificate could not be located or couldn't be matched with a known, trusted CA.",
     implied="it defines when the alert is the appropriate one",
@@ -309,15 +331,21 @@ client_quotes.cite(
     "consent where that fails",
 )
 client_quotes.quote(
+    "RFC 6125 6.6.4",
+    "Otherwise, if the client is an automated application not directly controlled by a human user, then it SHOULD "
+    "terminate the communication attempt with a bad certificate error and log the error appropriately. An automated "
+    "application MAY provide a configuration setting that disables this behavior, but MUST enable the behavior by "
+    "default.",
+)
+client_quotes.quote(
     "RFC 5280 6.1.3 time",
-    "The certificate validity period includes the current time.",
-    implied="one of the checks whose failure ends path validation",
+    "(2) The certificate validity period includes the current time.",
+    implied="it is one of those that the certificate MUST satisfy, says the sentence that opens the list",
 )
 client_quotes.quote(
     "RFC 5280 6.1.3 signature",
-    "The signature on the certificate can be verified using working_public_key_algorithm, the working_public_key, and "
-    "the working_public_key_parameters.",
-    implied="one of the checks whose failure ends path validation",
+    "The certificate MUST satisfy each of the following: (1) The signature on the certificate can be verified using "
+    "working_public_key_algorithm, the working_public_key, and the working_public_key_parameters.",
 )
 client_quotes.quote(
     "RFC 5280 6.1 anchor",
@@ -338,7 +366,7 @@ client_quotes.quote(
     implied="so nothing else is expected there",
 )
 client_quotes.quote(
-    "7.4.3 illegal",
+    "7.4.3 omitted",
     "It is not legal to send the ServerKeyExchange message for the following key exchange methods: RSA DH_DSS DH_RSA",
     binds="sender",
     implied="a message that is not legal is an inappropriate one",
@@ -349,6 +377,14 @@ client_quotes.quote(
     "a pair listed in that extension.",
     binds="sender",
     implied="a pair that is not listed is inconsistent with the ClientHello",
+)
+client_quotes.quote(
+    "RFC 8422 4",
+    "Servers implementing ECC cipher suites MUST support these extensions, and when a client uses these extensions, "
+    "servers MUST NOT negotiate the use of an ECC cipher suite unless they can complete the handshake while respecting "
+    "the choice of curves specified by the client.",
+    binds="sender",
+    implied="a curve that was not offered is inconsistent with the ClientHello",
 )
 client_quotes.quote(
     "RFC 8422 5.4 when",
@@ -398,6 +434,24 @@ client_quotes.quote(
     "sent by the client after it receives the ServerHelloDone message.",
     binds="sender",
 )
+client_quotes.quote(
+    "7.3 requested",
+    "If the server has sent a CertificateRequest message, the client MUST send the Certificate message.",
+    binds="sender",
+)
+client_quotes.quote(
+    "7.4.8",
+    "When sent, it MUST immediately follow the client key exchange message.",
+    binds="sender",
+)
+client_quotes.quote(
+    "7.3 finish",
+    "At this point, a ChangeCipherSpec message is sent by the client, and the client copies the pending Cipher Spec into "
+    "the current Cipher Spec. The client then immediately sends the Finished message under the new algorithms, keys, and "
+    "secrets.",
+    binds="sender",
+    implied="it states what the client does",
+)
 
 # --------------------------------------------------------------------------------------------------------- the server
 
@@ -436,7 +490,7 @@ server_quotes.quote(
     "finds no acceptable set",
 )
 server_quotes.quote(
-    "7.2.2 insufficient_security",
+    "7.2.2 insufficient",
     "Returned instead of handshake_failure when a negotiation has failed specifically because the server requires "
     "ciphers more secure than those supported by the client.",
     implied="it defines when the alert is the appropriate one",
@@ -464,7 +518,7 @@ server_quotes.quote(
     "abort the handshake.",
 )
 server_quotes.quote(
-    "RFC 5746 3.4 shorthand",
+    "RFC 5746 3.4",
     'Note: later in Section 3, "abort the handshake" is used as shorthand for "send a fatal handshake_failure alert and '
     'terminate the connection".',
     binds="both",

@@ -17,11 +17,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shakeproof.model.clauses import Level
-from shakeproof.model.machine import Configuration, Role
+from shakeproof.model.machine import Role
+from shakeproof.model.messages import KEY_EXCHANGE, OFFER
 from shakeproof.model.notation import Kind, Symbol
 from shakeproof.model.roles import ROLES
 from shakeproof.properties.conformance import Outcome, Problem, Runner, judge
-from shakeproof.properties.conversation import calls_of
+from shakeproof.properties.conversation import calls_of, chosen_values
 from shakeproof.properties.findings import (
     OUT_OF_TIME,
     CellDone,
@@ -37,7 +38,6 @@ from shakeproof.properties.findings import (
     Run,
     ignore,
 )
-from shakeproof.properties.mapper.tls12 import applicable
 from shakeproof.properties.suites import Word, quick
 from shakeproof.properties.targets import find_target
 from shakeproof.properties.targets.base import Setup, TargetError
@@ -109,7 +109,8 @@ def audit(
                 RoleRun(name, target.description, ", ".join(roles), error="the target does not take this role")
             )
     sizes = {
-        (r.target, r.role): sum(_size(t) for t in tasks if (t.target, t.role) == (r.target, r.role)) for r in run.roles
+        (r.target, r.role): sum(len(words_of(t)) for t in tasks if (t.target, t.role) == (r.target, r.role))
+        for r in run.roles
     }
     for item in run.roles:
         listener(RoleStarted(item.target, item.description, item.role, sizes[item.target, item.role]))
@@ -131,19 +132,23 @@ def audit(
     return run
 
 
-def _size(task: Task) -> int:
-    role = ROLES[task.role]
-    runner_chosen = Runner(find_target(task.target, rogue=task.rogue), role, task.setup, task.seed).chosen
-    return len(quick(role, runner_chosen, applicable_in(task.setup))[0])
+def words_of(task: Task) -> list[Word]:
+    """The words of a task, shortest first."""
+    return quick(ROLES[task.role], chosen_values(task.setup), belongs_to(task.setup))
 
 
-def applicable_in(setup: Setup) -> Callable[[Symbol, Configuration], str]:
-    """Why a symbol means nothing in a setup; "" where it does."""
+def belongs_to(setup: Setup) -> Callable[[Symbol], bool]:
+    """Whether a symbol is one that a setup is for: what concerns the other key exchange is tried in its own setup."""
+    key_exchange, offer = chosen_values(setup)
 
-    def why(symbol: Symbol, configuration: Configuration) -> str:
-        return applicable(symbol, setup.key_exchange, setup.certificate_key, setup.bulk)
+    def belongs(symbol: Symbol) -> bool:
+        if KEY_EXCHANGE in symbol.message.facts and not symbol.has(key_exchange):
+            return False
+        if OFFER in symbol.message.facts and not symbol.has(offer):
+            return symbol.has(OFFER.default) and setup.certificate_key == "rsa"
+        return True
 
-    return why
+    return belongs
 
 
 def _same(result: RoleRun, task: Task) -> bool:
@@ -245,9 +250,8 @@ def run_task(task: Task, deadline: float, say: Callable[[Task, int], None]) -> P
     role = ROLES[task.role]
     target = find_target(task.target, rogue=task.rogue)
     runner = Runner(target, role, task.setup, task.seed)
-    words, left_out = quick(role, runner.chosen, applicable_in(task.setup))
+    words = words_of(task)
     partial.cells = len(words)
-    partial.not_tested.update(left_out)
     try:
         _run_words(runner, words, deadline, partial, say)
         _run_calls(runner, words, partial)
@@ -273,6 +277,9 @@ def _run_words(
         partial.words += 1
         for row in outcome.exercised:
             partial.exercised[row] = partial.exercised.get(row, 0) + 1
+        if outcome.meaningless:
+            partial.cells -= 1
+            continue
         if outcome.unreached:
             partial.not_tested.setdefault(outcome.unreached, []).append(word.cell)
             if outcome.problem is not None and not word.prefix:

@@ -17,9 +17,9 @@ from shakeproof.model.machine import Configuration, Role
 from shakeproof.model.messages import Alert, ApplicationData, Certificate
 from shakeproof.model.notation import Abort, Row, Symbol
 from shakeproof.model.oracle import Oracle
-from shakeproof.properties.conversation import Conversation, Exchange
+from shakeproof.properties.conversation import Conversation, Exchange, chosen_values, hypotheses
 from shakeproof.properties.findings import Grade
-from shakeproof.properties.mapper.tls12 import HONEST_KEYS, KeyHypothesis, chosen_values
+from shakeproof.properties.mapper.hypotheses import HONEST, KeyHypothesis
 from shakeproof.properties.suites import Word, honest_path
 from shakeproof.properties.targets.base import Setup, Target
 
@@ -77,6 +77,8 @@ def _judge(exchange: Exchange, before: Oracle) -> Problem | None:
             Grade.WRONG_OUTPUT, exchange, f"sent {exchange.progress[0].symbol.text}, which is not allowed here"
         )
     if exchange.unexplained or not exchange.closes_rightly:
+        if exchange.ends:
+            return Problem(Grade.DEVIATION, exchange, f"ended the connection, but with {exchange.got}")
         return Problem(Grade.REFUSED_VALID, exchange, "refused a legal input")
     if not exchange.settled:
         if exchange.reaction.exact:
@@ -123,10 +125,15 @@ def explains(before: Oracle, exchange: Exchange) -> bool:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a word. unreached: why the cell was not reached, "" where it was."""
+    """What came of a word.
+
+    unreached: why the cell was not reached, "" where it was; meaningless: why the symbol says nothing there, "" where
+    it does; observed: what came out, step by step from the cell on.
+    """
 
     problem: Problem | None = None
     unreached: str = ""
+    meaningless: str = ""
     exercised: tuple[str, ...] = ()
     conversation: Conversation | None = None
     observed: tuple[str, ...] = ()
@@ -137,7 +144,7 @@ class Runner:
 
     def __init__(self, target: Target, role: Role, setup: Setup, seed: int) -> None:
         self.target, self.role, self.setup, self.seed = target, role, setup, seed
-        self.chosen: tuple[Value, ...] = chosen_values(setup.key_exchange)
+        self.chosen: tuple[Value, ...] = chosen_values(setup)
 
     def open(self, record: bool = False) -> Conversation:
         """A fresh connection."""
@@ -155,7 +162,10 @@ class Runner:
         refused = self.prefix_fails(word, talk)
         if refused is not None:
             own = refused.exchange.symbol is None and not word.prefix
-            return Outcome(refused if own else None, f"the honest prefix fails: {refused.why}", (), talk)
+            return Outcome(refused if own else None, f"the honest prefix fails: {refused.why}", conversation=talk)
+        meaningless = talk.peer.applicable(word.symbol)
+        if meaningless:
+            return Outcome(meaningless=meaningless, conversation=talk)
         before = talk.oracle.fork()
         exchange = talk.send(word.symbol)
         problem = judge(exchange, before)
@@ -165,7 +175,7 @@ class Runner:
         elif problem is None and not exchange.forbidden and not talk.oracle.is_over:
             problem = self._go_on(talk, followed)
         before.release()
-        return Outcome(problem, "", tuple(talk.oracle.exercised), talk, tuple(followed))
+        return Outcome(problem, "", "", tuple(talk.oracle.exercised), talk, tuple(followed))
 
     def prefix_fails(self, word: Word, talk: Conversation) -> Problem | None:
         """Open the connection and send the word's honest prefix; what went wrong, None where nothing did."""
@@ -209,7 +219,7 @@ class Runner:
     def _probe(self, word: Word, first: Problem, record: bool) -> tuple[Problem | None, Conversation]:
         """Grade silence by what follows under each hypothesis."""
         trials = [self._trial(word, hypothesis, record) for hypothesis in self._hypotheses(word)]
-        ignored = next(t for t in trials if t.is_ignored and t.keys == HONEST_KEYS)
+        ignored = next(t for t in trials if t.is_ignored and t.keys == HONEST)
         others = [t for t in trials if t is not ignored]
         certificate = is_about_certificate(first.exchange)
         taken = max(others, key=lambda t: t.reach, default=ignored)
@@ -237,7 +247,7 @@ class Runner:
         talk = self.open()
         self.prefix_fails(word, talk)
         ways = talk.oracle.as_valid(word.symbol)
-        keys = talk.peer.hypotheses(word.symbol)
+        keys = hypotheses(word.symbol)
         for way in ways:
             way.release()
         talk.dispose()
@@ -251,8 +261,8 @@ class Runner:
         talk = self.open(record)
         self.prefix_fails(word, talk)
         shadow = talk.oracle.fork() if name == "ignored" else talk.oracle.as_valid(word.symbol)[index]
-        exchange = talk.send(word.symbol, counts=name != "ignored")
-        talk.assume(shadow, keys)
+        exchange = talk.send(word.symbol)
+        talk.assume(shadow, keys, ignored=name == "ignored")
         trial = Trial(name, keys, talk)
         if not all(shadow.send(item.symbol) for item in exchange.seen if item.symbol.message is not Alert):
             return trial
@@ -300,7 +310,7 @@ class Trial:
     @property
     def text(self) -> str:
         """For people."""
-        return self.name if self.keys == HONEST_KEYS else f"{self.name}, under {self.keys.text}"
+        return self.name if self.keys == HONEST else f"{self.name}, under {self.keys.record.value}"
 
 
 def alerts_of(rows: tuple[Row, ...]) -> tuple[Value, ...]:

@@ -7,13 +7,25 @@ what the oracle does not allow is kept apart as unexplained, for `conformance` t
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
+from shakeproof.model.facts import Value
 from shakeproof.model.machine import Role
-from shakeproof.model.messages import Alert, ApplicationData, closure, fatal
-from shakeproof.model.notation import Kind, Message, Row, Symbol
+from shakeproof.model.messages import (
+    KEY_EXCHANGE,
+    OFFER,
+    Alert,
+    ApplicationData,
+    ChangeCipherSpec,
+    Finished,
+    closure,
+    fatal,
+)
+from shakeproof.model.notation import Kind, Message, Row, State, Symbol
 from shakeproof.model.oracle import Oracle
 from shakeproof.model.trace import Fate, Lane, Step, Trace, number_steps
-from shakeproof.properties.mapper.tls12 import KeyHypothesis, Observation, Peer
+from shakeproof.properties.mapper.hypotheses import HONEST, HYPOTHESES, KeyHypothesis
+from shakeproof.properties.mapper.tls12 import Observation, Peer
 from shakeproof.properties.targets.base import Endpoint, Reaction, Setup, Target
 
 TARGET, TESTER = "target", "tester"
@@ -23,7 +35,8 @@ TARGET, TESTER = "target", "tester"
 class Exchange:
     """One step: what went in, what the table says of it, what came out, and what of that the table does not allow.
 
-    settled: quiet is allowed at the end; closes_rightly: the connection is open, or may be closed now.
+    settled: quiet is allowed at the end; closes_rightly: the connection is open, or may be closed now; ends: the input
+    ends the connection by every row that reads it.
     """
 
     symbol: Symbol | None
@@ -35,6 +48,7 @@ class Exchange:
     unexplained: tuple[Observation, ...]
     settled: bool
     closes_rightly: bool
+    ends: bool = False
 
     @property
     def forbidden(self) -> bool:
@@ -86,13 +100,13 @@ class Conversation:
     steps: list[Step] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        side = "client" if self.role.name.endswith(".server") else "server"
+        side: Literal["client", "server"] = "client" if self.role.name.endswith(".server") else "server"
         self.endpoint: Endpoint = self.target.connect(self.role.name, self.setup)
         self.peer = Peer(
             side,
             key_exchange=self.setup.key_exchange,
             certificate_key=self.setup.certificate_key,
-            bulk=self.setup.bulk,
+            cipher=self.setup.bulk,
             seed=self.seed,
         )
         self.oracle = Oracle(self.role)
@@ -102,10 +116,10 @@ class Conversation:
         before = self.oracle.state_text
         return self._react(None, before, (), self.endpoint.start())
 
-    def send(self, symbol: Symbol, *, counts: bool = True) -> Exchange:
-        """Send one symbol. counts: whether it goes into the tester's transcript, as it does for an honest peer."""
+    def send(self, symbol: Symbol) -> Exchange:
+        """Send one symbol."""
         before = self.oracle.state_text
-        data = self.peer.concretise(symbol, counts=counts)
+        data = self.peer.concretise(symbol)
         rows = self.oracle.receive(symbol)
         if self.record:
             self._note_input(symbol, data, rows, before)
@@ -133,14 +147,16 @@ class Conversation:
                 self._note_output(item, before, rows, allowed)
         settled = self.oracle.quiet()
         rightly = not reaction.closed or self.oracle.may_close()
-        return Exchange(symbol, state, rows, expected, reaction, seen, tuple(unexplained), settled, rightly)
+        ends = bool(rows) and all(isinstance(row.next, State) and self.role.is_final(row.next) for row in rows)
+        return Exchange(symbol, state, rows, expected, reaction, seen, tuple(unexplained), settled, rightly, ends)
 
-    def assume(self, oracle: Oracle, keys: KeyHypothesis | None) -> None:
-        """Go on as if things stood as this oracle says, under these keys."""
+    def assume(self, oracle: Oracle, keys: KeyHypothesis, *, ignored: bool) -> None:
+        """Go on as if things stood as this oracle says, under these keys; ignored: the last input had no effect."""
         self.oracle.release()
         self.oracle = oracle
-        if keys is not None:
-            self.peer.assume(keys)
+        if ignored and keys == HONEST:
+            self.peer.retract()
+        self.peer.assume(keys)
 
     def dispose(self) -> None:
         """Free what the connection holds."""
@@ -152,6 +168,7 @@ class Conversation:
     def _note_input(self, symbol: Symbol, data: bytes, rows: tuple[Row, ...], before: str) -> None:
         defects = tuple(value.name.upper() for value in symbol.defects)
         forged = bool(rows) and all(row.is_violation for row in rows)
+        sent = self.peer.sent
         self.steps.append(
             Step(
                 len(self.steps) + 1,
@@ -162,9 +179,9 @@ class Conversation:
                 facts=symbol.shown,
                 defect=defects,
                 fate=Fate.FORGED if forged else Fate.DELIVERED,
-                detail=", ".join(value.sentence for value in symbol.defects),
+                detail=", ".join(value.sentence for value in symbol.defects) or (sent.detail if sent else ""),
                 data=data,
-                protection="the session keys" if self.peer.write_protected else "",
+                protection=sent.protection if sent else "",
                 phase=self._phase(),
                 before={TARGET: before},
                 after={TARGET: self.oracle.state_text},
@@ -183,7 +200,7 @@ class Conversation:
                 message=item.symbol.message.name,
                 facts=item.symbol.shown,
                 detail=item.detail,
-                data=item.data,
+                data=item.raw,
                 protection=item.protection,
                 phase=self._phase(),
                 before={TARGET: before},
@@ -214,6 +231,19 @@ class Conversation:
             secrets=tuple(self.peer.key_log),
             meta={"role": self.role.name, "target": self.target.name, "setup": self.setup.text},
         )
+
+
+def chosen_values(setup: Setup) -> tuple[Value, ...]:
+    """What the tester's honest messages say in a setup."""
+    return (KEY_EXCHANGE[setup.key_exchange], OFFER[f"offers_{setup.key_exchange}"])
+
+
+def hypotheses(symbol: Symbol) -> tuple[KeyHypothesis, ...]:
+    """The keys under which to go on after a target swallowed the symbol: the honest ones first.
+
+    Only messages that have to do with keys leave a doubt about them.
+    """
+    return HYPOTHESES if symbol.message in (ChangeCipherSpec, Finished) else (HONEST,)
 
 
 def calls_of(role: Role) -> tuple[Message, ...]:

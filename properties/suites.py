@@ -1,8 +1,8 @@
 """Suites generated from the tables: which words to run, shortest first.
 
 A cell is a reachable configuration with a symbol; `quick` covers each cell once in each setup, by its shortest honest
-prefix. Honest means sound symbols and rows that are no violations; a prefix never relies on a choice that the target
-makes, so that one word always leads to one configuration.
+prefix. Honest means rows that are no violations, and sound symbols wherever they lead to the same place; a prefix never
+relies on a choice that the target makes, so that one word always leads to one configuration.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def honest_prefixes(role: Role, chosen: tuple[Value, ...]) -> dict[Configuration
     queue = [start]
     while queue:
         here = queue.pop(0)
-        for symbol, there in honest_steps(role, here, chosen):
+        for symbol, there in tolerated_steps(role, here, chosen):
             if there not in found and not role.is_final(there.state):
                 found[there] = (*found[here], symbol)
                 queue.append(there)
@@ -70,10 +70,18 @@ def _opened(role: Role) -> Configuration:
 
 def honest_steps(role: Role, here: Configuration, chosen: Iterable[Value]) -> list[tuple[Symbol, Configuration]]:
     """The sound inputs that lead from here to one certain configuration without a violation."""
+    return [(symbol, there) for symbol, there in tolerated_steps(role, here, chosen) if symbol.is_sound]
+
+
+def tolerated_steps(role: Role, here: Configuration, chosen: Iterable[Value]) -> list[tuple[Symbol, Configuration]]:
+    """The inputs, sound ones first, that lead from here to one certain configuration without a violation.
+
+    A defect is among them where the standard forbids to show that it was noticed.
+    """
     wanted = tuple(chosen)
     out: list[tuple[Symbol, Configuration]] = []
-    for symbol in role.symbols:
-        if not symbol.is_sound or not agrees(symbol, wanted):
+    for symbol in sorted(role.symbols, key=lambda one: not one.is_sound):
+        if not agrees(symbol, wanted):
             continue
         rows = role.enabled(here, symbol)
         if not rows or any(row.is_violation for row in rows):
@@ -105,23 +113,12 @@ def honest_path(role: Role, here: Configuration, chosen: tuple[Value, ...]) -> t
     return None
 
 
-def quick(
-    role: Role, chosen: tuple[Value, ...], applicable: Callable[[Symbol, Configuration], str]
-) -> tuple[list[Word], dict[str, list[str]]]:
-    """The words of one setup, shortest first; and the cells left out, by reason.
-
-    applicable: why a symbol means nothing in this setup, "" where it does.
-    """
-    words: list[Word] = []
-    left_out: dict[str, list[str]] = {}
-    for configuration, prefix in honest_prefixes(role, chosen).items():
-        for symbol in role.symbols:
-            if role.is_void(configuration, symbol):
-                continue
-            word = Word(prefix, configuration, symbol)
-            reason = applicable(symbol, configuration)
-            if reason:
-                left_out.setdefault(reason, []).append(word.cell)
-            else:
-                words.append(word)
-    return sorted(words, key=lambda word: len(word.prefix)), left_out
+def quick(role: Role, chosen: tuple[Value, ...], may_say: Callable[[Symbol], bool] = lambda _: True) -> list[Word]:
+    """The words of one setup, shortest first. may_say: whether a symbol belongs to the setup."""
+    words = [
+        Word(prefix, configuration, symbol)
+        for configuration, prefix in honest_prefixes(role, chosen).items()
+        for symbol in role.symbols
+        if may_say(symbol) and not role.is_void(configuration, symbol)
+    ]
+    return sorted(words, key=lambda word: len(word.prefix))

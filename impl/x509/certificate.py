@@ -50,10 +50,15 @@ POLICY_CONSTRAINTS = "2.5.29.36"
 EXTENDED_KEY_USAGE = "2.5.29.37"
 INHIBIT_ANY_POLICY = "2.5.29.54"
 AUTHORITY_INFORMATION_ACCESS = "1.3.6.1.5.5.7.1.1"
+ANY_PURPOSE = "2.5.29.37.0"
 
 
 class Malformed(ValueError):  # noqa: N818 - the name of the defect that it becomes
-    """The octets are not a certificate."""
+    """The octets are not a certificate; defect says of which kind."""
+
+    def __init__(self, text: str, defect: Defect = Defect.MALFORMED) -> None:
+        super().__init__(text)
+        self.defect = defect
 
 
 class Certificate:
@@ -74,7 +79,8 @@ class Certificate:
             self.subject: NameKey = name_key(self.x509.subject)
             self.hash: hashes.HashAlgorithm | None = self._hash()
         except (*PARSE_ERRORS, DERError) as error:
-            raise Malformed(str(error)) from error
+            defect = Defect.BAD_VERSION if isinstance(error, x509.InvalidVersion) else Defect.MALFORMED
+            raise Malformed(str(error), defect) from error
         self.der = der
         self.self_issued: bool = self.issuer == self.subject
         self.extensions: dict[str, bool] = {}

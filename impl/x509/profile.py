@@ -165,6 +165,8 @@ def _web_leaf(certificate: Certificate, place: Place) -> Iterator[Violation]:
         yield _web_rule("7.1.2.7.6", "it has no extendedKeyUsage")
     if certificate.extensions.get(ext.EXTENDED_KEY_USAGE, False):
         yield _web_rule("7.1.2.7.6", "its extendedKeyUsage is critical")
+    if certificate.purposes is not None and ext.ANY_PURPOSE in certificate.purposes:
+        yield _web_rule("7.1.2.7.10", "its extendedKeyUsage holds anyExtendedKeyUsage")
     if certificate.subject and certificate.extensions.get(ext.SUBJECT_ALTERNATIVE_NAME, False):
         yield _web_rule("7.1.2.7.12", "its subjectAltName is critical although the subject is not empty")
     for item in certificate.x509.subject.get_attributes_for_oid(NameOID.COMMON_NAME):

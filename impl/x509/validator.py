@@ -108,7 +108,7 @@ class Validator:
         try:
             leaf = parse(chain[0])
         except Malformed as error:
-            return _unread(Defect.MALFORMED, 0, f"{Defect.MALFORMED.sentence}: {printable(str(error))}")
+            return _unread(error.defect, 0, f"{error.defect.sentence}: {printable(str(error))}")
         others = [_readable(item) for item in chain[1:]]
         budget = SignatureBudget(self.max_signatures)
         builder = Builder(leaf, [item for item in others if item is not None], self.anchors, time, budget)

@@ -29,7 +29,6 @@ MIN_RSA_BITS = 2048
 ACCEPTED_CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
 BROKEN_HASHES = (hashes.MD5, hashes.SHA1)
 
-ANY_PURPOSE = "2.5.29.37.0"
 # certificatePolicies refuse nothing as long as no policyConstraints demand an explicit policy, and those are not
 # understood: a critical one refuses the path.
 UNDERSTOOD = frozenset(
@@ -260,7 +259,7 @@ class Verifier:
         if self.usage is None or certificate.purposes is None:
             return
         self._ran("issuer purpose", "every issuer may issue for this purpose", Defect.ISSUER_EKU.clause)
-        if not certificate.purposes & {self.usage.value, ANY_PURPOSE}:
+        if not certificate.purposes & {self.usage.value, ext.ANY_PURPOSE}:
             text = f"the extendedKeyUsage of {certificate.title} does not hold {self.usage.name}"
             self._fail("issuer purpose", Defect.ISSUER_EKU, certificate, index, text)
 
@@ -338,7 +337,7 @@ class Verifier:
         self._ran("purpose", f"meant for {meant}", Defect.WRONG_EKU.clause)
         if leaf.purposes is None:
             return
-        accepted = {self.usage.value} if self.reading is Reading.WEBPKI else {self.usage.value, ANY_PURPOSE}
+        accepted = {self.usage.value} if self.reading is Reading.WEBPKI else {self.usage.value, ext.ANY_PURPOSE}
         if not leaf.purposes & accepted:
             text = f"the extendedKeyUsage of {leaf.title} does not hold {self.usage.name}"
             self._fail("purpose", Defect.WRONG_EKU, leaf, 0, text)

@@ -261,15 +261,17 @@ def key_usage(*bits: str) -> x509.KeyUsage:
 
 
 def resign(der: bytes, issuer_key: PrivateKey, replace: tuple[bytes, bytes]) -> bytes:
-    """The certificate with one byte string of its signed part exchanged, signed anew; lengths must be equal."""
+    """The certificate with one byte string of its signed part exchanged, signed anew.
+
+    The new one may be longer or shorter only where the old one is a whole field of tbsCertificate: inner lengths stay.
+    Raises ValueError unless the old one occurs exactly once.
+    """
     old, new = replace
     tbs, algorithm, _ = _parts(der)
-    if len(old) != len(new) or tbs.count(old) != 1:
-        raise ValueError(
-            f"expected {old.hex()} once in the signed part and a replacement of equal length, "
-            f"got {tbs.count(old)} occurrences and {len(new)} for {len(old)} bytes"
-        )
-    tbs = tbs.replace(old, new)
+    if tbs.count(old) != 1:
+        raise ValueError(f"expected {old.hex()} once in the signed part, got it {tbs.count(old)} times")
+    start = 2 if tbs[1] < 0x80 else 2 + (tbs[1] & 0x7F)
+    tbs = _sequence(tbs[start:].replace(old, new))
     return _sequence(tbs + algorithm + _bit_string(_sign(issuer_key, tbs)))
 
 

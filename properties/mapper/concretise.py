@@ -276,7 +276,7 @@ def accept_server_hello(context: Context, hello: codec.ServerHello, extended: bo
 
 def certificate_kind(context: Context) -> KeyKind:
     """The kind of certificate that the peer needs: a server's follows from the suite."""
-    return context.options.certificate_key if context.is_client else stock.kind_of(context.suite.authentication)
+    return context.options.certificate_kind if context.is_client else stock.kind_of(context.suite.authentication)
 
 
 def _certificate(context: Context, symbol: Symbol) -> Draft:
@@ -314,6 +314,11 @@ def grouped(number: int) -> str:
 def own_key(context: Context) -> PrivateKey:
     """The key of the certificate that was sent, or that would have been."""
     return context.own_key or private_key(certificate_kind(context), Owner.LEAF)
+
+
+def kind_of_key(key: PrivateKey) -> KeyKind:
+    """Its kind."""
+    return "rsa" if isinstance(key, rsa.RSAPrivateKey) else "ecdsa"
 
 
 def groups_offered(hello: codec.ClientHello | None) -> tuple[int, ...] | None:
@@ -375,7 +380,7 @@ def _server_key_exchange(context: Context, symbol: Symbol) -> Draft:
         params = vector(modulus, 2) + vector(exponent, 2)
         detail = f"RSA-{numbers.n.bit_length()} parameters"
     signer = own_key(context)
-    kind: KeyKind = "rsa" if isinstance(signer, rsa.RSAPrivateKey) else "ecdsa"
+    kind = kind_of_key(signer)
     scheme = choose_scheme(context, symbol, kind)
     # A forged signature is one that the key made for another handshake: well-formed, and replayed.
     covered = b"another handshake" if says(symbol, alphabet.forged_signature) else params
@@ -474,7 +479,7 @@ def _key_exchange_draft(context: Context, body: bytes, secret: bytes | None, det
 
 def _certificate_verify(context: Context, symbol: Symbol) -> Draft:
     signer = private_key(certificate_kind(context), Owner.LEAF)
-    scheme = _SIGNING["rsa" if isinstance(signer, rsa.RSAPrivateKey) else "ecdsa"][0]
+    scheme = _SIGNING[kind_of_key(signer)][0]
     signature = stock.sign(signer, scheme, b"".join(context.transcript))
     return Draft(codec.HandshakeType.CERTIFICATE_VERIFY, scheme.to_bytes(2, "big") + vector(signature, 2))
 

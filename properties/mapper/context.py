@@ -31,7 +31,7 @@ from shakeproof.impl.tls.suites import (
     KeyExchange,
 )
 from shakeproof.properties.mapper.certificates import SERVER_NAME, anchors
-from shakeproof.properties.mapper.hypotheses import HONEST, RECORD_KEYS, KeyHypothesis, Keys
+from shakeproof.properties.mapper.hypotheses import HONEST_KEYS, RECORD_KEYS, WEAK_KEYS, KeyHypothesis, Keys
 from shakeproof.properties.mapper.keys import KeyKind, PrivateKey
 
 NO_RANDOM = bytes(32)
@@ -39,8 +39,11 @@ AUDIT_TIME = datetime(2026, 1, 1, tzinfo=UTC)
 """The time at which certificates are read unless another is given: within what the certificate factory makes."""
 
 Role = Literal["client", "server"]
-KeyExchangeName = Literal["rsa", "ecdhe"]
-CipherName = Literal["gcm", "cbc"]
+CHOICES: dict[str, tuple[str, ...]] = {
+    "key_exchange": ("rsa", "ecdhe"),
+    "certificate_key": ("rsa", "ecdsa"),
+    "bulk": ("gcm", "cbc"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,13 +51,13 @@ class Options:
     """What a scripted peer offers, chooses and expects.
 
     key_exchange: what it prefers; certificate_key: the kind of key in its own certificate, or in the one it expects;
-    cipher: the record protection it prefers; suites: instead of those that follow from these three; groups: by
+    bulk: the record protection it prefers; suites: instead of those that follow from these three; groups: by
     default secp256r1 first, since x25519 has no points off the curve; time, anchors: how certificates are judged.
     """
 
-    key_exchange: KeyExchangeName = "ecdhe"
-    certificate_key: KeyKind = "rsa"
-    cipher: CipherName = "gcm"
+    key_exchange: str = "ecdhe"
+    certificate_key: str = "rsa"
+    bulk: str = "gcm"
     seed: bytes = b""
     server_name: str = SERVER_NAME
     suites: tuple[CipherSuite, ...] = ()
@@ -65,15 +68,25 @@ class Options:
     anchors: tuple[bytes, ...] = field(default_factory=anchors)
     application_data: bytes | None = None
 
+    def __post_init__(self) -> None:
+        for name, choices in CHOICES.items():
+            if getattr(self, name) not in choices:
+                raise ValueError(f"{name} is {getattr(self, name)!r}; expected {' or '.join(map(repr, choices))}")
+
+    @property
+    def certificate_kind(self) -> KeyKind:
+        """The kind of key in the peer's certificate, or in the one it expects."""
+        return "ecdsa" if self.certificate_key == "ecdsa" else "rsa"
+
     def preferred(self, exchange: KeyExchange) -> CipherSuite:
         """The suite of that key exchange that the peer likes best."""
         if exchange is KeyExchange.RSA:
-            wanted = TLS_RSA_WITH_AES_128_CBC_SHA if self.cipher == "cbc" else TLS_RSA_WITH_AES_128_GCM_SHA256
+            wanted = TLS_RSA_WITH_AES_128_CBC_SHA if self.bulk == "cbc" else TLS_RSA_WITH_AES_128_GCM_SHA256
         elif self.certificate_key == "ecdsa":
             wanted = TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256
         else:
             wanted = (
-                TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA if self.cipher == "cbc" else TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256
+                TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA if self.bulk == "cbc" else TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256
             )
         if self.suites and wanted not in self.suites:
             return next((suite for suite in self.suites if suite.key_exchange is exchange), wanted)
@@ -95,11 +108,12 @@ class Options:
 class Direction:
     """One direction's record protection.
 
-    switched: a ChangeCipherSpec went by; keys: what is in force; before: protection and sequence number that were
+    switched: a ChangeCipherSpec went by; unheeded: one went by that is taken to have been ignored; keys: what is in force; before: protection and sequence number that were
     in force at the last ChangeCipherSpec.
     """
 
     switched: bool = False
+    unheeded: bool = False
     keys: Keys = Keys.NONE
     protection: Protection = field(default_factory=NullProtection)
     sequence: int = 0
@@ -108,7 +122,7 @@ class Direction:
     def switch(self, keys: Keys, protection: Protection) -> None:
         """What a ChangeCipherSpec does."""
         self.before = (self.keys, self.protection, self.sequence)
-        self.switched = True
+        self.switched, self.unheeded = True, False
         self.keys, self.protection, self.sequence = keys, protection, 0
 
 
@@ -118,7 +132,7 @@ class Context:
     def __init__(self, role: Role, options: Options) -> None:
         self.is_client = role == "client"
         self.options = options
-        self.hypothesis: KeyHypothesis = HONEST
+        self.hypothesis: KeyHypothesis = HONEST_KEYS
         self.client_hello: ClientHello | None = None
         self.server_hello: ServerHello | None = None
         self.client_random = NO_RANDOM
@@ -281,6 +295,9 @@ class Context:
 
     def assume(self, hypothesis: KeyHypothesis) -> None:
         """From now on the target is taken to hold these keys, in both directions and for Finished."""
+        if self.write.unheeded and hypothesis.record in WEAK_KEYS:
+            # What was ignored is the message; a target that changed its keys all the same is this hypothesis.
+            self.write.switch(hypothesis.record, self.protection(hypothesis.record, self.is_client))
         previous, self.hypothesis = self.hypothesis, hypothesis
         if not self.write.switched or hypothesis.record is previous.record:
             return

@@ -38,8 +38,18 @@ class KeyHypothesis:
     record: Keys = Keys.HONEST
     finished: Keys = Keys.HONEST
 
+    @property
+    def text(self) -> str:
+        """For people."""
+        if self.record is self.finished:
+            return self.record.value
+        return f"{self.record.value}, Finished under {self.finished.value}"
 
-HONEST = KeyHypothesis()
+
+HONEST_KEYS = KeyHypothesis()
+
+WEAK_KEYS = (Keys.EMPTY_MASTER, Keys.ZERO_MASTER, Keys.EMPTY_PRE_MASTER)
+"""Keys that need no secret: whoever saw the hellos has them."""
 
 RECORD_KEYS = (
     Keys.HONEST,
@@ -55,7 +65,7 @@ FINISHED_KEYS = (Keys.HONEST, Keys.EMPTY_MASTER, Keys.ZERO_MASTER, Keys.EMPTY_PR
 """Finished keys in the order in which verify_data is tried."""
 
 HYPOTHESES = (
-    HONEST,
+    HONEST_KEYS,
     KeyHypothesis(Keys.NONE, Keys.HONEST),
     KeyHypothesis(Keys.UNCHANGED, Keys.HONEST),
     KeyHypothesis(Keys.EMPTY_MASTER, Keys.HONEST),
@@ -67,4 +77,13 @@ HYPOTHESES = (
     KeyHypothesis(Keys.NONE, Keys.ZERO_MASTER),
     KeyHypothesis(Keys.NONE, Keys.EMPTY_PRE_MASTER),
 )
-"""What a tester tries in turn, likeliest first."""
+"""What a tester tries in turn after a ChangeCipherSpec that came before any secret, likeliest first."""
+
+AFTER_FINISHED = (HONEST_KEYS, *(KeyHypothesis(Keys.HONEST, keys) for keys in WEAK_KEYS))
+"""After a Finished that came before any secret."""
+
+AFTER_KEY_EXCHANGE = (HONEST_KEYS, *(KeyHypothesis(keys, keys) for keys in reversed(WEAK_KEYS)))
+"""After a ClientKeyExchange from which no secret can be had."""
+
+AFTER_REPEATED_CHANGE = (HONEST_KEYS, KeyHypothesis(Keys.UNCHANGED, Keys.HONEST))
+"""After a ChangeCipherSpec that came although the keys were known."""

@@ -33,27 +33,28 @@ from shakeproof.properties.mapper import classify, limits
 from shakeproof.properties.mapper.certificates import SERVER_NAME, anchors
 from shakeproof.properties.mapper.classify import Reading
 from shakeproof.properties.mapper.concretise import Draft, draft, grouped, says
-from shakeproof.properties.mapper.context import (
-    AUDIT_TIME,
-    CipherName,
-    Context,
-    Direction,
-    KeyExchangeName,
-    Options,
-    Role,
+from shakeproof.properties.mapper.context import AUDIT_TIME, Context, Direction, Options, Role
+from shakeproof.properties.mapper.hypotheses import (
+    AFTER_FINISHED,
+    AFTER_KEY_EXCHANGE,
+    AFTER_REPEATED_CHANGE,
+    HONEST_KEYS,
+    HYPOTHESES,
+    KeyHypothesis,
+    Keys,
 )
-from shakeproof.properties.mapper.hypotheses import FINISHED_KEYS, HONEST, HYPOTHESES, KeyHypothesis, Keys
-from shakeproof.properties.mapper.keys import KeyKind
+from shakeproof.properties.mapper.limits import applicable, chosen_values
 
 __all__ = [
-    "FINISHED_KEYS",
-    "HONEST",
+    "HONEST_KEYS",
     "HYPOTHESES",
     "KeyHypothesis",
     "Keys",
     "Observation",
     "Peer",
     "Sent",
+    "applicable",
+    "chosen_values",
 ]
 
 ALIEN_CONTENT_TYPE = 99
@@ -70,13 +71,15 @@ EXTRA_PADDING = 16
 class Observation:
     """Something that the target sent.
 
-    raw: the message in plaintext, with its header where it is a handshake message; detail: one line for people;
-    protection: which keys protected it, "" for plaintext; keys: the same, to be assumed; finished: whose secret a
-    Finished was computed from, None where that could not be told.
+    raw: the message in plaintext, with its header where it is a handshake message; data: the records that completed
+    it, none where an earlier message of the same record has them; detail: one line for people; protection: which keys
+    protected it, "" for plaintext; keys: the same, to be assumed; finished: whose secret a Finished was computed from,
+    None where that could not be told.
     """
 
     symbol: Symbol
     raw: bytes
+    data: bytes
     detail: str = ""
     protection: str = ""
     keys: Keys = Keys.NONE
@@ -132,18 +135,18 @@ _OWN_FIELDS: dict[Role, tuple[str, ...]] = {
 class Peer:
     """One connection's scripted peer.
 
-    role: the side that the PEER plays. key_exchange, certificate_key, cipher: what it prefers; suites: instead of
+    role: the side that the PEER plays. key_exchange, certificate_key, bulk: what it prefers; suites: instead of
     those that follow from them. seed: of its randoms. server_name: what it asks for, or what its certificate names.
     time, anchors: how it judges certificates. application_data: what ApplicationData carries.
     """
 
     def __init__(
         self,
-        role: Role,
+        role: str,
         *,
-        key_exchange: KeyExchangeName = "ecdhe",
-        certificate_key: KeyKind = "rsa",
-        cipher: CipherName = "gcm",
+        key_exchange: str = "ecdhe",
+        certificate_key: str = "rsa",
+        bulk: str = "gcm",
         seed: bytes = b"",
         server_name: str = SERVER_NAME,
         suites: tuple[CipherSuite, ...] = (),
@@ -159,7 +162,7 @@ class Peer:
         options = Options(
             key_exchange=key_exchange,
             certificate_key=certificate_key,
-            cipher=cipher,
+            bulk=bulk,
             seed=seed,
             server_name=server_name,
             suites=suites,
@@ -170,13 +173,19 @@ class Peer:
             anchors=anchors if anchors is not None else _default_anchors(),
             application_data=application_data,
         )
-        self.role: Role = role
-        self.context = Context(role, options)
+        self.role: Role = "client" if role == "client" else "server"
+        self.context = Context(self.role, options)
         self.sent: Sent | None = None
         self._records = bytearray()
         self._handshake = bytearray()
         self._undo: _Undo | None = None
         self._garbled = False
+        self._unclaimed = b""
+
+    @property
+    def write_protected(self) -> bool:
+        """Whether what was concretised last went out under keys."""
+        return self.sent is not None and self.sent.keys is not Keys.NONE
 
     @property
     def key_log(self) -> tuple[str, ...]:
@@ -195,11 +204,22 @@ class Peer:
 
     def applicable(self, symbol: Symbol) -> str:
         """Why the symbol means nothing now; "" where it can be sent."""
-        return limits.applicable(self.context, symbol)
+        return limits.applicable_now(self.context, symbol)
 
     def assume(self, hypothesis: KeyHypothesis) -> None:
         """From now on the target is taken to hold these keys: for records of both directions and for Finished."""
         self.context.assume(hypothesis)
+
+    def hypotheses(self, symbol: Symbol) -> tuple[KeyHypothesis, ...]:
+        """What to assume in turn if the target swallows this symbol, to be asked before it is sent; honest first."""
+        agreed = self.context.pre_master is not None
+        if symbol.message is alphabet.ChangeCipherSpec:
+            return AFTER_REPEATED_CHANGE if agreed else HYPOTHESES
+        if symbol.message is alphabet.Finished and not agreed:
+            return AFTER_FINISHED
+        if symbol.message is alphabet.ClientKeyExchange and symbol.defects:
+            return AFTER_KEY_EXCHANGE
+        return (HONEST_KEYS,)
 
     # -------------------------------------------------------------------------------------------------------- sending
 
@@ -210,12 +230,23 @@ class Peer:
         keys: KeyHypothesis | None = None,
         fragment: int | None = None,
         data: bytes | None = None,
+        counts: bool = True,
     ) -> bytes:
         """The records for a symbol.
 
         keys: for this message alone, whatever is in force, or for a ChangeCipherSpec what it switches to; None: what
         is in force, under the assumed hypothesis. fragment: bytes of plaintext a record. data: of ApplicationData.
+        counts False: the target is taken to ignore it, so that nothing but the sequence number remembers it.
         """
+        out = self._concretise(symbol, keys, fragment, data)
+        if not counts:
+            self.retract()
+            self.context.write.unheeded = symbol.message is alphabet.ChangeCipherSpec
+        return out
+
+    def _concretise(
+        self, symbol: Symbol, keys: KeyHypothesis | None, fragment: int | None, data: bytes | None
+    ) -> bytes:
         context = self.context
         self._remember()
         if fragment is not None and not 1 <= fragment <= MAX_PLAINTEXT:

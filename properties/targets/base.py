@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
+from typing import Literal
 
 
 class TargetError(Exception):
@@ -38,9 +39,9 @@ class Setup:
     key_exchange: "rsa" or "ecdhe"; certificate_key: "rsa" or "ecdsa"; bulk: "cbc" or "gcm".
     """
 
-    key_exchange: str = "ecdhe"
-    certificate_key: str = "rsa"
-    bulk: str = "gcm"
+    key_exchange: Literal["rsa", "ecdhe"] = "ecdhe"
+    certificate_key: Literal["rsa", "ecdsa"] = "rsa"
+    bulk: Literal["cbc", "gcm"] = "gcm"
 
     @property
     def text(self) -> str:

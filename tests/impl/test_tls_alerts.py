@@ -581,7 +581,7 @@ def refuse_exchange(
     """A client that has to refuse a changed ServerKeyExchange."""
     one, other = pair({"suites": ECDHE} | changes)
     original = other.make_server_key_exchange
-    other.make_server_key_exchange = lambda *a: change(original(*a))  # type: ignore[method-assign,assignment,return-value]
+    other.make_server_key_exchange = lambda *a: change(original(*a))  # type: ignore[method-assign,assignment]
     return refused(other, one, alert)
 
 
@@ -602,7 +602,7 @@ def test_a_signature_over_other_randoms_is_decrypt_error() -> None:
         other.client_random = honest
         return message
 
-    other.make_server_key_exchange = replayed  # type: ignore[method-assign]
+    other.make_server_key_exchange = replayed  # type: ignore[method-assign,assignment]
     refused(other, one, A.DECRYPT_ERROR)
 
 
@@ -769,10 +769,12 @@ def test_a_good_rsa_block_made_by_hand_is_accepted() -> None:
     """Shows that the blocks above differ from a good one in their fault alone."""
     one, other = pair({"suites": RSA})
     secret = b"\x03\x03" + bytes(46)
-    one.send_client_key_exchange = lambda: (  # type: ignore[method-assign]
-        one.send_handshake(messages.RsaClientKeyExchange(rsa_block(GOOD_PADDING + secret))),
-        setattr(one, "pre_master_secret", secret),
-    )[0]
+
+    def send() -> None:
+        one.send_handshake(messages.RsaClientKeyExchange(rsa_block(GOOD_PADDING + secret)))
+        one.pre_master_secret = secret
+
+    one.send_client_key_exchange = send  # type: ignore[method-assign]
     pump(one, other)
     assert one.is_connected
     assert other.is_connected

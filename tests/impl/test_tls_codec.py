@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Callable
+from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shakeproof.impl.errors import LocalProtocolError, RemoteProtocolError
@@ -19,10 +21,12 @@ from shakeproof.impl.tls.suites import (
     DEFAULT_SUITES,
     TLS_RSA_WITH_AES_128_CBC_SHA,
     TLS_RSA_WITH_AES_128_GCM_SHA256,
+    CipherSuite,
     KeyExchange,
 )
 
 RANDOM = bytes(range(32))
+deterministic = settings(derandomize=True, deadline=None)
 
 
 # --- key schedule -----------------------------------------------------------------------------------------------------
@@ -38,6 +42,7 @@ def p_hash(hash_name: str, secret: bytes, seed: bytes, length: int) -> bytes:
     return output[:length]
 
 
+@deterministic
 @given(st.binary(max_size=80), st.binary(max_size=20), st.binary(max_size=70), st.integers(0, 200))
 def test_prf_is_p_hash_of_label_and_seed(secret: bytes, label: bytes, seed: bytes, length: int) -> None:
     for name in ("sha256", "sha384"):
@@ -68,7 +73,7 @@ def test_master_secret_uses_both_randoms_and_extended_uses_the_session_hash() ->
 
 
 @pytest.mark.parametrize("suite", DEFAULT_SUITES, ids=str)
-def test_key_block_seed_has_the_server_first_and_its_parts_are_in_order(suite: keys.CipherSuite) -> None:
+def test_key_block_seed_has_the_server_first_and_its_parts_are_in_order(suite: CipherSuite) -> None:
     block = keys.key_block(b"m" * 48, RANDOM, RANDOM[::-1], suite)
     joined = b"".join(
         (
@@ -98,6 +103,7 @@ def protections() -> list[Protection]:
     return [NullProtection(), CbcHmacProtection(bytes(16), bytes(20)), GcmProtection(bytes(16), b"salt")]
 
 
+@deterministic
 @given(st.binary(max_size=600), st.integers(0, 2**64 - 1), st.sampled_from((20, 21, 22, 23)))
 def test_open_is_the_inverse_of_seal(plaintext: bytes, sequence: int, content_type: int) -> None:
     for protection in protections():
@@ -106,6 +112,7 @@ def test_open_is_the_inverse_of_seal(plaintext: bytes, sequence: int, content_ty
         assert len(sealed) <= len(plaintext) + protection.expansion
 
 
+@deterministic
 @given(st.binary(max_size=100), st.integers(min_value=0), st.integers(1, 255))
 def test_any_changed_byte_is_bad_record_mac(plaintext: bytes, position: int, change: int) -> None:
     for protection in protections()[1:]:
@@ -116,6 +123,7 @@ def test_any_changed_byte_is_bad_record_mac(plaintext: bytes, position: int, cha
         assert caught.value.alert is AlertDescription.BAD_RECORD_MAC
 
 
+@deterministic
 @given(st.binary(max_size=200))
 def test_garbage_is_bad_record_mac(fragment: bytes) -> None:
     for protection in protections()[1:]:
@@ -162,7 +170,12 @@ def test_cbc_faults_of_padding_and_mac_are_told_in_the_same_words_and_both_compu
         original = protection.mac
 
         def mac(
-            content_type: int, version: int, sequence: int, plaintext: bytes, _original=original, _computed=computed
+            content_type: int,
+            version: int,
+            sequence: int,
+            plaintext: bytes,
+            _original: Callable[[int, int, int, bytes], bytes] = original,
+            _computed: list[int] = computed,
         ) -> bytes:
             _computed.append(len(plaintext))
             return _original(content_type, version, sequence, plaintext)
@@ -229,8 +242,9 @@ def test_p256_public_keys_that_are_no_uncompressed_point_on_the_curve_are_illega
         assert caught.value.alert is AlertDescription.ILLEGAL_PARAMETER
 
 
+@deterministic
 @given(st.integers(0, 300), st.randoms(use_true_random=False))
-def test_pkcs1_padding_has_no_zero(length: int, random) -> None:
+def test_pkcs1_padding_has_no_zero(length: int, random: Random) -> None:
     padding = pkcs1_padding(length, random.randbytes)
     assert len(padding) == length
     assert 0 not in padding
@@ -266,12 +280,14 @@ any_message = st.one_of(
 )
 
 
+@deterministic
 @given(any_message)
 def test_parse_is_the_inverse_of_encode(message: messages.Message) -> None:
     [(handshake_type, body)] = messages.split_messages(messages.encode(message))
     assert messages.parse_message(handshake_type, body, KeyExchange.ECDHE) == message
 
 
+@deterministic
 @given(any_message, st.data())
 def test_a_truncated_or_lengthened_body_is_decode_error(message: messages.Message, data: st.DataObject) -> None:
     body = message.encode_body()
@@ -293,6 +309,7 @@ def test_a_truncated_or_lengthened_body_is_decode_error(message: messages.Messag
     assert caught.value.alert is AlertDescription.DECODE_ERROR
 
 
+@deterministic
 @given(u8, st.binary(max_size=200), st.sampled_from((None, KeyExchange.RSA, KeyExchange.ECDHE)))
 def test_any_bytes_parse_or_are_refused_with_an_alert(handshake_type: int, body: bytes, exchange: KeyExchange) -> None:
     try:
@@ -360,6 +377,7 @@ def test_lists_of_numbers_are_read_strictly(data: str) -> None:
 # --- records, reassembly, transcript ----------------------------------------------------------------------------------
 
 
+@deterministic
 @given(st.lists(st.tuples(st.sampled_from((21, 22, 23)), st.binary(min_size=1, max_size=60)), max_size=6), st.data())
 def test_records_come_out_of_a_stream_cut_anywhere(sent: list[tuple[int, bytes]], data: st.DataObject) -> None:
     writer, reader = records.RecordWriter(max_fragment=data.draw(st.integers(1, 70))), records.RecordReader()

@@ -155,8 +155,9 @@ def test_key_log_has_one_and_the_same_line_on_both_sides() -> None:
 
 
 def test_without_extended_master_secret_the_standard_derivation_is_used() -> None:
-    for changes in ({"extended_master_secret": False}, {}), ({}, {"extended_master_secret": False}):
-        client, server = connected(*changes)
+    without: dict[str, Any] = {"extended_master_secret": False}
+    for client_changes, server_changes in ((without, {}), ({}, without)):
+        client, server = connected(client_changes, server_changes)
         assert not client.negotiated.extended_master_secret
         assert not server.negotiated.extended_master_secret
 
@@ -181,8 +182,9 @@ def test_alpn_takes_the_servers_first_choice() -> None:
 
 
 def test_alpn_of_one_side_only_is_no_alpn() -> None:
-    for changes in ({"alpn": ("h2",)}, {}), ({}, {"alpn": ("h2",)}):
-        client, server = connected(*changes)
+    with_alpn: dict[str, Any] = {"alpn": ("h2",)}
+    for client_changes, server_changes in ((with_alpn, {}), ({}, with_alpn)):
+        client, server = connected(client_changes, server_changes)
         assert client.negotiated.alpn is None
         assert server.negotiated.alpn is None
 
@@ -226,8 +228,8 @@ def test_sni_is_not_sent_for_ip_addresses_and_is_acknowledged_where_used() -> No
     client, server = pair({}, {"server_names": frozenset({NAME.upper()})})
     server.receive_data(client.data_to_send())
     found = records.split_records(server.data_to_send())[0]
-    hello = messages.ServerHello.parse(found[0].fragment[4:])
-    assert hello.extension(ExtensionType.SERVER_NAME) == b""
+    answer = messages.ServerHello.parse(found[0].fragment[4:])
+    assert answer.extension(ExtensionType.SERVER_NAME) == b""
 
 
 def hello_flight(hello: messages.ClientHello, **changes: Any) -> tuple[ServerConnection, list[messages.Message]]:

@@ -190,7 +190,7 @@ def test_a_clients_certificate_is_no_servers() -> None:
 def test_any_purpose_serves_but_not_on_the_web() -> None:
     end = leaf(extensions=purposes(ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE))
     assert judge(root(), end).accepted
-    assert judge(root(), end, reading=Reading.WEBPKI).kinds == {Defect.WRONG_EKU}
+    assert judge(root(), end, reading=Reading.WEBPKI).kinds == {Defect.WRONG_EKU, Defect.PROFILE}
 
 
 def test_without_extended_key_usage_every_purpose_is_allowed_but_not_on_the_web() -> None:
@@ -251,11 +251,12 @@ def test_an_extension_that_cannot_be_parsed_is_malformed() -> None:
     assert result.alert == "bad_certificate"
 
 
-def test_extensions_before_version_3_are_refused() -> None:
+def test_extensions_go_with_version_3_alone() -> None:
     top, end = root(), leaf()
     der = end.certificate(top, ca=False)
-    second = resign(der, top.key, (bytes.fromhex("a003020102"), bytes.fromhex("a003020101")))
-    assert validate([second], [top.certificate()], TIME, HOST).kinds == {Defect.BAD_VERSION}
+    for version in (b"", bytes.fromhex("a003020101"), bytes.fromhex("a003020103")):
+        old = resign(der, top.key, (bytes.fromhex("a003020102"), version))
+        assert validate([old], [top.certificate()], TIME, HOST).kinds == {Defect.BAD_VERSION}
 
 
 # ------------------------------------------------------------------------------------------------------------ strength

@@ -1,0 +1,265 @@
+"""`shakeproof audit`: conformance of a stack."""
+
+from __future__ import annotations
+
+import secrets
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from shakeproof import __version__
+from shakeproof.commands.running import running
+from shakeproof.config import Settings, seconds
+from shakeproof.console import console, visible
+from shakeproof.exits import UsageError, choose, unknown
+from shakeproof.properties.findings import Event, Listener, RoleRun, Run
+
+DEFAULT_TARGETS = ("shakeproof", "openssl")
+DEFAULT_REPORT = "shakeproof-report"
+SIDES = ("client", "server", "both")
+SUITES = ("quick",)
+FAIL_ON = ("must", "deviation", "never")
+SEED_DIGITS = 100_000
+"""A random seed has at most five digits: it is read aloud and typed again."""
+
+Targets = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[TARGET]...",
+        help="shakeproof (our own implementation), openssl (in process), HOST:PORT (a server), or a name of "
+        "\\[tool.shakeproof.targets]. None: shakeproof and openssl.".replace("\\", ""),
+    ),
+]
+Role = Annotated[str, typer.Option(help="client, server or both.", envvar="SHAKEPROOF_ROLE")]
+Time = Annotated[str, typer.Option(help="Budget for the whole run: 20s, 2m.", envvar="SHAKEPROOF_TIME")]
+Seed = Annotated[
+    int | None, typer.Option(help="Repeat a run exactly; random and printed if not given.", envvar="SHAKEPROOF_SEED")
+]
+Suite = Annotated[str, typer.Option(help="quick: every cell of every table.", envvar="SHAKEPROOF_SUITE")]
+Report = Annotated[str, typer.Option(metavar="DIR", help="Folder for the report.", envvar="SHAKEPROOF_REPORT")]
+Formats = Annotated[
+    str, typer.Option("--format", help="json, text, or both with a comma.", envvar="SHAKEPROOF_FORMAT")
+]
+FailOn = Annotated[
+    str, typer.Option(help="must: FAIL, CRASH, HANG; deviation: those too; never.", envvar="SHAKEPROOF_FAIL_ON")
+]
+Jobs = Annotated[int, typer.Option("-j", "--jobs", help="Processes; 0: one per core.", envvar="SHAKEPROOF_JOBS", min=0)]
+Rogue = Annotated[str, typer.Option(metavar="NAME", help="Plant this fault in our own implementation.")]
+Json = Annotated[str, typer.Option("--json", metavar="FILE", help="The run as JSON; -: standard output, alone.")]
+Authorized = Annotated[bool, typer.Option("--i-am-authorized", help="Allow targets that are not on this machine.")]
+
+
+def audit(
+    context: typer.Context,
+    targets: Targets = None,
+    role: Role = "both",
+    time: Time = "60s",
+    seed: Seed = None,
+    suite: Suite = "quick",
+    report: Report = DEFAULT_REPORT,
+    formats: Formats = "json,text",
+    fail_on: FailOn = "must",
+    jobs: Jobs = 0,
+    rogue: Rogue = "",
+    json: Json = "",
+    i_am_authorized: Authorized = False,
+) -> None:
+    """Conformance of a stack, graded: FAIL, DEVIATION, NOT TESTED apart."""
+    settings = context.obj if isinstance(context.obj, Settings) else Settings()
+    running(_audit)(
+        settings, targets or [], role, time, seed, suite, report, formats, fail_on, jobs, rogue, json, i_am_authorized
+    )
+
+
+def _audit(
+    settings: Settings,
+    targets: list[str],
+    role: str,
+    time: str,
+    seed: int | None,
+    suite: str,
+    report: str,
+    formats: str,
+    fail_on: str,
+    jobs: int,
+    rogue: str,
+    json: str,
+    authorized: bool,
+) -> int:
+    from shakeproof.reports.folder import FORMATS
+
+    budget_s = seconds(time)
+    choose("suite", suite, SUITES)
+    choose("value of --fail-on", fail_on, FAIL_ON)
+    wanted_formats = [choose("format", name.strip(), FORMATS) for name in formats.split(",") if name.strip()]
+    roles = roles_of(role)
+    if rogue:
+        _check_rogue(rogue)
+    names = chosen_targets(settings, targets, rogue)
+    for name in names:
+        check_target(settings, name, authorized=authorized)
+    if seed is None:
+        seed = secrets.randbelow(SEED_DIGITS)
+    elif not 0 <= seed < 2**63:
+        raise UsageError(f"--seed {seed} is out of range; it must be from 0 to 2**63 - 1")
+    command = " ".join(["audit", *map(shlex.quote, targets), *(["--rogue", rogue] if rogue else [])])
+    return run_audit(
+        settings,
+        names,
+        roles=roles,
+        suite=suite,
+        budget_s=budget_s,
+        seed=seed,
+        folder=Path(report),
+        formats=wanted_formats,
+        fail_on=fail_on,
+        jobs=jobs,
+        rogue=rogue,
+        json=json,
+        command=command,
+    )
+
+
+def run_audit(
+    settings: Settings,
+    names: list[str],
+    *,
+    roles: tuple[str, ...],
+    suite: str,
+    budget_s: float,
+    seed: int,
+    folder: Path,
+    formats: list[str],
+    fail_on: str,
+    jobs: int,
+    rogue: str,
+    json: str,
+    command: str,
+) -> int:
+    """Run the audit with its reporters; the exit code."""
+    from shakeproof.doctor import facts
+    from shakeproof.properties.audit import audit as engine
+    from shakeproof.properties.findings import FindingConfirmed, RoleDone
+    from shakeproof.properties.targets.base import TargetError
+    from shakeproof.reports.folder import FolderReport
+    from shakeproof.reports.json import run_to_json
+    from shakeproof.reports.summary import judge_run
+    from shakeproof.reports.terminal import TerminalReport
+    from shakeproof.store import SavedFinding, Store
+
+    out = console(stderr=json == "-")
+    if json and json != "-":
+        _check_writable(Path(json))
+    written = FolderReport(folder, formats=formats, seed=seed, rogue=rogue)
+    store = Store()
+    done: dict[tuple[str, str], RoleRun] = {}
+
+    def keep(event: Event) -> None:
+        if isinstance(event, FindingConfirmed):
+            store.save(SavedFinding(event.finding, seed, rogue))
+        elif isinstance(event, RoleDone):
+            done[event.result.target, event.result.role] = event.result
+
+    out.print(f"shakeproof {__version__} · {command} · seed {seed} · budget {budget_s:g} s")
+    with TerminalReport(out, report=folder) as terminal:
+        listener = both(keep, written, terminal)
+        try:
+            run = engine(
+                names,
+                roles=roles,
+                rogue=rogue,
+                suite=suite,
+                time_s=budget_s,
+                seed=seed,
+                jobs=jobs,
+                listener=listener,
+                command=f"shakeproof {command}",
+            )
+        except TargetError as error:
+            raise UsageError(str(error)) from error
+        except KeyboardInterrupt:
+            run = Run(f"shakeproof {command}", seed, budget_s, list(done.values()), interrupted=True)
+    run.facts = {**facts(), **run.facts}
+    judgement = judge_run(run, settings.accept, fail_on)
+    written.finish(judgement, version=__version__)
+    terminal.finish(judgement, written.files, written.notes)
+    if json:
+        text = run_to_json(judgement, version=__version__, files=written.files)
+        if json == "-":
+            sys.stdout.write(text)
+        else:
+            Path(json).write_text(text, encoding="utf-8")
+    return int(judgement.exit_code)
+
+
+def both(*listeners: Listener) -> Listener:
+    """One listener that tells all of these, in order."""
+
+    def tell(event: Event) -> None:
+        for listener in listeners:
+            listener(event)
+
+    return tell
+
+
+def _check_writable(path: Path) -> None:
+    try:
+        with path.open("a", encoding="utf-8"):
+            return
+    except OSError as error:
+        raise UsageError(f"--json {path}: can't be written ({error.strerror}); name a file, or - for output") from error
+
+
+# ------------------------------------------------------------------------------------------------------------- choices
+
+
+def roles_of(role: str) -> tuple[str, ...]:
+    """The roles that "client", "server", "both" or a role's own name stands for; empty for all."""
+    from shakeproof.model.roles import ROLES
+
+    known = [name for name in ROLES if name.startswith("tls")]
+    if role == "both":
+        return ()
+    if role in ("client", "server"):
+        return tuple(name for name in known if name.endswith(f".{role}"))
+    return (choose("role", role, [*SIDES, *known]),)
+
+
+def _check_rogue(rogue: str) -> None:
+    from shakeproof.properties.rogues import ROGUES
+
+    choose("rogue", rogue, ROGUES, hint="`shakeproof list rogues` says what each does.")
+
+
+def chosen_targets(settings: Settings, targets: list[str], rogue: str) -> list[str]:
+    """The targets of the command line, names of the file resolved; the defaults where there are none."""
+    if rogue:
+        foreign = [name for name in targets if name != "shakeproof"]
+        if foreign:
+            raise UsageError(
+                f"--rogue plants a fault in our own implementation; {visible(foreign[0])!r} can't have one. "
+                f"Leave the target out, or name shakeproof"
+            )
+        return ["shakeproof"]
+    return list(dict.fromkeys(settings.connect(name) for name in targets)) or list(DEFAULT_TARGETS)
+
+
+def check_target(settings: Settings, name: str, *, authorized: bool) -> None:
+    """Raise UsageError where there is no such target, or it is elsewhere and nobody said that this is allowed."""
+    from shakeproof.properties.targets import NAMES, find_target
+    from shakeproof.properties.targets.base import TargetError
+
+    try:
+        target = find_target(name)
+    except TargetError as error:
+        if ":" in name:
+            raise UsageError(f"{error}. An address is written HOST:PORT, with a port from 1 to 65535") from error
+        raise unknown("target", name, [*NAMES, *settings.targets]) from error
+    if not target.is_local and not authorized:
+        raise UsageError(
+            f"{name} is not on this machine. An audit sends it hundreds of malformed handshakes: do that only with its "
+            f"owner's consent. Where you have it, add --i-am-authorized"
+        )

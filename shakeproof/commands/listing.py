@@ -1,0 +1,91 @@
+"""`shakeproof list`: the names that other commands take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from shakeproof.commands.running import running
+from shakeproof.config import Settings
+from shakeproof.console import console, visible
+from shakeproof.exits import Exit, choose
+
+Entry = tuple[str, str]
+
+
+def _roles(_: Settings) -> Iterator[Entry]:
+    from shakeproof.model.roles import ROLES
+
+    for name, role in ROLES.items():
+        counts = f"{len(role.states)} states, {len(role.rows)} rows, {len(role.symbols)} symbols"
+        yield name, f"{role.title}: {counts}{f' (partial: {role.partial})' if role.partial else ''}"
+
+
+def _properties(_: Settings) -> Iterator[Entry]:
+    from shakeproof.commands.test import known_properties
+
+    yield from known_properties().items()
+
+
+def _targets(settings: Settings) -> Iterator[Entry]:
+    from shakeproof.properties.targets import NAMES
+
+    yield from NAMES.items()
+    for name, target in settings.targets.items():
+        yield name, f"{target.connect} (from {settings.path})"
+
+
+def _figures(_: Settings) -> Iterator[Entry]:
+    from shakeproof.figures import FIGURES
+
+    for name, figure in FIGURES.items():
+        yield f"{name} {figure.takes}".rstrip(), figure.sentence
+
+
+def _rogues(_: Settings) -> Iterator[Entry]:
+    from shakeproof.properties.rogues import ROGUES
+
+    for name, rogue in ROGUES.items():
+        yield name, rogue.sentence
+
+
+def _clauses(_: Settings) -> Iterator[Entry]:
+    from shakeproof.explain import clauses
+
+    ordered = sorted(clauses().items(), key=lambda item: (item[0].rfc, _section(item[0].section), item[0].word))
+    for clause, rows in ordered:
+        yield clause.key, f"{len(rows)} rows · {clause.sentence or '(not quoted)'}"
+
+
+def _section(number: str) -> list[tuple[int, str]]:
+    return [(int(part), "") if part.isdigit() else (1000, part) for part in number.split(".")]
+
+
+LISTS: dict[str, Callable[[Settings], Iterator[Entry]]] = {
+    "roles": _roles,
+    "properties": _properties,
+    "targets": _targets,
+    "figures": _figures,
+    "rogues": _rogues,
+    "clauses": _clauses,
+}
+
+What = Annotated[str, typer.Argument(metavar="|".join(LISTS), help="What to list.")]
+
+
+def list_names(context: typer.Context, what: What) -> None:
+    """The names that other commands take."""
+    settings = context.obj if isinstance(context.obj, Settings) else Settings()
+    running(_list)(settings, what)
+
+
+def _list(settings: Settings, what: str) -> int:
+    entries = list(LISTS[choose("list", what, LISTS)](settings))
+    out = console()
+    width = max((len(name) for name, _ in entries), default=0)
+    for name, sentence in entries:
+        out.print(Text(f"{visible(name):<{width}}", style="bold").append(f"  {visible(sentence)}", style="not bold"))
+    return Exit.OK

@@ -1,0 +1,142 @@
+"""What a check or a clause means, offline: the row, the sentence of the RFC, and what the verdicts are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from shakeproof.exits import unknown
+from shakeproof.model.clauses import WITHOUT_TEXT, Clause
+from shakeproof.model.machine import Role
+from shakeproof.model.notation import Row
+from shakeproof.model.roles import ROLES
+
+VERDICTS = {
+    "FAIL went-on": "after an event that forbids it the target made progress, or application data was sent or accepted",
+    "FAIL refused-valid": "a legal input of the negotiated configuration was refused",
+    "FAIL wrong-output": "a message other than an alert that no possible state allows, or that contradicts what was agreed",
+    "FAIL distinguishes": "two inputs that must be answered alike, differing only in a secret, were answered differently",
+    "CRASH": "the process died",
+    "HANG": "it neither answered nor closed where it must",
+    "DEVIATION": "it stopped, with another alert than required or with none; or it ignored a forbidden input",
+    "WARNING": "a SHOULD is not followed",
+    "NOTE": "which MAY branch the target takes",
+    "INCONCLUSIVE": "silence that only a timer tells from slowness, or a finding that did not repeat",
+    "NOT TESTED": "it was not tried, and the reason is given; never a success",
+}
+
+CLAUSE = re.compile(r"(?:RFC\s*)?(\d{3,5})?[\s:,]*(?:section|sec\.?|§)?\s*([0-9A-Z](?:\d*)(?:\.\d+)*)(?:\s+([\w-]+))?", re.I)
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A heading and its lines."""
+
+    heading: str
+    lines: tuple[str, ...]
+
+
+def explain(text: str) -> list[Explanation]:
+    """What `text` means: the id of a check, a row's id, a clause ("RFC 5246 7.4.9", "5246 7.4.9", "7.4.9") or a verdict.
+
+    Raises UsageError with what looks like it.
+    """
+    wanted = " ".join(text.split())
+    found = list(_verdicts(wanted)) or list(_rows(wanted)) or list(_clauses(wanted))
+    if not found:
+        raise unknown(
+            "check or clause",
+            wanted,
+            _near(wanted),
+            hint="`shakeproof list clauses` has the clauses; a finding prints the id of its check.",
+        )
+    return found
+
+
+def _near(wanted: str) -> list[str]:
+    """Names that are worth suggesting: all are too many to print."""
+    import difflib
+
+    names = [row.code for role in ROLES.values() for row in role.rows]
+    names += [clause.key for clause in clauses()]
+    names += list(VERDICTS)
+    folded = {name.upper(): name for name in names}
+    return [folded[name] for name in difflib.get_close_matches(wanted.upper(), list(folded), n=5, cutoff=0.3)]
+
+
+def _verdicts(wanted: str) -> Iterator[Explanation]:
+    for name, meaning in VERDICTS.items():
+        if wanted.upper() in (name.upper(), name.upper().removeprefix("FAIL ")) or (
+            wanted.upper() == "FAIL" and name.startswith("FAIL")
+        ):
+            yield Explanation(name, (meaning,))
+
+
+def _rows(wanted: str) -> Iterator[Explanation]:
+    for role in ROLES.values():
+        for row in role.rows:
+            code = row.code
+            of_rest = row.is_rest and wanted.upper().startswith(f"{code}-")
+            if wanted.upper() == code or wanted == row.id or of_rest:
+                yield explain_row(role, row, about=wanted[len(code) + 1 :] if of_rest else "")
+
+
+def explain_row(role: Role, row: Row, about: str = "") -> Explanation:
+    """The row in words. about: the message that a check of `rest` was about."""
+    event = {"recv": "when this arrives", "send": "sends of its own accord", "call": "when the application calls"}
+    lines = [
+        f"role      {role.title} ({role.name})",
+        f"in state  {row.states.text}",
+        f"{event.get(row.kind.value, 'when this timer fires')}: {'any message that no row names' if row.is_rest else row.pattern.text}",
+    ]
+    if about:
+        lines.append(f"here      {about}")
+    if row.condition:
+        lines.append(f"while     {row.condition}")
+    lines.append(f"it does   {row.outcome}")
+    for state in row.states.members if len(row.states.members) <= 3 else ():
+        lines.append(f"state     {state.name}: {state.sentence}")
+    for value in dict.fromkeys(v for guard in row.pattern.guards for v in guard.values()):
+        lines.append(f"fact      {value.name}: {value.sentence}")
+    lines.append(f"level     {row.level.value}")
+    for clause in row.clauses:
+        lines += _clause_lines(clause)
+    return Explanation(row.code, tuple(lines))
+
+
+def _clause_lines(clause: Clause) -> list[str]:
+    said = f'"{clause.sentence}"' if clause.sentence else f"(not quoted: {WITHOUT_TEXT.get(clause.rfc, 'no text')})"
+    lines = [f"{clause.reference}, binds the {clause.binds}: {said}"]
+    if clause.implied:
+        lines.append(f"          implied: {clause.implied}")
+    lines.append(f"          {clause.url}")
+    return lines
+
+
+def clauses() -> dict[Clause, list[Row]]:
+    """Every clause that a table quotes, with the rows that cite it."""
+    out: dict[Clause, list[Row]] = {}
+    for role in ROLES.values():
+        for clause in role.quotes.clauses.values():
+            out.setdefault(clause, [])
+        for row in role.rows:
+            for clause in row.clauses:
+                out.setdefault(clause, []).append(row)
+    return out
+
+
+def _clauses(wanted: str) -> Iterator[Explanation]:
+    match = CLAUSE.fullmatch(wanted)
+    if not match:
+        return
+    rfc = int(match[1]) if match[1] else None
+    section, word = match[2].upper(), match[3] or ""
+    for clause, rows in clauses().items():
+        if (rfc is not None and clause.rfc != rfc) or clause.section.upper() != section:
+            continue
+        if word and clause.word != word:
+            continue
+        lines = _clause_lines(clause)
+        lines += [f"row       {row.level.value:6} {row.code}" for row in rows] or ["row       no row cites it"]
+        yield Explanation(clause.key, tuple(lines))

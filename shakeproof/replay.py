@@ -1,0 +1,126 @@
+"""A saved finding again: the same word on a fresh connection, graded by today's tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from shakeproof.exits import Exit
+from shakeproof.model.machine import Role
+from shakeproof.model.notation import Symbol
+from shakeproof.model.roles import ROLES
+from shakeproof.model.trace import Trace
+from shakeproof.properties.conformance import Problem, Runner, judge
+from shakeproof.properties.conversation import Conversation, calls_of
+from shakeproof.properties.findings import Finding
+from shakeproof.properties.suites import Word, honest_prefixes
+from shakeproof.properties.targets import find_target
+from shakeproof.properties.targets.base import Target, TargetError
+from shakeproof.store import SavedFinding
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+TRIES = 3
+"""A finding is fixed where it is absent this often: as often as it was seen before it was reported."""
+
+FIXED, FAILED, ERROR = "FIXED", "FAILED", "ERROR"
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """What came of a replay. status: FIXED, FAILED or ERROR; text: why, for people; trace: the run, where there is one."""
+
+    status: str
+    text: str
+    finding: Finding
+    trace: Trace | None = None
+
+    @property
+    def exit_code(self) -> Exit:
+        """0, 1 or 4."""
+        return {FIXED: Exit.OK, FAILED: Exit.FINDINGS}.get(self.status, Exit.OURS)
+
+
+def replay(saved: SavedFinding, *, target: str = "", rogue: str | None = None) -> Replayed:
+    """Run the finding's word again. target: another one than its own; rogue: another one than its own.
+
+    A saved file is data only: the target is looked up by name, and nothing that stands in the file is run.
+    """
+    finding = saved.finding
+    name = target or finding.target
+    # A rogue belongs to our implementation: on another target the finding's own does not apply.
+    planted = rogue if rogue is not None else saved.rogue if name == "shakeproof" else ""
+    try:
+        there = find_target(name, rogue=planted)
+    except TargetError as error:
+        return Replayed(ERROR, str(error), finding)
+    try:
+        return _replay(saved, there)
+    except TargetError as error:
+        return Replayed(ERROR, f"the target can't be tested: {error}", finding)
+    finally:
+        there.close()
+
+
+def _replay(saved: SavedFinding, target: Target) -> Replayed:
+    finding = saved.finding
+    role = ROLES.get(finding.role)
+    if role is None or finding.role not in target.roles:
+        return Replayed(ERROR, f"{target.name} does not take the role {finding.role!r}", finding)
+    setup = next((item for item in target.setups(finding.role) if item.text == finding.setup), None)
+    if setup is None:
+        known = "; ".join(item.text for item in target.setups(finding.role))
+        return Replayed(ERROR, f"{target.name} can't be set up with {finding.setup!r}; it can with {known}", finding)
+    runner = Runner(target, role, setup, saved.seed)
+    word = word_of(finding, role, runner)
+    if isinstance(word, str):
+        return Replayed(ERROR, word, finding)
+    unreached = ""
+    for _ in range(TRIES):
+        problem, unreached, talk = _run(runner, word)
+        trace = talk.trace(f"replay of {finding.id}", finding.clause) if talk else None
+        if problem is not None and problem.check == finding.check:
+            same = "" if problem.grade is finding.grade else f" (it was {finding.grade.value})"
+            return Replayed(FAILED, f"{problem.grade.value}{same}: {problem.why}", finding, trace)
+        if problem is not None and (problem.grade.is_failure or not unreached):
+            text = f"another problem at the same place: {problem.grade.value} {problem.check}: {problem.why}"
+            return Replayed(FAILED, text, finding, trace)
+        if unreached:
+            return Replayed(ERROR, f"the place of the finding is not reached: {unreached}", finding, trace)
+    return Replayed(FIXED, f"not seen in {TRIES} runs", finding, trace)
+
+
+def word_of(finding: Finding, role: Role, runner: Runner) -> Word | str:
+    """The finding's inputs as a word of today's table; why there is none, where the table has changed."""
+    symbols: Mapping[str, Symbol] = {
+        symbol.text: symbol for symbol in (*role.symbols, *(message.symbol() for message in calls_of(role)))
+    }
+    unknown = [text for text in finding.word if text not in symbols]
+    if unknown or not finding.word:
+        return f"its inputs are not in the alphabet of {role.name} any more: {', '.join(unknown) or 'it has none'}"
+    *prefix, last = (symbols[text] for text in finding.word)
+    for configuration, way in honest_prefixes(role, runner.chosen).items():
+        if way == tuple(prefix):
+            return Word(way, configuration, last)
+    return f"its first {len(prefix)} inputs are no honest way through {role.name} any more"
+
+
+def _run(runner: Runner, word: Word) -> tuple[Problem | None, str, Conversation | None]:
+    if word.symbol.message not in calls_of(runner.role):
+        outcome = runner.run(word, record=True)
+        return outcome.problem, outcome.unreached, outcome.conversation
+    talk = runner.open(record=True)
+    try:
+        refused = runner.prefix_fails(word, talk)
+        if refused is not None:
+            return None, refused.why, talk
+        before = talk.oracle.fork()
+        exchange = talk.call(word.symbol.message)
+        problem = judge(exchange, before) if exchange is not None else None
+        before.release()
+        return problem, "" if exchange is not None else "the target does not make this call", talk
+    finally:
+        talk.dispose()
+
+

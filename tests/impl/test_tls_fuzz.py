@@ -1,0 +1,165 @@
+"""Whatever bytes come, at whatever point: RemoteProtocolError with an alert, or nothing; never another exception."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from shakeproof.impl.errors import RemoteProtocolError
+from shakeproof.impl.tls import AlertReceived, ClientConnection, Connection, records
+from shakeproof.impl.tls.suites import DEFAULT_SUITES, CipherSuite
+from tests.impl.tls_material import pair
+
+FLIGHTS = 4
+"""ClientHello; ServerHello to ServerHelloDone; ClientKeyExchange to Finished; ChangeCipherSpec and Finished."""
+
+suites = st.sampled_from(DEFAULT_SUITES)
+opened: Counter[str] = Counter()
+
+
+def after(flights: int, suite: CipherSuite) -> tuple[Connection, Connection, bytes]:
+    """Receiver, sender and the bytes that come next, after that many honest flights; data after the last."""
+    client, server = pair({"suites": (suite,)})
+    sender: Connection = client
+    receiver: Connection = server
+    for _ in range(flights):
+        receiver.receive_data(sender.data_to_send())
+        sender, receiver = receiver, sender
+    if flights >= FLIGHTS:
+        sender.send_application_data(b"some data")
+    return receiver, sender, sender.data_to_send()
+
+
+def feed(target: Connection, data: bytes, peer: Connection | None = None) -> None:
+    """Feeds hostile bytes and checks how they were taken."""
+    state = target.state
+    before = target.data_to_send()
+    try:
+        events = target.receive_data(data)
+    except RemoteProtocolError as error:
+        refusal = error
+    else:
+        if target.is_open:
+            opened[state] += 1
+        else:
+            assert any(type(event).__name__ in ("AlertReceived", "CloseNotifyReceived") for event in events)
+        return
+    assert refusal.alert is not None
+    assert refusal.state
+    assert refusal.expected
+    assert refusal.got
+    assert str(refusal)
+    assert target.state == "CLOSED"
+    assert target.data_to_send(), "an alert is queued"
+    assert target.receive_data(data) == []
+    assert isinstance(before, bytes)
+
+
+common = settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+
+
+@common
+@given(st.integers(0, FLIGHTS + 1), suites, st.lists(st.binary(max_size=60), min_size=1, max_size=4))
+def test_random_bytes_at_any_point(flights: int, suite: CipherSuite, chunks: list[bytes]) -> None:
+    receiver, _, _ = after(flights, suite)
+    for chunk in chunks:
+        if receiver.is_open:
+            feed(receiver, chunk)
+
+
+content = st.binary(max_size=80) | st.builds(
+    lambda kind, body, length: bytes((kind,)) + (len(body) if length is None else length).to_bytes(3, "big") + body,
+    st.sampled_from((0, 1, 2, 4, 11, 12, 13, 14, 15, 16, 20, 22, 99)),
+    st.binary(max_size=120),
+    st.none() | st.integers(0, 300),
+)
+
+
+@common
+@given(
+    st.integers(0, FLIGHTS + 1),
+    suites,
+    st.lists(st.tuples(st.sampled_from((20, 21, 22, 23)), content), min_size=1, max_size=4),
+    st.booleans(),
+)
+def test_random_messages_in_honest_records_at_any_point(
+    flights: int, suite: CipherSuite, parts: list[tuple[int, bytes]], protected: bool
+) -> None:
+    receiver, sender, _ = after(flights, suite)
+    for content_type, fragment in parts:
+        if not receiver.is_open:
+            break
+        data = (
+            sender.writer.write_record(content_type, fragment)
+            if protected
+            else records.encode_record(content_type, 0x0303, fragment)
+        )
+        feed(receiver, data)
+
+
+@common
+@given(st.integers(0, FLIGHTS + 1), suites, st.data())
+def test_a_flight_with_flipped_bits_at_any_point(flights: int, suite: CipherSuite, data: st.DataObject) -> None:
+    receiver, _, flight = after(flights, suite)
+    changed = bytearray(flight)
+    for _ in range(data.draw(st.integers(1, 3))):
+        changed[data.draw(st.integers(0, len(flight) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    feed(receiver, bytes(changed))
+
+
+@common
+@given(st.integers(0, FLIGHTS + 1), suites, st.data())
+def test_a_flight_cut_short_and_continued_at_random(flights: int, suite: CipherSuite, data: st.DataObject) -> None:
+    receiver, _, flight = after(flights, suite)
+    cut = data.draw(st.integers(0, len(flight) - 1))
+    feed(receiver, flight[:cut])
+    assert receiver.is_open
+    feed(receiver, data.draw(st.binary(max_size=400)))
+    if receiver.is_open:
+        with pytest.raises(RemoteProtocolError) as caught:
+            receiver.receive_eof()
+        assert caught.value.alert is None
+
+
+@common
+@given(st.integers(0, FLIGHTS), suites, st.data())
+def test_records_reordered_duplicated_and_dropped(flights: int, suite: CipherSuite, data: st.DataObject) -> None:
+    receiver, _, flight = after(flights, suite)
+    honest = records.split_records(flight)[0]
+    order = data.draw(st.lists(st.integers(0, len(honest) - 1), max_size=6))
+    for index in order:
+        if receiver.is_open:
+            feed(receiver, records.encode_record(*honest[index]))
+    if order != list(range(len(order))):
+        assert not (isinstance(receiver, ClientConnection) and receiver.is_connected and flights < FLIGHTS)
+
+
+@common
+@given(suites, st.integers(1, 60), st.booleans())
+def test_an_honest_run_survives_any_fragmentation(suite: CipherSuite, limit: int, coalesce: bool) -> None:
+    changes: dict[str, Any] = {"max_fragment": limit, "coalesce": coalesce}
+    client, server = pair({"suites": (suite,)} | changes, changes)
+    for _ in range(2):
+        for sender, receiver in ((client, server), (server, client)):
+            data = sender.data_to_send()
+            for start in range(0, len(data), limit):
+                events = receiver.receive_data(data[start : start + limit])
+                assert not any(isinstance(event, AlertReceived) for event in events)
+    assert client.is_connected
+    assert server.is_connected
+
+
+def test_the_fuzzing_reached_open_connections() -> None:
+    """A connection that closes early is cheap and proves little: most states were met open after hostile bytes."""
+    opened.clear()
+    test_random_bytes_at_any_point()
+    test_a_flight_cut_short_and_continued_at_random()
+    assert opened["WAIT_CLIENT_HELLO"] > 10
+    assert opened["WAIT_SERVER_HELLO"] > 10
+    assert opened["WAIT_CLIENT_KEY_EXCHANGE"] > 10
+    assert opened["WAIT_CHANGE_CIPHER_SPEC"] > 10
+    assert opened["CONNECTED"] > 10
