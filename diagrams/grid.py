@@ -36,18 +36,20 @@ def draw_grid(picture: MachinePicture, canvas: Canvas) -> Drawing:
 class _Grid:
     def __init__(self, picture: MachinePicture, canvas: Canvas) -> None:
         self.picture, self.canvas = picture, canvas
-        width = max(spot_width(spot, WIDTH) for spot in picture.spots)
+        width, node_height = picture.size or (max(spot_width(spot, WIDTH) for spot in picture.spots), NODE_HEIGHT)
         column = max(COLUMN, width + 134.0)
         rows = [spot.row for spot in picture.spots if spot.row is not None]
         # A state without a place goes into a row of its own below the others, so that nothing is left out.
         spare = max(rows, default=-1.0) + 1.0
         self.boxes: dict[str, Box] = {}
         for spot in picture.spots:
-            if spot.column is None or spot.row is None:
+            if spot.place is not None:
+                x, y = spot.place
+            elif spot.column is None or spot.row is None:
                 x, y = column * len([b for b in self.boxes.values() if b.y == spare * ROW]), spare * ROW
             else:
                 x, y = column * spot.column, ROW * spot.row
-            self.boxes[spot.key] = Box(x, y, width, NODE_HEIGHT)
+            self.boxes[spot.key] = Box(x, y, width, node_height)
         self.arrows = [
             arrow for arrow in arrows(picture.moves) if arrow.source in self.boxes and arrow.target in self.boxes
         ]
@@ -67,10 +69,16 @@ class _Grid:
             one, other = self.boxes[arrow.source], self.boxes[arrow.target]
             far = abs(one.x - other.x) + abs(one.y - other.y)
             # Given routes first; loops last, since they fit wherever there is room left.
-            return arrow.source == arrow.target, not arrow.route, order.index(arrow.way), far, number
+            given = bool(arrow.route or arrow.moves[0].points)
+            return arrow.source == arrow.target, not given, order.index(arrow.way), far, number
 
         for _, arrow in sorted(enumerate(self.arrows), key=rank):
             label = arrow.label(LABEL)
+            given = next((move.points for move in arrow.moves if move.points), ())
+            if given:
+                router.laid.append((arrow.source, arrow.target, list(given)))
+                self.routes.append((arrow, list(given)))
+                continue
             points = router.lay(arrow.source, arrow.target, arrow.route, (label.width, label.height))
             self.routes.append((arrow, points))
 
@@ -80,7 +88,11 @@ class _Grid:
         # Where there is least room, the choice comes first.
         for arrow, points in sorted(self.routes, key=lambda item: sum(_reach(leg) for leg in legs(item[1]))):
             label = arrow.label(LABEL)
-            if label.lines:
+            given = next((move.label_at for move in arrow.moves if move.label_at), None)
+            if given:
+                anchor = {"left": "start", "right": "end"}.get(given[2], "middle")
+                self.labels.append((arrow, label, given[0], given[1] - label.height / 2, anchor))
+            elif label.lines:
                 x, top, anchor = labeller.place(points, label.width, label.height)
                 self.labels.append((arrow, label, x, top, anchor))
 
@@ -98,6 +110,11 @@ class _Grid:
         """Boxes around the states of a phase, where no state of another phase stands between them."""
         out = []
         for region in self.picture.regions:
+            if region.box is not None:
+                left, top, right, bottom = region.box
+                box = Box((left + right) / 2, (top + bottom) / 2, right - left, bottom - top)
+                out.append((box, region.tint, clean(region.title).upper()))
+                continue
             inside = [self.boxes[spot.key] for spot in self.picture.spots if spot.region == region.key]
             others = [self.boxes[spot.key] for spot in self.picture.spots if spot.region not in ("", region.key)]
             groups = [inside]

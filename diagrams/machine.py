@@ -140,7 +140,7 @@ def draw_machine(picture: MachinePicture, *, theme: str | None = None) -> Figure
     from shakeproof.diagrams.spine import draw_spine
 
     drawing: Drawing | None = None
-    if any(spot.column is not None for spot in picture.spots):
+    if any(spot.column is not None or spot.place for spot in picture.spots):
         drawing = draw_grid(picture, Canvas(theme))
     elif picture.path:
         drawing = draw_spine(picture, Canvas(theme))
@@ -159,7 +159,7 @@ def sentences(picture: MachinePicture) -> list[str]:
     """The picture in words."""
     titles = {spot.key: spot.title for spot in picture.spots}
     lines = [*picture.subtitle]
-    for move in (*picture.moves, *picture.elsewhere):
+    for move in picture.all_moves:
         source, target = titles.get(move.source, move.source), titles.get(move.target, move.target)
         lines.append(f"{source}: {describe(move)}; then {target}.")
     return [clean(line) for line in lines]
@@ -168,11 +168,11 @@ def sentences(picture: MachinePicture) -> list[str]:
 def machine_text(picture: MachinePicture) -> str:
     """The picture as a table of transitions, for terminals."""
     titles = {spot.key: spot.title for spot in picture.spots}
-    measured = any(move.count is not None for move in (*picture.moves, *picture.elsewhere))
-    compared = any(move.difference is not None for move in picture.moves)
+    measured = any(move.count is not None for move in picture.all_moves)
+    compared = any(move.difference is not None for move in picture.all_moves)
     head = ["state", "on", "does", "next"] + ["executed"] * measured + ["compared"] * compared
     rows = []
-    for move in (*picture.moves, *picture.elsewhere):
+    for move in picture.all_moves:
         cells = [titles.get(move.source, move.source), move.trigger, move.action, titles.get(move.target, move.target)]
         if measured:
             cells.append("" if move.count is None else str(move.count))

@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from shakeproof.diagrams.canvas import Point
 from shakeproof.diagrams.palette import BAD, CLIENT, LATE, LINE, MUTED, OK, REPLAY, SERVER, Colour
 from shakeproof.diagrams.text_width import clean, elide, text_width
 
@@ -43,7 +44,8 @@ class Spot:
     """A state as drawn.
 
     key: unique; title: as shown; tint, region: of its phase; sentence: on hovering; second: a second line; column, row:
-    place on a grid, None where the layout chooses; extra: a state that the other machine lacks.
+    place on a grid; place: x and y in points, instead; both None where the layout chooses; extra: a state that the
+    other machine lacks.
     """
 
     key: str
@@ -54,16 +56,18 @@ class Spot:
     second: str = ""
     column: float | None = None
     row: float | None = None
+    place: Point | None = None
     extra: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """States of one phase: key, title and tint of its band or tint."""
+    """States of one phase: key, title and tint of its band or tint; box: left, top, right, bottom where it is given."""
 
     key: str
     title: str
     tint: str
+    box: tuple[float, float, float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,8 @@ class Move:
     """A transition: what triggers it, what the machine does, and what is known about it.
 
     source, target: keys of spots; count: how often it was executed, None where that was not measured; replaced: the
-    action of the other machine, struck out; sentence: on hovering; route: see `routes`.
+    action of the other machine, struck out; sentence: on hovering; route: see `routes`; points: its corners, instead;
+    label_at: x and y of the middle of its label, and which side of the label x is: "left", "right" or "middle".
     """
 
     source: str
@@ -85,6 +90,8 @@ class Move:
     sentence: str = ""
     css: str = ""
     route: str = ""
+    points: tuple[Point, ...] = ()
+    label_at: tuple[float, float, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +99,8 @@ class MachinePicture:
     """A state machine to draw.
 
     subtitle: sentences; path: keys of the usual path, from the top; sink: the state of failures; elsewhere: moves that
-    hold in many states, listed below the drawing, with words as their source.
+    hold in many states, listed below the drawing, with words as their source; unseen: moves that the subtitle speaks of
+    and only the text form lists; size: width and height of a state, None where the layout chooses.
     """
 
     title: str
@@ -103,6 +111,12 @@ class MachinePicture:
     path: tuple[str, ...] = ()
     sink: str = ""
     elsewhere: tuple[Move, ...] = ()
+    unseen: tuple[Move, ...] = ()
+    size: tuple[float, float] | None = None
+
+    @property
+    def all_moves(self) -> tuple[Move, ...]:
+        return (*self.moves, *self.elsewhere, *self.unseen)
 
     def spot(self, key: str) -> Spot:
         return next(spot for spot in self.spots if spot.key == key)

@@ -23,7 +23,7 @@ What stands in `partial` is left out until all checks are modelled.
 
 from __future__ import annotations
 
-from shakeproof.model.clauses import MUST, Quotes
+from shakeproof.model.clauses import MUST, Authority, Quotes
 from shakeproof.model.facts import Fact, Value
 from shakeproof.model.lint import check
 from shakeproof.model.machine import Role
@@ -45,6 +45,7 @@ from shakeproof.model.notation import (
     Row,
     State,
     States,
+    TableLine,
     Void,
     abort,
     call,
@@ -84,10 +85,10 @@ BASIC_CONSTRAINTS = Fact("basic_constraints", {"ca": "basicConstraints is presen
 })
 ca, issuer_not_ca = BASIC_CONSTRAINTS.values
 
-CERTIFICATE_SIGNING = Fact("certificate_signing", {"may_sign": "keyUsage is absent, or its keyCertSign bit is set"}, {
+KEY_CERT_SIGN = Fact("key_cert_sign", {"may_sign": "keyUsage is absent, or its keyCertSign bit is set"}, {
     "may_not_sign": "keyUsage is present and its keyCertSign bit is not set",
 })
-may_sign, may_not_sign = CERTIFICATE_SIGNING.values
+may_sign, may_not_sign = KEY_CERT_SIGN.values
 
 KEY_USAGE = Fact("key_usage", {"fitting": "keyUsage is absent, or allows the key exchange"}, {
     "wrong_usage": "keyUsage forbids the key exchange",
@@ -99,33 +100,33 @@ NAME = Fact("name", {"named": "a subject alternative name matches the server's n
 })
 named, wrong_name = NAME.values
 
-Anchor             = Message("Anchor", "who issued the first certificate", ANCHOR)
-Signature          = Message("Signature", "whether the signature verifies, and which certificate is at hand", SIGNATURE, POSITION)
-Validity           = Message("Validity", "whether the certificate is valid now", VALIDITY)
-BasicConstraints   = Message("BasicConstraints", "whether an issuer is a certification authority", BASIC_CONSTRAINTS)
-CertificateSigning = Message("CertificateSigning", "whether an issuer's key may sign certificates", CERTIFICATE_SIGNING)
-KeyUsage           = Message("KeyUsage", "whether the leaf's key may do what the key exchange asks of it", KEY_USAGE)
-Name               = Message("Name", "whether the leaf names the server", NAME)
+Anchor           = Message("Anchor", "who issued the first certificate", ANCHOR)
+Signature        = Message("Signature", "whether it verifies, and which certificate is at hand", SIGNATURE, POSITION)
+Validity         = Message("Validity", "whether the certificate is valid now", VALIDITY)
+BasicConstraints = Message("BasicConstraints", "whether an issuer is a certification authority", BASIC_CONSTRAINTS)
+KeyCertSign      = Message("KeyCertSign", "whether an issuer's key may sign certificates", KEY_CERT_SIGN)
+KeyUsage         = Message("KeyUsage", "whether the leaf's key may do what the key exchange asks of it", KEY_USAGE)
+Name             = Message("Name", "whether the leaf names the server", NAME)
 
-OBSERVATIONS = (Anchor, Signature, Validity, BasicConstraints, CertificateSigning, KeyUsage, Name)
+OBSERVATIONS = (Anchor, Signature, Validity, BasicConstraints, KeyCertSign, KeyUsage, Name)
 
-validate = call_message("validate", "a chain, trust anchors, the time, the key exchange and the server's name are given")
+validate = call_message("validate", "chain, trust anchors, time, key exchange and the server's name are given")
 
 # ------------------------------------------------------------------------------------------------------ states
-START                     = State("START", "nothing is known yet", "cert")
-CHECK_ANCHOR              = State("CHECK_ANCHOR", "Does the chain lead to a trust anchor?", "cert")
-CHECK_SIGNATURE           = State("CHECK_SIGNATURE", "Does the issuer's key verify the signature?", "cert")
-CHECK_VALIDITY            = State("CHECK_VALIDITY", "Is the certificate within its validity period?", "cert")
-CHECK_BASIC_CONSTRAINTS   = State("CHECK_BASIC_CONSTRAINTS", "Is the issuer a certification authority?", "cert")
-CHECK_CERTIFICATE_SIGNING = State("CHECK_CERTIFICATE_SIGNING", "May the issuer's key sign certificates?", "cert")
-CHECK_KEY_USAGE           = State("CHECK_KEY_USAGE", "Does the leaf's key usage allow the key exchange?", "cert")
-CHECK_NAME                = State("CHECK_NAME", "Does the leaf name the server?", "cert")
-ACCEPTED                  = State("ACCEPTED", "the server's key belongs to the server", "cert")
-REJECTED                  = State("REJECTED", "the chain is not accepted", "cert")
+START                   = State("START", "nothing is known yet", "cert")
+CHECK_ANCHOR            = State("CHECK_ANCHOR", "Does the chain lead to a trust anchor?", "cert")
+CHECK_SIGNATURE         = State("CHECK_SIGNATURE", "Does the issuer's key verify the signature?", "cert")
+CHECK_VALIDITY          = State("CHECK_VALIDITY", "Is the certificate within its validity period?", "cert")
+CHECK_BASIC_CONSTRAINTS = State("CHECK_BASIC_CONSTRAINTS", "Is the issuer a certification authority?", "cert")
+CHECK_KEY_CERT_SIGN     = State("CHECK_KEY_CERT_SIGN", "May the issuer's key sign certificates?", "cert")
+CHECK_KEY_USAGE         = State("CHECK_KEY_USAGE", "Does the leaf's key usage allow the key exchange?", "cert")
+CHECK_NAME              = State("CHECK_NAME", "Does the leaf name the server?", "cert")
+ACCEPTED                = State("ACCEPTED", "the server's key belongs to the server", "cert")
+REJECTED                = State("REJECTED", "the chain is not accepted", "cert")
 
 ASKS = {
     CHECK_ANCHOR: Anchor, CHECK_SIGNATURE: Signature, CHECK_VALIDITY: Validity,
-    CHECK_BASIC_CONSTRAINTS: BasicConstraints, CHECK_CERTIFICATE_SIGNING: CertificateSigning,
+    CHECK_BASIC_CONSTRAINTS: BasicConstraints, CHECK_KEY_CERT_SIGN: KeyCertSign,
     CHECK_KEY_USAGE: KeyUsage, CHECK_NAME: Name,
 }
 """What each state asks for, in order."""
@@ -215,7 +216,7 @@ quotes.quote(
     " exchange algorithm.",
     binds="sender",
 )
-quotes.cite("RFC 9525 6", why="a client checks that a presented identifier matches the server's name, and fails if none")
+quotes.cite("RFC 9525 6", why="a client checks that a presented identifier matches the server's name, or fails")
 quotes.quote("RFC 6125 6.4.1", "Each label MUST match in order for the names to be considered to match")
 quotes.quote(
     "RFC 6125 6.6.1",
@@ -250,7 +251,8 @@ quotes.quote(
 # ------------------------------------------------------------------------------------------------------ the table
 PARTIAL = (
     "left out until all checks are modelled: well-formedness, algorithms and key strength, names that chain, path "
-    "length, name constraints, critical extensions, extended key usage, wildcards and hostile names, policies, revocation"
+    "length, name constraints, critical extensions, extended key usage, wildcards and hostile names, policies, "
+    "revocation"
 )
 
 
@@ -262,38 +264,50 @@ def any_alert(first: Value, *others: Value) -> Abort:
 def elsewhere() -> list[Void]:
     """Each observation can only be the answer to its own state's question."""
     asking = States((START, *ASKS), "ANY")
-    return [
-        void(asking - state, message, why=f"only {state.name} asks for it") for state, message in ASKS.items()
-    ]
+    return [void(asking - state, message, why=f"only {state.name} asks for it") for state, message in ASKS.items()]
 
+
+def rejects(alert: str, *keys: str) -> Authority:
+    """MUST; `alert` is the quote of RFC 5246 section 7.2.2 that names the alert."""
+    return MUST(*keys, f"RFC 5246 7.2.2 {alert}")
+
+
+signature_fails = rejects("bad", "6.1.3 signature", "6.1.3 fails", "RFC 5246 7.2.2 decrypt")
+time_fails = rejects("expired", "6.1.3 time", "4.1.2.5", "6.1.3 fails")
+ca_fails = rejects("unknown", "6.1.4 ca", "4.2.1.9", "6.1.4 fails")
+sign_fails = rejects("unknown", "6.1.4 sign", "4.2.1.3", "6.1.4 fails")
+
+refuse = any_alert(certificate_unknown)
+refuse_usage = any_alert(unsupported_certificate, illegal_parameter)
+refuse_signature = abort(bad_certificate, decrypt_error)
+refuse_time = abort(certificate_expired)
 
 # fmt: off
-rows = [
-    #    state                      answer                                remembers  next state                 authority
-    call(START,                     validate,                                        CHECK_ANCHOR,              MUST("6.1")),
-
-    recv(CHECK_ANCHOR,              Anchor[anchored],                                CHECK_SIGNATURE,           MUST("6.1", "6.1 anchor")),
-    recv(CHECK_ANCHOR,              Anchor[untrusted],                               abort(unknown_ca),         MUST("6.1 anchor", "RFC 5246 7.2.2 unknown-ca")),
-
-    recv(CHECK_SIGNATURE,           Signature[verified],                             CHECK_VALIDITY, keep(POSITION), MUST("6.1.3 signature", "6.1 target")),
-    recv(CHECK_SIGNATURE,           Signature[bad_signature],                        abort(bad_certificate, decrypt_error), MUST("6.1.3 signature", "6.1.3 fails", "RFC 5246 7.2.2 bad", "RFC 5246 7.2.2 decrypt")),
-
-    recv(CHECK_VALIDITY,            Validity[current],                    issuer,    CHECK_BASIC_CONSTRAINTS,   MUST("6.1.3 time", "6.1.3 prepare")),
-    recv(CHECK_VALIDITY,            Validity[current],                    leaf,      CHECK_KEY_USAGE,           MUST("6.1.3 time", "6.1.3 wrap-up")),
-    recv(CHECK_VALIDITY,            Validity[expired],                               abort(certificate_expired), MUST("6.1.3 time", "4.1.2.5", "6.1.3 fails", "RFC 5246 7.2.2 expired")),
-    recv(CHECK_VALIDITY,            Validity[not_yet_valid],                         abort(certificate_expired), MUST("6.1.3 time", "4.1.2.5", "6.1.3 fails", "RFC 5246 7.2.2 expired")),
-
-    recv(CHECK_BASIC_CONSTRAINTS,   BasicConstraints[ca],                            CHECK_CERTIFICATE_SIGNING, MUST("6.1.4 ca")),
-    recv(CHECK_BASIC_CONSTRAINTS,   BasicConstraints[issuer_not_ca],                 any_alert(certificate_unknown), MUST("6.1.4 ca", "4.2.1.9", "6.1.4 fails", "RFC 5246 7.2.2 unknown")),
-
-    recv(CHECK_CERTIFICATE_SIGNING, CertificateSigning[may_sign],                    CHECK_SIGNATURE,           MUST("6.1.4 sign", "6.1.4 next")),
-    recv(CHECK_CERTIFICATE_SIGNING, CertificateSigning[may_not_sign],                any_alert(certificate_unknown), MUST("6.1.4 sign", "4.2.1.3", "6.1.4 fails", "RFC 5246 7.2.2 unknown")),
-
-    recv(CHECK_KEY_USAGE,           KeyUsage[fitting],                               CHECK_NAME,                MUST("RFC 5246 7.4.2")),
-    recv(CHECK_KEY_USAGE,           KeyUsage[wrong_usage],                           any_alert(unsupported_certificate, illegal_parameter), MUST("RFC 5246 7.4.2", "RFC 5246 7.2.2 unknown")),
-
-    recv(CHECK_NAME,                Name[named],                                     ACCEPTED,                  MUST("RFC 9525 6", "RFC 6125 6.4.1", "RFC 6125 6.6.1")),
-    recv(CHECK_NAME,                Name[wrong_name],                                any_alert(certificate_unknown), MUST("RFC 9525 6", "RFC 6125 6.4.1", "RFC 5246 7.2.2 unknown")),
+# Columns: state, answer, (what is remembered,) next state, authority. Figures in brackets: the steps of section 6.1.
+rows: list[TableLine] = [
+    call(START, validate, CHECK_ANCHOR, MUST("6.1")),
+    # ---- 6.1 (b)
+    recv(CHECK_ANCHOR, Anchor[anchored],  CHECK_SIGNATURE,   MUST("6.1", "6.1 anchor")),
+    recv(CHECK_ANCHOR, Anchor[untrusted], abort(unknown_ca), rejects("unknown-ca", "6.1 anchor")),
+    # ---- 6.1.3 (a)(1)
+    recv(CHECK_SIGNATURE, Signature[verified],      CHECK_VALIDITY, keep(POSITION), MUST("6.1.3 signature")),
+    recv(CHECK_SIGNATURE, Signature[bad_signature], refuse_signature,               signature_fails),
+    # ---- 6.1.3 (a)(2)
+    recv(CHECK_VALIDITY, Validity[current],  issuer, CHECK_BASIC_CONSTRAINTS, MUST("6.1.3 time", "6.1.3 prepare")),
+    recv(CHECK_VALIDITY, Validity[current],  leaf,   CHECK_KEY_USAGE,         MUST("6.1.3 time", "6.1.3 wrap-up")),
+    recv(CHECK_VALIDITY, Validity[expired],          refuse_time,             time_fails),
+    recv(CHECK_VALIDITY, Validity[not_yet_valid],    refuse_time,             time_fails),
+    # ---- 6.1.4 (k)
+    recv(CHECK_BASIC_CONSTRAINTS, BasicConstraints[ca],            CHECK_KEY_CERT_SIGN, MUST("6.1.4 ca")),
+    recv(CHECK_BASIC_CONSTRAINTS, BasicConstraints[issuer_not_ca], refuse,              ca_fails),
+    # ---- 6.1.4 (n)
+    recv(CHECK_KEY_CERT_SIGN, KeyCertSign[may_sign],     CHECK_SIGNATURE, MUST("6.1.4 sign", "6.1.4 next")),
+    recv(CHECK_KEY_CERT_SIGN, KeyCertSign[may_not_sign], refuse,          sign_fails),
+    # ---- the leaf
+    recv(CHECK_KEY_USAGE, KeyUsage[fitting],     CHECK_NAME,   MUST("RFC 5246 7.4.2", "6.1 target")),
+    recv(CHECK_KEY_USAGE, KeyUsage[wrong_usage], refuse_usage, rejects("unknown", "RFC 5246 7.4.2")),
+    recv(CHECK_NAME,      Name[named],           ACCEPTED,     MUST("RFC 9525 6", "RFC 6125 6.4.1", "RFC 6125 6.6.1")),
+    recv(CHECK_NAME,      Name[wrong_name],      refuse,       rejects("unknown", "RFC 9525 6", "RFC 6125 6.4.1")),
     *elsewhere(),
 ]
 # fmt: on

@@ -31,6 +31,7 @@ is configured, and whether a server without RSA key transport is offered `offers
 
 from __future__ import annotations
 
+from shakeproof.model.clauses import MAY, MUST, SHOULD, Authority
 from shakeproof.model.facts import Fact, Value
 from shakeproof.model.machine import Role
 from shakeproof.model.messages import (
@@ -133,7 +134,6 @@ from shakeproof.model.messages import (
     wrong_usage,
     zero_length,
 )
-from shakeproof.model.clauses import MAY, MUST, SHOULD
 from shakeproof.model.notation import (
     ANYTHING,
     STAY,
@@ -173,14 +173,14 @@ SECRET = Fact("secret", {
 })
 shared, spoiled = SECRET.values
 
-# ------------------------------------------------------------------------------------------------------------ phases
-HELLO       = Phase("hello",       "Hello",        "tls",   "RFC 5246 \u00a77.4.1")
-CERTIFICATE = Phase("certificate", "Certificate",  "cert",  "RFC 5246 \u00a77.4.2")
-KEYS        = Phase("keys",        "Key exchange", "key",   "RFC 5246 \u00a77.4.3\u20137.4.9")
-DATA        = Phase("data",        "Data",         "data",  "RFC 5246 \u00a710")
-CLOSING     = Phase("closed",      "Closed",       "close", "RFC 5246 \u00a77.2")
+# ------------------------------------------------------------------------------------------------------------- phases
+HELLO       = Phase("hello",       "Hello",        "tls",   "RFC 5246 §7.4.1")
+CERTIFICATE = Phase("certificate", "Certificate",  "cert",  "RFC 5246 §7.4.2")
+KEYS        = Phase("keys",        "Key exchange", "key",   "RFC 5246 §7.4.3 to §7.4.9")
+DATA        = Phase("data",        "Data",         "data",  "RFC 5246 §10")
+CLOSE       = Phase("closed",      "Closed",       "close", "RFC 5246 §7.2")
 
-# ------------------------------------------------------------------------------------------------------------ states
+# ------------------------------------------------------------------------------------------------------------- states
 START                    = State("START", "nothing has been sent yet", "hello")
 WAIT_SERVER_HELLO        = State("WAIT_SERVER_HELLO", "the ClientHello is sent; the ServerHello is awaited", "hello")
 WAIT_CERTIFICATE         = State("WAIT_CERTIFICATE", "the server's certificate is awaited", "certificate")
@@ -189,7 +189,7 @@ WAIT_SERVER_HELLO_DONE   = State("WAIT_SERVER_HELLO_DONE", "the end of the serve
 
 WAIT_CLIENT_HELLO        = State("WAIT_CLIENT_HELLO", "the ClientHello is awaited", "hello")
 WAIT_CLIENT_KEY_EXCHANGE = State("WAIT_CLIENT_KEY_EXCHANGE", "the client's part of the key exchange is awaited", "keys")
-WAIT_IN_VAIN             = State("WAIT_IN_VAIN", "as WAIT_FINISHED, but the keys are such that nothing can be read", "keys")
+WAIT_IN_VAIN             = State("WAIT_IN_VAIN", "as WAIT_FINISHED, but under keys with which nothing can be read", "keys")
 
 WAIT_CHANGE_CIPHER_SPEC  = State("WAIT_CHANGE_CIPHER_SPEC", "keys are agreed; the peer's switch to them is awaited", "keys")
 WAIT_FINISHED            = State("WAIT_FINISHED", "the peer has switched to the new keys; its Finished is awaited", "keys")
@@ -198,202 +198,231 @@ RENEGOTIATING            = State("RENEGOTIATING", "a second handshake has begun"
 CLOSED                   = State("CLOSED", "the connection is over, in order or by the peer's fatal alert", "closed")
 ABORTED                  = State("ABORTED", "a fatal alert was sent, and the connection is over", "closed")
 
-PROTECTED = States((WAIT_FINISHED, CONNECTED, RENEGOTIATING), "PROTECTED")
-OPENED    = States((CONNECTED, RENEGOTIATING), "OPENED")
+ESTABLISHED = States((CONNECTED, RENEGOTIATING), "ESTABLISHED")
+PROTECTED   = States((WAIT_FINISHED, CONNECTED, RENEGOTIATING), "PROTECTED")
 
-refusals = (handshake_failure, unexpected_message, illegal_parameter, access_denied)  # where the text names no alert
-
-NOT_YET = "a second handshake has no rows yet: who plays the peer does not carry it on"
-
-
-def _either(open_: States, handshake: States) -> list[TableLine]:
-    """What both roles do alike: alerts, closure, data, and the record layer. open_: where a peer's message can be read."""
-    return [
-        call(OPENED,              write,                         STAY, sends(ApplicationData),                     MUST("10")),
-        call(OPENED,              close,                         CLOSED, sends(Alert[closure]),                    MUST("7.2.1 required", "7.2.1 wait")),
-        recv(OPENED,              ApplicationData,               STAY,                                             MUST("7.4.9 data", "6.2.1 interleaved")),
-        recv(OPENED,              Record[zero_length],           STAY,                                             MUST("6.2.1 zero-length")),
-        recv(handshake,           ApplicationData,               abort(unexpected_message),                        MUST("7.3 data", "7.2.2 unexpected")),
-        recv(handshake,           Record[zero_length],           abort(unexpected_message),                        MUST("7.3 data", "7.2.2 unexpected")),
-
-        recv(open_,               Alert[closure],                CLOSED, sends(Alert[closure]),                    MUST("7.2.1 respond")),
-        recv(open_,               Alert[fatal],                  CLOSED,                                           MUST("7.2.2 close")),
-        recv(open_,               Alert[warning],                STAY,                                             MAY("7.2.2 warning")),
-        recv(open_,               Alert[warning],                abort(*refusals),                                 MAY("7.2.2 decide")),
-        recv(open_,               Alert[warning],                CLOSED, sends(Alert[closure]),                    MAY("7.2.2 decide", "7.2.1 required")),
-        recv(open_,               Alert[broken_alert],           abort(decode_error, illegal_parameter),           MUST("7.2.2 decode", "7.2.2 illegal")),
-
-        recv(open_,               Record[too_long],              abort(record_overflow),                           MUST("7.2.2 overflow", "7.2.2 send")),
-        recv(open_,               Record[alien_type],            abort(unexpected_message),                        MUST("6")),
-        recv(PROTECTED,           Record[bad_mac],               abort(bad_record_mac),                            MUST("6.2.3.3", "7.2.2 padding")),
-        recv(PROTECTED,           Record[bad_padding],           abort(bad_record_mac),                            MUST("6.2.3.2", "7.2.2 padding")),
-        void(open_ - PROTECTED,   Record[bad_mac | bad_padding], why="there are no keys yet"),
-        recv(open_,               Record[empty_message],         STAY,                                             MAY("6.2.1 empty")),
-        recv(open_,               Record[empty_message],         abort(unexpected_message, decode_error, illegal_parameter), MAY("6.2.1 empty")),
-
-        recv(WAIT_CHANGE_CIPHER_SPEC,         ChangeCipherSpec[not_one], abort(decode_error, illegal_parameter, unexpected_message), MUST("7.1 value", "7.2.2 decode")),
-        recv(open_ - WAIT_CHANGE_CIPHER_SPEC, ChangeCipherSpec[one],     abort(unexpected_message),                MUST("7.1 when", "7.2.2 unexpected")),
-        recv(WAIT_FINISHED,                   Finished[mismatch],        abort(decrypt_error),                     MUST("7.4.9", "7.2.2 decrypt")),
-        recv(WAIT_FINISHED,                   Finished[broken_finished], abort(decode_error, decrypt_error),       MUST("7.4.1.2 length", "7.2.2 decrypt")),
-        recv(open_ - WAIT_FINISHED,           Finished[match | mismatch], abort(unexpected_message),               MUST("7.4.9 preceded", "7.2.2 unexpected")),
-
-        recv(open_,               UnknownHandshake,              abort(unexpected_message, decode_error, illegal_parameter), MUST("7.2.2 unexpected", "7.2.2 decode")),
-        rest(open_,                                              abort(unexpected_message),                        MUST("7.4 order", "7.2.2 unexpected", "7.2.2 send")),
-    ]
+# ------------------------------------------------- alerts and citations that several rows share; `*unfit` reads as a list
+unnamed      = (handshake_failure, unexpected_message, illegal_parameter, access_denied)  # the text names none
+out_of_place = (unexpected_message, decode_error)  # and malformed: no text says which is looked at first
+unfit        = (illegal_parameter, handshake_failure)
+unfitting    = ("7.2.2 illegal", "7.2.2 failure")
+undone       = (decode_error, decrypt_error)
+point        = ("RFC 8422 5.11", "RFC 8422 5.11 zero", *unfitting)
+again        = ("7.4.1.2 renegotiate",)
+NOT_YET      = "a second handshake has no rows yet: who plays the peer does not carry it on"
 
 
 def _malformed(states: States, message: Message, defect: Value) -> Row:
-    """Out of place and malformed too: nothing says which is looked at first."""
-    return recv(states, message[defect],                         abort(unexpected_message, decode_error),          MUST("7.4 order", "7.4.1.2 length"))
+    """Out of place, and malformed too."""
+    return recv(states, message[defect], abort(*out_of_place), MUST("7.4 order", "7.4.1.2 length"))
 
 
-# ============================================================================================================ client
+def _either(open_: States, handshake: States) -> list[TableLine]:
+    """What both roles do alike. open_: where a peer's message can be read; handshake: those before CONNECTED."""
+    unswitched = open_ - WAIT_CHANGE_CIPHER_SPEC
+    return [
+        call(ESTABLISHED, write,               STAY, sends(ApplicationData),  MUST("10")),
+        call(ESTABLISHED, close,               CLOSED, sends(Alert[closure]), MUST("7.2.1 required", "7.2.1 wait")),
+        recv(ESTABLISHED, ApplicationData,     STAY,                          MUST("7.4.9 data", "6.2.1 interleaved")),
+        recv(ESTABLISHED, Record[zero_length], STAY,                          MUST("6.2.1 zero-length")),
+        recv(handshake,   ApplicationData,     abort(unexpected_message),     MUST("7.3 data", "7.2.2 unexpected")),
+        recv(handshake,   Record[zero_length], abort(unexpected_message),     MUST("7.3 data", "7.2.2 unexpected")),
 
-_HANDSHAKE = States((WAIT_SERVER_HELLO, WAIT_CERTIFICATE, WAIT_SERVER_KEY_EXCHANGE, WAIT_SERVER_HELLO_DONE, WAIT_CHANGE_CIPHER_SPEC,
-                     WAIT_FINISHED), "HANDSHAKE")
-_OPEN      = States((*_HANDSHAKE.members, CONNECTED, RENEGOTIATING), "OPEN")
+        recv(open_, Alert[closure],      CLOSED, sends(Alert[closure]),          MUST("7.2.1 respond")),
+        recv(open_, Alert[fatal],        CLOSED,                                 MUST("7.2.2 close")),
+        recv(open_, Alert[warning],      STAY,                                   MAY("7.2.2 warning")),
+        recv(open_, Alert[warning],      abort(*unnamed),                        MAY("7.2.2 decide")),
+        recv(open_, Alert[warning],      CLOSED, sends(Alert[closure]),          MAY("7.2.2 decide", "7.2.1 required")),
+        recv(open_, Alert[broken_alert], abort(decode_error, illegal_parameter), MUST("7.2.2 decode", "7.2.2 illegal")),
+
+        recv(open_,             Record[too_long],              abort(record_overflow),                  MUST("7.2.2 overflow", "7.2.2 send")),
+        recv(open_,             Record[alien_type],            abort(unexpected_message),               MUST("6")),
+        recv(PROTECTED,         Record[bad_mac],               abort(bad_record_mac),                   MUST("7.2.2 mac", "6.2.3.3")),
+        recv(PROTECTED,         Record[bad_padding],           abort(bad_record_mac),                   MUST("6.2.3.2", "7.2.2 padding")),
+        void(open_ - PROTECTED, Record[bad_mac | bad_padding], why="there are no keys yet"),
+        recv(open_,             Record[empty_message],         STAY,                                    MAY("6.2.1 empty")),
+        recv(open_,             Record[empty_message],         abort(*out_of_place, illegal_parameter), MAY("6.2.1 empty")),
+
+        recv(WAIT_CHANGE_CIPHER_SPEC, ChangeCipherSpec[not_one], abort(*out_of_place, illegal_parameter), MUST("7.1 value", "7.2.2 decode")),
+        recv(unswitched,              ChangeCipherSpec[not_one], abort(*out_of_place),                    MUST("7.1 when", "7.1 value")),
+        recv(unswitched,              ChangeCipherSpec[one],     abort(unexpected_message),               MUST("7.1 when", "7.2.2 unexpected")),
+
+        recv(WAIT_FINISHED,         Finished[mismatch],         abort(decrypt_error),               MUST("7.4.9", "7.2.2 decrypt")),
+        recv(WAIT_FINISHED,         Finished[broken_finished],  abort(decode_error, decrypt_error), MUST("7.4.1.2 length", "7.2.2 decrypt")),
+        recv(open_ - WAIT_FINISHED, Finished[match | mismatch], abort(unexpected_message),          MUST("7.4.9 preceded", "7.2.2 unexpected")),
+        recv(open_ - WAIT_FINISHED, Finished[broken_finished],  abort(*out_of_place),               MUST("7.4.9 preceded", "7.4.1.2 length")),
+
+        recv(open_, UnknownHandshake, abort(*out_of_place, illegal_parameter), MUST("7.2.2 unexpected", "7.2.2 decode", "7.2.2 illegal")),
+        rest(open_,                   abort(unexpected_message),               MUST("7.4 order", "7.2.2 unexpected", "7.2.2 send")),
+    ]
+
+
+# ======================================================================================================== the client
+
+_HANDSHAKE = States((WAIT_SERVER_HELLO, WAIT_CERTIFICATE, WAIT_SERVER_KEY_EXCHANGE, WAIT_SERVER_HELLO_DONE,
+                     WAIT_CHANGE_CIPHER_SPEC, WAIT_FINISHED), "HANDSHAKE")
+_OPEN      = States((*_HANDSHAKE.members, *ESTABLISHED.members), "OPEN")
 
 client_flight = sends(Certificate[empty_chain].when(anonymous), Certificate.when(identified), ClientKeyExchange,
                       CertificateVerify.when(identified), ChangeCipherSpec, Finished)
+finishing     = ("7.4.6", "7.4.7", "7.4.8", "7.3 finish")
+any_offer     = offers_both | offers_rsa | offers_ecdhe
 
-certificate_alerts = CERTIFICATE_ALERTS
 distrusted = expired | not_yet_valid | wrong_name | untrusted | bad_signature | issuer_not_ca | wrong_usage
-useless    = empty_chain | broken_chain | wrong_key_type
+useless    = empty_chain | wrong_key_type | broken_chain
+unsound    = CERTIFICATE_ALERTS
+misused    = (*CERTIFICATE_ALERTS, illegal_parameter)
+unusable   = (*CERTIFICATE_ALERTS, illegal_parameter, handshake_failure)
+period     = ("RFC 5280 6.1.3 time", "7.2.2 expired")
+signature  = ("RFC 5280 6.1.3 signature", "7.2.2 corrupt", "7.2.2 decrypt")
+purpose    = ("7.4.2 encipher", "7.4.2 sign", "7.2.2 unknown", "7.2.2 illegal")
+kind       = ("7.4.2 compatible", "RFC 8422 5.3", "7.2.2 unknown", *unfitting)
+curve      = ("RFC 8422 4", "RFC 8422 5.4 capabilities", "7.2.2 illegal")
+discretion = MAY("7.2.2 discretion", reading="~https")
+
+
+def https(*keys: str) -> Authority:
+    """A demand of https on the server's chain."""
+    return MUST("RFC 9110 4.3.4", *keys, reading="https")
+
 
 client = Role(
-    "tls12.client", "TLS 1.2 client", rfc=5246, initial=START, accepting=CONNECTED, final=CLOSED, aborted=ABORTED,
-    alphabet=TLS12_MESSAGES, quotes=client_quotes, phases=(HELLO, CERTIFICATE, KEYS, DATA, CLOSING),
-    memory={OFFER: offers_both, KEY_EXCHANGE: rsa, REQUESTED: unasked}, alert=Alert, fatal=fatal, peer="tls12.server",
-    readings={"https": "a chain must lead to a trust anchor, be current, be meant for this use, and name the server"},
-    default_readings=frozenset({"https"}), theory=__doc__ or "",
-    lines=[
-  #    state                     input                            remembers    next state, reply                                    authority
-  call(START,                    connect,                                      WAIT_SERVER_HELLO, pick(OFFER), sends(ClientHello),  MUST("7.4.1.2")),
-  void(START,                    ANYTHING,                                     why="there is no connection yet"),
+  "tls12.client", "TLS 1.2 client", rfc=5246, initial=START, accepting=CONNECTED, final=CLOSED, aborted=ABORTED,
+  alphabet=TLS12_MESSAGES, quotes=client_quotes, phases=(HELLO, CERTIFICATE, KEYS, DATA, CLOSE), peer="tls12.server",
+  memory={OFFER: offers_both, KEY_EXCHANGE: rsa, REQUESTED: unasked}, alert=Alert, fatal=fatal, theory=__doc__ or "",
+  readings={"https": "a chain must lead to a trust anchor, be current, be meant for this use, and name the server"},
+  default_readings=frozenset({"https"}), lines=[
+  call(START, connect,  WAIT_SERVER_HELLO, pick(OFFER), sends(ClientHello), MUST("7.4.1.2")),
+  void(START, ANYTHING, why="there is no connection yet"),
 
-  recv(WAIT_SERVER_HELLO,        ServerHello[proper, rsa],        ~offers_ecdhe, WAIT_CERTIFICATE, keep(KEY_EXCHANGE),              MUST("7.4.1.3 suite")),
-  recv(WAIT_SERVER_HELLO,        ServerHello[proper, ecdhe],      ~offers_rsa, WAIT_CERTIFICATE, keep(KEY_EXCHANGE),                MUST("7.4.1.3 suite")),
-  void(WAIT_SERVER_HELLO,        ServerHello[proper, rsa],        offers_ecdhe, why="a suite that was not offered is alien"),
-  void(WAIT_SERVER_HELLO,        ServerHello[proper, ecdhe],      offers_rsa,  why="a suite that was not offered is alien"),
-  recv(WAIT_SERVER_HELLO,        ServerHello[alien_suite],                     abort(illegal_parameter, handshake_failure),         MUST("7.4.1.3 suite", "7.2.2 illegal", "7.2.2 failure")),
-  recv(WAIT_SERVER_HELLO,        ServerHello[alien_compression],               abort(illegal_parameter, handshake_failure),         MUST("7.4.1.3 compression", "7.2.2 illegal", "7.2.2 failure")),
-  recv(WAIT_SERVER_HELLO,        ServerHello[alien_version],                   abort(protocol_version),                             MUST("E.1")),
-  recv(WAIT_SERVER_HELLO,        ServerHello[alien_extension],                 abort(unsupported_extension),                        MUST("7.4.1.4")),
-  recv(WAIT_SERVER_HELLO,        ServerHello[renegotiation_forged],            abort(handshake_failure),                            MUST("RFC 5746 3.4")),
-  recv(WAIT_SERVER_HELLO,        ServerHello[broken_answer],                   abort(decode_error),                                 MUST("7.4.1.2 length")),
+  recv(WAIT_SERVER_HELLO, ServerHello[proper, rsa],          ~offers_ecdhe, WAIT_CERTIFICATE, keep(KEY_EXCHANGE), MUST("7.4.1.3 suite")),
+  recv(WAIT_SERVER_HELLO, ServerHello[proper, ecdhe],        ~offers_rsa,   WAIT_CERTIFICATE, keep(KEY_EXCHANGE), MUST("7.4.1.3 suite")),
+  void(WAIT_SERVER_HELLO, ServerHello[proper, rsa],          offers_ecdhe,  why="a suite that was not offered is alien"),
+  void(WAIT_SERVER_HELLO, ServerHello[proper, ecdhe],        offers_rsa,    why="a suite that was not offered is alien"),
+  recv(WAIT_SERVER_HELLO, ServerHello[alien_suite],                         abort(*unfit),                        MUST("7.4.1.3 suite", *unfitting)),
+  recv(WAIT_SERVER_HELLO, ServerHello[alien_compression],                   abort(*unfit),                        MUST("7.4.1.3 method", *unfitting)),
+  recv(WAIT_SERVER_HELLO, ServerHello[alien_version],                       abort(protocol_version),              MUST("E.1")),
+  recv(WAIT_SERVER_HELLO, ServerHello[alien_extension],                     abort(unsupported_extension),         MUST("7.4.1.4")),
+  recv(WAIT_SERVER_HELLO, ServerHello[renegotiation_forged],                abort(handshake_failure),             MUST("RFC 5746 3.4")),
+  recv(WAIT_SERVER_HELLO, ServerHello[broken_answer],                       abort(decode_error),                  MUST("7.4.1.2 length")),
 
-  recv(WAIT_CERTIFICATE,         Certificate[trusted],            rsa,         WAIT_SERVER_HELLO_DONE,                              MUST("7.4.2")),
-  recv(WAIT_CERTIFICATE,         Certificate[trusted],            ecdhe,       WAIT_SERVER_KEY_EXCHANGE,                            MUST("7.4.2", "7.4.3")),
-  recv(WAIT_CERTIFICATE,         Certificate[expired],                         abort(certificate_expired),                          MUST("RFC 9110 4.3.4", "RFC 5280 6.1.3 time", "7.2.2 expired", reading="https")),
-  recv(WAIT_CERTIFICATE,         Certificate[not_yet_valid],                   abort(certificate_expired),                          MUST("RFC 9110 4.3.4", "RFC 5280 6.1.3 time", "7.2.2 expired", reading="https")),
-  recv(WAIT_CERTIFICATE,         Certificate[untrusted],                       abort(unknown_ca),                                   MUST("RFC 9110 4.3.4", "RFC 5280 6.1 anchor", "7.2.2 anchor", reading="https")),
-  recv(WAIT_CERTIFICATE,         Certificate[bad_signature],                   abort(bad_certificate, decrypt_error),               MUST("RFC 9110 4.3.4", "RFC 5280 6.1.3 signature", "7.2.2 corrupt", "7.2.2 decrypt", reading="https")),
-  recv(WAIT_CERTIFICATE,         Certificate[issuer_not_ca],                   abort(*certificate_alerts),                          MUST("RFC 9110 4.3.4", "RFC 5280 6.1.4", "7.2.2 unknown", reading="https")),
-  recv(WAIT_CERTIFICATE,         Certificate[wrong_usage],                     abort(*certificate_alerts, illegal_parameter),       MUST("RFC 9110 4.3.4", "7.4.2 compatible", "7.2.2 unknown", "7.2.2 illegal", reading="https")),
-  recv(WAIT_CERTIFICATE,         Certificate[wrong_name],                      abort(*certificate_alerts),                          MUST("RFC 9110 4.3.4", "7.2.2 unknown", reading="https")),
-  recv(WAIT_CERTIFICATE,         Certificate[distrusted, ~useless], rsa,       WAIT_SERVER_HELLO_DONE,                              MAY("7.2.2 discretion", reading="~https")),
-  recv(WAIT_CERTIFICATE,         Certificate[distrusted, ~useless], ecdhe,     WAIT_SERVER_KEY_EXCHANGE,                            MAY("7.2.2 discretion", reading="~https")),
-  recv(WAIT_CERTIFICATE,         Certificate[distrusted],                      abort(*certificate_alerts, decrypt_error, illegal_parameter), MAY("7.2.2 discretion", reading="~https")),
-  recv(WAIT_CERTIFICATE,         Certificate[empty_chain],                     abort(*certificate_alerts, illegal_parameter, handshake_failure, decode_error), MUST("7.4.2 first", "7.2.2 unknown")),
-  recv(WAIT_CERTIFICATE,         Certificate[wrong_key_type],                  abort(*certificate_alerts, illegal_parameter, handshake_failure), MUST("7.4.2 compatible", "RFC 8422 5.3", "7.2.2 unknown")),
-  recv(WAIT_CERTIFICATE,         Certificate[broken_chain],                    abort(bad_certificate, decode_error),                MUST("7.4.1.2 length", "7.2.2 corrupt")),
+  recv(WAIT_CERTIFICATE, Certificate[trusted], rsa,   WAIT_SERVER_HELLO_DONE,   MUST("7.4.2", "7.4.3 omitted")),
+  recv(WAIT_CERTIFICATE, Certificate[trusted], ecdhe, WAIT_SERVER_KEY_EXCHANGE, MUST("7.4.2", "7.4.3")),
 
-  recv(WAIT_SERVER_KEY_EXCHANGE, ServerKeyExchange[signed],                    WAIT_SERVER_HELLO_DONE,                              MUST("RFC 8422 5.4 verify")),
-  recv(WAIT_SERVER_KEY_EXCHANGE, ServerKeyExchange[forged_signature],          abort(decrypt_error),                                MUST("RFC 8422 5.4 verify", "7.2.2 decrypt")),
-  recv(WAIT_SERVER_KEY_EXCHANGE, ServerKeyExchange[alien_group],               abort(illegal_parameter, handshake_failure),         MUST("RFC 8422 5.4 capabilities", "7.2.2 illegal")),
-  recv(WAIT_SERVER_KEY_EXCHANGE, ServerKeyExchange[alien_scheme],              abort(illegal_parameter, handshake_failure, decrypt_error), MUST("7.4.3 pair", "7.2.2 illegal")),
-  recv(WAIT_SERVER_KEY_EXCHANGE, ServerKeyExchange[bad_point],                 abort(illegal_parameter, handshake_failure, decode_error, decrypt_error), MUST("RFC 8422 5.11", "7.2.2 illegal")),
-  recv(WAIT_SERVER_KEY_EXCHANGE, ServerKeyExchange[broken_params],             abort(decode_error),                                 MUST("7.4.1.2 length")),
-  recv(WAIT_SERVER_KEY_EXCHANGE, ServerHelloDone[empty],                       abort(unexpected_message),                           MUST("RFC 8422 5.4 when", "7.2.2 unexpected")),
-  recv(WAIT_SERVER_HELLO_DONE,   ServerKeyExchange[~broken_params], rsa,       abort(unexpected_message),                           MUST("7.4.3 omitted", "7.2.2 unexpected")),
+  recv(WAIT_CERTIFICATE, Certificate[expired | not_yet_valid], abort(certificate_expired),            https(*period)),
+  recv(WAIT_CERTIFICATE, Certificate[untrusted],               abort(unknown_ca),                     https("RFC 5280 6.1 anchor", "7.2.2 anchor")),
+  recv(WAIT_CERTIFICATE, Certificate[bad_signature],           abort(bad_certificate, decrypt_error), https(*signature)),
+  recv(WAIT_CERTIFICATE, Certificate[issuer_not_ca],           abort(*unsound),                       https("RFC 5280 6.1.4", "7.2.2 unknown")),
+  recv(WAIT_CERTIFICATE, Certificate[wrong_usage],             abort(*misused),                       https(*purpose)),
+  recv(WAIT_CERTIFICATE, Certificate[wrong_name],              abort(*unsound),                       https("RFC 6125 6.6.4", "7.2.2 unknown")),
 
-  recv(WAIT_SERVER_HELLO_DONE,   CertificateRequest[well_formed], unasked,     STAY, pick(anonymous | identified),                  MUST("7.4.4", "7.4.6")),
-  recv(WAIT_SERVER_HELLO_DONE,   CertificateRequest[broken_request], unasked,  abort(decode_error),                                 MUST("7.4.1.2 length")),
-  recv(WAIT_SERVER_HELLO_DONE,   ServerHelloDone[empty],                       WAIT_CHANGE_CIPHER_SPEC, client_flight,              MUST("7.4.5", "7.4.6", "7.4.7")),
-  recv(WAIT_SERVER_HELLO_DONE,   ServerHelloDone[overfull],                    abort(decode_error),                                 MUST("7.4.1.2 length")),
+  recv(WAIT_CERTIFICATE, Certificate[distrusted, ~useless], rsa,   WAIT_SERVER_HELLO_DONE,               discretion),
+  recv(WAIT_CERTIFICATE, Certificate[distrusted, ~useless], ecdhe, WAIT_SERVER_KEY_EXCHANGE,             discretion),
+  recv(WAIT_CERTIFICATE, Certificate[distrusted],                  abort(*unusable, decrypt_error),      discretion),
+  recv(WAIT_CERTIFICATE, Certificate[empty_chain],                 abort(*unusable, decode_error),       MUST("7.4.2 first", "7.2.2 unknown")),
+  recv(WAIT_CERTIFICATE, Certificate[wrong_key_type],              abort(*unusable),                     MUST(*kind)),
+  recv(WAIT_CERTIFICATE, Certificate[broken_chain],                abort(bad_certificate, decode_error), MUST("7.4.1.2 length", "7.2.2 corrupt")),
 
-  recv(WAIT_CHANGE_CIPHER_SPEC,  ChangeCipherSpec[one],                        WAIT_FINISHED,                                       MUST("7.1")),
-  recv(WAIT_FINISHED,            Finished[match],                              CONNECTED,                                           MUST("7.4.9", "7.4.9 data")),
+  recv(WAIT_SERVER_KEY_EXCHANGE, ServerKeyExchange[signed],           WAIT_SERVER_HELLO_DONE,       MUST("RFC 8422 5.4")),
+  recv(WAIT_SERVER_KEY_EXCHANGE, ServerKeyExchange[forged_signature], abort(decrypt_error),         MUST("RFC 8422 5.4", "7.2.2 decrypt")),
+  recv(WAIT_SERVER_KEY_EXCHANGE, ServerKeyExchange[alien_group],      abort(*unfit),                MUST(*curve)),
+  recv(WAIT_SERVER_KEY_EXCHANGE, ServerKeyExchange[alien_scheme],     abort(*unfit, decrypt_error), MUST("7.4.3 pair", "7.2.2 illegal")),
+  recv(WAIT_SERVER_KEY_EXCHANGE, ServerKeyExchange[bad_point],        abort(*unfit, *undone),       MUST(*point)),
+  recv(WAIT_SERVER_KEY_EXCHANGE, ServerKeyExchange[broken_params],    abort(decode_error),          MUST("7.4.1.2 length")),
 
-  recv(_HANDSHAKE,               HelloRequest[empty],                          STAY,                                                SHOULD("7.4 ignored")),
-  recv(CONNECTED,                HelloRequest[empty],                          STAY,                                                MAY("7.4.1.1")),
-  recv(CONNECTED,                HelloRequest[empty],                          STAY, sends(Alert[warning, no_renegotiation]),       MAY("7.4.1.1", "7.2.2 refuse")),
-  send(CONNECTED,                ClientHello[offers_both | offers_rsa | offers_ecdhe], RENEGOTIATING,                               MAY("7.4.1.1 response", "7.4.1.2 renegotiate")),
-  recv(RENEGOTIATING,            HelloRequest[empty],                          STAY,                                                SHOULD("7.4 ignored")),
-  void(RENEGOTIATING,            ServerHello,                                  why=NOT_YET),
-  recv(_OPEN,                    HelloRequest[overfull],                       abort(decode_error),                                 MUST("7.4.1.2 length")),
+  recv(WAIT_SERVER_KEY_EXCHANGE, ServerHelloDone[empty],                 abort(unexpected_message), MUST("RFC 8422 5.4 when", "7.2.2 unexpected")),
+  recv(WAIT_SERVER_HELLO_DONE,   ServerKeyExchange[~broken_params], rsa, abort(unexpected_message), MUST("7.4.3 omitted", "7.2.2 unexpected")),
+
+  recv(WAIT_SERVER_HELLO_DONE,  CertificateRequest[well_formed],    unasked, STAY, pick(anonymous | identified),     MUST("7.4.4", "7.3 requested")),
+  recv(WAIT_SERVER_HELLO_DONE,  CertificateRequest[broken_request], unasked, abort(decode_error),                    MUST("7.4.1.2 length")),
+  recv(WAIT_SERVER_HELLO_DONE,  ServerHelloDone[empty],                      WAIT_CHANGE_CIPHER_SPEC, client_flight, MUST("7.4.5", *finishing)),
+  recv(WAIT_SERVER_HELLO_DONE,  ServerHelloDone[overfull],                   abort(decode_error),                    MUST("7.4.1.2 length")),
+  recv(WAIT_CHANGE_CIPHER_SPEC, ChangeCipherSpec[one],                       WAIT_FINISHED,                          MUST("7.1")),
+  recv(WAIT_FINISHED,           Finished[match],                             CONNECTED,                              MUST("7.4.9", "7.4.9 data")),
+
+  recv(_OPEN - CONNECTED, HelloRequest[empty],    STAY,                                          SHOULD("7.4 ignored")),
+  recv(CONNECTED,        HelloRequest[empty],    STAY,                                          MAY("7.4.1.1")),
+  recv(CONNECTED,        HelloRequest[empty],    STAY, sends(Alert[warning, no_renegotiation]), MAY("7.4.1.1", "7.2.2 refuse")),
+  send(CONNECTED,        ClientHello[any_offer], RENEGOTIATING,                                 MAY("7.4.1.1 response", *again)),
+  void(RENEGOTIATING,    ServerHello,            why=NOT_YET),
+  recv(_OPEN,             HelloRequest[overfull], abort(decode_error),                           MUST("7.4.1.2 length")),
+
+  _malformed(_OPEN - WAIT_SERVER_HELLO - RENEGOTIATING, ServerHello,        broken_answer),
+  _malformed(_OPEN - WAIT_CERTIFICATE,                  Certificate,        broken_chain),
+  _malformed(_OPEN - WAIT_SERVER_KEY_EXCHANGE,          ServerKeyExchange,  broken_params),
+  _malformed(_OPEN - WAIT_SERVER_HELLO_DONE,            CertificateRequest, broken_request),
+  _malformed(_OPEN - WAIT_SERVER_HELLO_DONE,            ServerHelloDone,    overfull),
+  recv(WAIT_SERVER_HELLO_DONE, CertificateRequest[broken_request], ~unasked, abort(*out_of_place), MUST("7.4 order", "7.4.1.2 length")),
 
   *_either(_OPEN, _HANDSHAKE),
-  _malformed(_OPEN - WAIT_SERVER_HELLO - RENEGOTIATING, ServerHello, broken_answer),
-  _malformed(_OPEN - WAIT_CERTIFICATE,         Certificate, broken_chain),
-  _malformed(_OPEN - WAIT_SERVER_KEY_EXCHANGE, ServerKeyExchange, broken_params),
-  _malformed(_OPEN - WAIT_SERVER_HELLO_DONE,   CertificateRequest, broken_request),
-  _malformed(_OPEN - WAIT_SERVER_HELLO_DONE,   ServerHelloDone, overfull),
-  _malformed(_OPEN - WAIT_CHANGE_CIPHER_SPEC,  ChangeCipherSpec, not_one),
-  _malformed(_OPEN - WAIT_FINISHED,            Finished, broken_finished),
-    ],
+  ],
 )
 
-# ============================================================================================================ server
+# ======================================================================================================== the server
 
 _WAITING  = States((WAIT_CLIENT_HELLO, WAIT_CLIENT_KEY_EXCHANGE, WAIT_CHANGE_CIPHER_SPEC, WAIT_FINISHED), "HANDSHAKE")
-_READABLE = States((*_WAITING.members, CONNECTED, RENEGOTIATING), "OPEN")
+_READABLE = States((*_WAITING.members, *ESTABLISHED.members), "OPEN")
 
-server_flight  = sends(ServerHello, Certificate, ServerKeyExchange.when(ecdhe), ServerHelloDone)
-another_flight = sends(ServerHello[rsa | ecdhe], Certificate, maybe(ServerKeyExchange), maybe(CertificateRequest), ServerHelloDone)
+answer         = sends(ServerHello, Certificate, ServerKeyExchange.when(ecdhe), ServerHelloDone)
+another_answer = sends(ServerHello[rsa | ecdhe], Certificate, maybe(ServerKeyExchange), maybe(CertificateRequest),
+                       ServerHelloDone)
+answering      = ("7.4.1.3", "7.4.2", "RFC 8422 5.4 when")
+default        = ("7.4.1.2 length", *answering)
+declining      = ("7.4.1.3", "7.4.1.4.1", "RFC 5746 3.6 legacy")
+refusing       = ("RFC 5746 3.4", "7.2.2 unexpected")
+no_match       = (handshake_failure, insufficient_security)
+flawed         = (protocol_version, insufficient_security, illegal_parameter, decode_error)
 
 server = Role(
-    "tls12.server", "TLS 1.2 server", rfc=5246, initial=WAIT_CLIENT_HELLO, accepting=CONNECTED, final=CLOSED, aborted=ABORTED,
-    alphabet=TLS12_MESSAGES, quotes=server_quotes, phases=(HELLO, KEYS, DATA, CLOSING),
-    memory={KEY_EXCHANGE: rsa, SECRET: shared}, alert=Alert, fatal=fatal, peer="tls12.client", theory=__doc__ or "",
-    lines=[
-  #    state                     input                                      remembers  next state, reply                                  authority
-  recv(WAIT_CLIENT_HELLO,        ClientHello[acceptable, extended, offers_both],       WAIT_CLIENT_KEY_EXCHANGE, pick(KEY_EXCHANGE), server_flight, MUST("7.4.1.3", "7.4.2", "RFC 8422 5.4 when")),
-  recv(WAIT_CLIENT_HELLO,        ClientHello[acceptable, extended, offers_rsa],        WAIT_CLIENT_KEY_EXCHANGE, now(rsa), server_flight,  MUST("7.4.1.3", "7.4.2")),
-  recv(WAIT_CLIENT_HELLO,        ClientHello[acceptable, extended, offers_ecdhe],      WAIT_CLIENT_KEY_EXCHANGE, now(ecdhe), server_flight, MUST("7.4.1.3", "7.4.2", "RFC 8422 5.4 when")),
-  recv(WAIT_CLIENT_HELLO,        ClientHello[acceptable, bare, offers_both],           WAIT_CLIENT_KEY_EXCHANGE, pick(KEY_EXCHANGE), server_flight, MAY("7.4.1.2 length", "7.4.1.3")),
-  recv(WAIT_CLIENT_HELLO,        ClientHello[acceptable, bare, offers_rsa],            WAIT_CLIENT_KEY_EXCHANGE, now(rsa), server_flight,  MAY("7.4.1.2 length", "7.4.1.3")),
-  recv(WAIT_CLIENT_HELLO,        ClientHello[acceptable, bare, offers_ecdhe],          WAIT_CLIENT_KEY_EXCHANGE, now(ecdhe), server_flight, MAY("7.4.1.2 length", "7.4.1.3")),
-  recv(WAIT_CLIENT_HELLO,        ClientHello[acceptable, bare],                        abort(handshake_failure, insufficient_security),   MAY("7.4.1.3", "7.4.1.4.1", "RFC 5746 3.6 legacy")),
-  recv(WAIT_CLIENT_HELLO,        ClientHello[old_version],                             abort(protocol_version),                           MUST("E.1")),
-  recv(WAIT_CLIENT_HELLO,        ClientHello[no_common_suite],                         abort(handshake_failure, insufficient_security),   MUST("7.4.1.2 suites", "7.2.2 insufficient")),
-  recv(WAIT_CLIENT_HELLO,        ClientHello[no_null_compression],                     abort(illegal_parameter, handshake_failure, decode_error), MUST("7.4.1.2 null", "7.2.2 illegal", "7.2.2 failure")),
-  recv(WAIT_CLIENT_HELLO,        ClientHello[renegotiation_claimed],                   abort(handshake_failure),                          MUST("RFC 5746 3.6", "RFC 5746 3.4")),
-  recv(WAIT_CLIENT_HELLO,        ClientHello[broken_hello],                            abort(decode_error),                               MUST("7.4.1.2 length")),
+  "tls12.server", "TLS 1.2 server", rfc=5246, initial=WAIT_CLIENT_HELLO, accepting=CONNECTED, final=CLOSED,
+  aborted=ABORTED, alphabet=TLS12_MESSAGES, quotes=server_quotes, phases=(HELLO, KEYS, DATA, CLOSE), peer="tls12.client",
+  memory={KEY_EXCHANGE: rsa, SECRET: shared}, alert=Alert, fatal=fatal, theory=__doc__ or "", lines=[
+  recv(WAIT_CLIENT_HELLO, ClientHello[acceptable, extended, offers_both],  WAIT_CLIENT_KEY_EXCHANGE, pick(KEY_EXCHANGE), answer, MUST(*answering)),
+  recv(WAIT_CLIENT_HELLO, ClientHello[acceptable, extended, offers_rsa],   WAIT_CLIENT_KEY_EXCHANGE, now(rsa), answer,           MUST(*answering)),
+  recv(WAIT_CLIENT_HELLO, ClientHello[acceptable, extended, offers_ecdhe], WAIT_CLIENT_KEY_EXCHANGE, now(ecdhe), answer,         MUST(*answering)),
+  recv(WAIT_CLIENT_HELLO, ClientHello[acceptable, bare, offers_both],      WAIT_CLIENT_KEY_EXCHANGE, pick(KEY_EXCHANGE), answer, MAY(*default)),
+  recv(WAIT_CLIENT_HELLO, ClientHello[acceptable, bare, offers_rsa],       WAIT_CLIENT_KEY_EXCHANGE, now(rsa), answer,           MAY(*default)),
+  recv(WAIT_CLIENT_HELLO, ClientHello[acceptable, bare, offers_ecdhe],     WAIT_CLIENT_KEY_EXCHANGE, now(ecdhe), answer,         MAY(*default)),
+  recv(WAIT_CLIENT_HELLO, ClientHello[acceptable, bare],                   abort(*no_match),                                     MAY(*declining)),
 
-  recv(WAIT_CLIENT_KEY_EXCHANGE, ClientKeyExchange[wrapped],                           WAIT_CHANGE_CIPHER_SPEC,                           MUST("7.4.7")),
-  recv(WAIT_CLIENT_KEY_EXCHANGE, ClientKeyExchange[bad_block | bad_version], rsa,      WAIT_CHANGE_CIPHER_SPEC, now(spoiled),             MUST("7.4.7.1")),
-  recv(WAIT_CLIENT_KEY_EXCHANGE, ClientKeyExchange[off_curve],              ecdhe,     abort(illegal_parameter, handshake_failure, decode_error, decrypt_error), MUST("RFC 8422 5.11", "7.2.2 illegal")),
-  recv(WAIT_CLIENT_KEY_EXCHANGE, ClientKeyExchange[broken_secret],          ecdhe,     abort(decode_error),                               MUST("7.4.1.2 length")),
-  recv(WAIT_CLIENT_KEY_EXCHANGE, ClientKeyExchange[broken_secret],          rsa,       abort(decode_error),                               MAY("7.4.1.2 length")),
-  recv(WAIT_CLIENT_KEY_EXCHANGE, ClientKeyExchange[broken_secret],          rsa,       WAIT_CHANGE_CIPHER_SPEC, now(spoiled),             MAY("7.4.7.1")),
-  void(WAIT_CLIENT_KEY_EXCHANGE, ClientKeyExchange[bad_block | bad_version], ecdhe,    why="nothing is encrypted with the certificate's key"),
-  void(WAIT_CLIENT_KEY_EXCHANGE, ClientKeyExchange[off_curve],              rsa,       why="there is no curve"),
+  recv(WAIT_CLIENT_HELLO, ClientHello[old_version],           abort(protocol_version),     MUST("E.1")),
+  recv(WAIT_CLIENT_HELLO, ClientHello[no_common_suite],       abort(*no_match),            MUST("7.4.1.2 suites", "7.2.2 insufficient")),
+  recv(WAIT_CLIENT_HELLO, ClientHello[no_null_compression],   abort(*unfit, decode_error), MUST("7.4.1.2 null", *unfitting)),
+  recv(WAIT_CLIENT_HELLO, ClientHello[renegotiation_claimed], abort(handshake_failure),    MUST("RFC 5746 3.6", "RFC 5746 3.4")),
+  recv(WAIT_CLIENT_HELLO, ClientHello[broken_hello],          abort(decode_error),         MUST("7.4.1.2 length")),
 
-  recv(WAIT_CHANGE_CIPHER_SPEC,  ChangeCipherSpec[one],                     shared,    WAIT_FINISHED,                                     MUST("7.1")),
-  recv(WAIT_CHANGE_CIPHER_SPEC,  ChangeCipherSpec[one],                     spoiled,   WAIT_IN_VAIN,                                      MUST("7.1", "7.4.7.1")),
-  recv(WAIT_FINISHED,            Finished[match],                                      CONNECTED, sends(ChangeCipherSpec, Finished),      MUST("7.4.9", "7.3 reply")),
+  recv(WAIT_CLIENT_KEY_EXCHANGE, ClientKeyExchange[wrapped],                        WAIT_CHANGE_CIPHER_SPEC,               MUST("7.4.7")),
+  recv(WAIT_CLIENT_KEY_EXCHANGE, ClientKeyExchange[bad_block | bad_version], rsa,   WAIT_CHANGE_CIPHER_SPEC, now(spoiled), MUST("7.4.7.1")),
+  recv(WAIT_CLIENT_KEY_EXCHANGE, ClientKeyExchange[broken_secret],           rsa,   WAIT_CHANGE_CIPHER_SPEC, now(spoiled), MAY("7.4.7.1")),
+  recv(WAIT_CLIENT_KEY_EXCHANGE, ClientKeyExchange[broken_secret],           rsa,   abort(decode_error),                   MAY("7.4.1.2 length")),
+  recv(WAIT_CLIENT_KEY_EXCHANGE, ClientKeyExchange[broken_secret],           ecdhe, abort(decode_error),                   MUST("7.4.1.2 length")),
+  recv(WAIT_CLIENT_KEY_EXCHANGE, ClientKeyExchange[off_curve],               ecdhe, abort(*unfit, *undone),                MUST(*point)),
+  void(WAIT_CLIENT_KEY_EXCHANGE, ClientKeyExchange[bad_block | bad_version], ecdhe, why="there is no encrypted block"),
+  void(WAIT_CLIENT_KEY_EXCHANGE, ClientKeyExchange[off_curve],               rsa,   why="there is no curve"),
 
-  recv(WAIT_IN_VAIN,             Record[too_long],                                     abort(record_overflow, bad_record_mac),            MUST("7.2.2 overflow", "6.2.3.3")),
-  recv(WAIT_IN_VAIN,             Record[alien_type],                                   abort(unexpected_message, bad_record_mac),         MUST("6", "6.2.3.3")),
-  recv(WAIT_IN_VAIN,             ChangeCipherSpec,                                     abort(bad_record_mac, unexpected_message),         MUST("6.2.3.3", "7.1 when")),
-  recv(WAIT_IN_VAIN,             ApplicationData,                                      abort(bad_record_mac, unexpected_message),         MUST("6.2.3.3", "7.3 data")),
-  recv(WAIT_IN_VAIN,             Record[zero_length],                                  abort(bad_record_mac, unexpected_message),         MUST("6.2.3.3", "7.3 data")),
-  rest(WAIT_IN_VAIN,                                                                   abort(bad_record_mac),                             MUST("6.2.3.3", "6 order")),
+  recv(WAIT_CHANGE_CIPHER_SPEC, ChangeCipherSpec[one], shared,  WAIT_FINISHED,                                MUST("7.1")),
+  recv(WAIT_CHANGE_CIPHER_SPEC, ChangeCipherSpec[one], spoiled, WAIT_IN_VAIN,                                 MUST("7.1", "7.4.7.1")),
+  recv(WAIT_FINISHED,           Finished[match],                CONNECTED, sends(ChangeCipherSpec, Finished), MUST("7.4.9", "7.3 reply")),
 
-  send(_READABLE,                HelloRequest,                                         STAY,                                              MAY("7.4.1.1")),
-  recv(CONNECTED,                ClientHello,                                          STAY, sends(Alert[warning, no_renegotiation]),     MAY("7.2.2 refuse")),
-  recv(CONNECTED,                ClientHello,                                          abort(handshake_failure, unexpected_message),      MAY("RFC 5746 3.7", "RFC 5746 3.4", "7.2.2 unexpected")),
-  recv(CONNECTED,                ClientHello[acceptable],                              RENEGOTIATING, another_flight,                     MAY("7.4.1.2 renegotiate")),
-  recv(CONNECTED,                ClientHello[~acceptable],                             abort(protocol_version, insufficient_security, illegal_parameter, decode_error), MAY("7.2.2 illegal", "7.2.2 decode", "7.2.2 insufficient")),
-  void(RENEGOTIATING,            Certificate,                                          why=NOT_YET),
-  void(RENEGOTIATING,            ClientKeyExchange,                                    why=NOT_YET),
+  recv(WAIT_IN_VAIN, Record[too_long],    abort(record_overflow, bad_record_mac),    MUST("7.2.2 overflow", "6.2.3.3")),
+  recv(WAIT_IN_VAIN, Record[alien_type],  abort(unexpected_message, bad_record_mac), MUST("6", "6.2.3.3")),
+  recv(WAIT_IN_VAIN, Record[zero_length], abort(unexpected_message, bad_record_mac), MUST("7.3 data", "6.2.3.3")),
+  recv(WAIT_IN_VAIN, ApplicationData,     abort(unexpected_message, bad_record_mac), MUST("7.3 data", "6.2.3.3")),
+  recv(WAIT_IN_VAIN, ChangeCipherSpec,    abort(unexpected_message, bad_record_mac), MUST("7.1 when", "6.2.3.3")),
+  rest(WAIT_IN_VAIN,                      abort(bad_record_mac),                     MUST("6 order", "6.2.3.3", "7.2.2 mac")),
+
+  send(_READABLE,          HelloRequest,             STAY,                                          MAY("7.4.1.1")),
+  recv(CONNECTED,     ClientHello,              STAY, sends(Alert[warning, no_renegotiation]), MAY("7.2.2 refuse")),
+  recv(CONNECTED,     ClientHello,              abort(handshake_failure, unexpected_message),  MAY("RFC 5746 3.7", *refusing)),
+  recv(CONNECTED,     ClientHello[~acceptable], abort(*flawed),                                MAY("7.4.1.3", "E.1", *unfitting, "7.2.2 decode")),
+  recv(CONNECTED,     ClientHello[acceptable],  RENEGOTIATING, another_answer,                 MAY(*again)),
+  void(RENEGOTIATING, Certificate,              why=NOT_YET),
+  void(RENEGOTIATING, ClientKeyExchange,        why=NOT_YET),
+
+  _malformed(_READABLE - WAIT_CLIENT_HELLO - CONNECTED,            ClientHello,       broken_hello),
+  _malformed(_READABLE - WAIT_CLIENT_KEY_EXCHANGE - RENEGOTIATING, ClientKeyExchange, broken_secret),
 
   *_either(_READABLE, _WAITING),
-  _malformed(_READABLE - WAIT_CLIENT_HELLO - CONNECTED,            ClientHello, broken_hello),
-  _malformed(_READABLE - WAIT_CLIENT_KEY_EXCHANGE - RENEGOTIATING, ClientKeyExchange, broken_secret),
-  _malformed(_READABLE - WAIT_CHANGE_CIPHER_SPEC,                  ChangeCipherSpec, not_one),
-  _malformed(_READABLE - WAIT_FINISHED,                            Finished, broken_finished),
-    ],
+  ],
 )
 # fmt: on

@@ -246,7 +246,7 @@ client_quotes.quote(
     implied="a suite that is not in the list is inconsistent with the ClientHello",
 )
 client_quotes.quote(
-    "7.4.1.3 compression",
+    "7.4.1.3 method",
     "The single compression algorithm selected by the server from the list in ClientHello.compression_methods.",
     binds="sender",
     implied="a method that is not in the list is inconsistent with the ClientHello",
@@ -393,7 +393,7 @@ client_quotes.quote(
     implied="without it there are no parameters, and what comes instead is an inappropriate message",
 )
 client_quotes.quote(
-    "RFC 8422 5.4 verify",
+    "RFC 8422 5.4",
     "The client verifies the signature (when present) and retrieves the server's elliptic curve domain parameters and "
     "ephemeral ECDH public key from the ServerKeyExchange message.",
     implied="actions of the receiver",

@@ -74,7 +74,7 @@ def start(lane: str, role: Role, *calls: Message) -> Party:
 
 
 def symbol_of(role: Role, output: Output, configuration: Configuration) -> Symbol:
-    """The first symbol, in the order of the facts' values, that is the output. Raises ModelError where there is none."""
+    """The first symbol, in the order of the facts' values, that is the output. Raises ModelError if there is none."""
     message = output.pattern.message
     choices: list[tuple[Value, ...]] = [fact.values for fact in message.facts]
     for values in itertools.product(*choices):

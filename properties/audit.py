@@ -139,13 +139,14 @@ def words_of(task: Task) -> list[Word]:
 
 def belongs_to(setup: Setup) -> Callable[[Symbol], bool]:
     """Whether a symbol is one that a setup is for: what concerns the other key exchange is tried in its own setup."""
-    key_exchange, offer = chosen_values(setup)
+    chosen = chosen_values(setup)
 
     def belongs(symbol: Symbol) -> bool:
-        if KEY_EXCHANGE in symbol.message.facts and not symbol.has(key_exchange):
-            return False
-        if OFFER in symbol.message.facts and not symbol.has(offer):
-            return symbol.has(OFFER.default) and setup.certificate_key == "rsa"
+        for value in chosen:
+            if value.fact is KEY_EXCHANGE and value.fact in symbol.message.facts and not symbol.has(value):
+                return False
+            if value.fact is OFFER and value.fact in symbol.message.facts and not symbol.has(value):
+                return symbol.has(OFFER.default) and setup.certificate_key == "rsa"
         return True
 
     return belongs

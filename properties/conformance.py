@@ -17,9 +17,9 @@ from shakeproof.model.machine import Configuration, Role
 from shakeproof.model.messages import Alert, ApplicationData, Certificate
 from shakeproof.model.notation import Abort, Row, Symbol
 from shakeproof.model.oracle import Oracle
-from shakeproof.properties.conversation import Conversation, Exchange, chosen_values, hypotheses
+from shakeproof.properties.conversation import Conversation, Exchange, chosen_values
 from shakeproof.properties.findings import Grade
-from shakeproof.properties.mapper.hypotheses import HONEST, KeyHypothesis
+from shakeproof.properties.mapper.hypotheses import HONEST_KEYS, KeyHypothesis
 from shakeproof.properties.suites import Word, honest_path
 from shakeproof.properties.targets.base import Setup, Target
 
@@ -219,7 +219,7 @@ class Runner:
     def _probe(self, word: Word, first: Problem, record: bool) -> tuple[Problem | None, Conversation]:
         """Grade silence by what follows under each hypothesis."""
         trials = [self._trial(word, hypothesis, record) for hypothesis in self._hypotheses(word)]
-        ignored = next(t for t in trials if t.is_ignored and t.keys == HONEST)
+        ignored = next(t for t in trials if t.is_ignored and t.keys == HONEST_KEYS)
         others = [t for t in trials if t is not ignored]
         certificate = is_about_certificate(first.exchange)
         taken = max(others, key=lambda t: t.reach, default=ignored)
@@ -247,7 +247,7 @@ class Runner:
         talk = self.open()
         self.prefix_fails(word, talk)
         ways = talk.oracle.as_valid(word.symbol)
-        keys = hypotheses(word.symbol)
+        keys = talk.peer.hypotheses(word.symbol)
         for way in ways:
             way.release()
         talk.dispose()
@@ -261,8 +261,8 @@ class Runner:
         talk = self.open(record)
         self.prefix_fails(word, talk)
         shadow = talk.oracle.fork() if name == "ignored" else talk.oracle.as_valid(word.symbol)[index]
-        exchange = talk.send(word.symbol)
-        talk.assume(shadow, keys, ignored=name == "ignored")
+        exchange = talk.send(word.symbol, counts=name != "ignored")
+        talk.assume(shadow, keys)
         trial = Trial(name, keys, talk)
         if not all(shadow.send(item.symbol) for item in exchange.seen if item.symbol.message is not Alert):
             return trial
@@ -310,7 +310,7 @@ class Trial:
     @property
     def text(self) -> str:
         """For people."""
-        return self.name if self.keys == HONEST else f"{self.name}, under {self.keys.record.value}"
+        return self.name if self.keys == HONEST_KEYS else f"{self.name}, under {self.keys.text}"
 
 
 def alerts_of(rows: tuple[Row, ...]) -> tuple[Value, ...]:

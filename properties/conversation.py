@@ -12,19 +12,16 @@ from typing import Literal
 from shakeproof.model.facts import Value
 from shakeproof.model.machine import Role
 from shakeproof.model.messages import (
-    KEY_EXCHANGE,
-    OFFER,
     Alert,
     ApplicationData,
-    ChangeCipherSpec,
-    Finished,
     closure,
     fatal,
 )
 from shakeproof.model.notation import Kind, Message, Row, State, Symbol
 from shakeproof.model.oracle import Oracle
 from shakeproof.model.trace import Fate, Lane, Step, Trace, number_steps
-from shakeproof.properties.mapper.hypotheses import HONEST, HYPOTHESES, KeyHypothesis
+from shakeproof.properties.mapper import limits
+from shakeproof.properties.mapper.hypotheses import KeyHypothesis
 from shakeproof.properties.mapper.tls12 import Observation, Peer
 from shakeproof.properties.targets.base import Endpoint, Reaction, Setup, Target
 
@@ -106,7 +103,7 @@ class Conversation:
             side,
             key_exchange=self.setup.key_exchange,
             certificate_key=self.setup.certificate_key,
-            cipher=self.setup.bulk,
+            bulk=self.setup.bulk,
             seed=self.seed,
         )
         self.oracle = Oracle(self.role)
@@ -116,10 +113,10 @@ class Conversation:
         before = self.oracle.state_text
         return self._react(None, before, (), self.endpoint.start())
 
-    def send(self, symbol: Symbol) -> Exchange:
-        """Send one symbol."""
+    def send(self, symbol: Symbol, *, counts: bool = True) -> Exchange:
+        """Send one symbol. counts: whether the tester goes on as one who had sent it, and not as if it was ignored."""
         before = self.oracle.state_text
-        data = self.peer.concretise(symbol)
+        data = self.peer.concretise(symbol, counts=counts)
         rows = self.oracle.receive(symbol)
         if self.record:
             self._note_input(symbol, data, rows, before)
@@ -150,12 +147,10 @@ class Conversation:
         ends = bool(rows) and all(isinstance(row.next, State) and self.role.is_final(row.next) for row in rows)
         return Exchange(symbol, state, rows, expected, reaction, seen, tuple(unexplained), settled, rightly, ends)
 
-    def assume(self, oracle: Oracle, keys: KeyHypothesis, *, ignored: bool) -> None:
-        """Go on as if things stood as this oracle says, under these keys; ignored: the last input had no effect."""
+    def assume(self, oracle: Oracle, keys: KeyHypothesis) -> None:
+        """Go on as if things stood as this oracle says, under these keys."""
         self.oracle.release()
         self.oracle = oracle
-        if ignored and keys == HONEST:
-            self.peer.retract()
         self.peer.assume(keys)
 
     def dispose(self) -> None:
@@ -235,15 +230,7 @@ class Conversation:
 
 def chosen_values(setup: Setup) -> tuple[Value, ...]:
     """What the tester's honest messages say in a setup."""
-    return (KEY_EXCHANGE[setup.key_exchange], OFFER[f"offers_{setup.key_exchange}"])
-
-
-def hypotheses(symbol: Symbol) -> tuple[KeyHypothesis, ...]:
-    """The keys under which to go on after a target swallowed the symbol: the honest ones first.
-
-    Only messages that have to do with keys leave a doubt about them.
-    """
-    return HYPOTHESES if symbol.message in (ChangeCipherSpec, Finished) else (HONEST,)
+    return limits.chosen_values(setup.key_exchange)
 
 
 def calls_of(role: Role) -> tuple[Message, ...]:

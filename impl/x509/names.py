@@ -39,7 +39,7 @@ class Match:
     failures: tuple[tuple[Defect, str], ...]
 
 
-def reference_identity(text: str) -> Reference:
+def read_reference(text: str) -> Reference:
     """The reference identity in a host name or an IP address as text ("::1" and "[::1]" alike)."""
     bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
     try:

@@ -178,7 +178,7 @@ def _web_leaf(certificate: Certificate, place: Place) -> Iterator[Violation]:
 def _is_another_spelling(common: str, names: list[x509.GeneralName]) -> bool:
     """Whether a common name means one of the names without being a copy of it.
 
-    That it must be a copy of one of them binds the CA alone: a client ignores it (RFC 9525 section 2) in any case.
+    That it must be a copy of one of them binds the CA alone: by RFC 9525 a client ignores it in any case.
     """
     hosts = {item.value for item in names if isinstance(item, x509.DNSName)}
     addresses = {str(item.value) for item in names if isinstance(item, x509.IPAddress)}

@@ -87,7 +87,7 @@ class Defect(enum.Enum):
     ISSUER_NOT_CA = ("an issuer is not a CA", "RFC 5280 section 6.1.4 (k)", "certificate_unknown")
     LEAF_IS_CA = (
         "the server's certificate is a CA certificate",
-        "CA/Browser Forum baseline requirements 7.1.2.7.6",
+        "CA/Browser Forum BR 7.1.2.7.6",
         "certificate_unknown",
     )
     PATHLEN_EXCEEDED = (
@@ -120,8 +120,12 @@ class Defect(enum.Enum):
     )
     NUL_IN_NAME = ("a name holds a NUL", "RFC 5280 section 7.2", "bad_certificate")
     BAD_NAME_ENCODING = ("a name is not a host name in ASCII", "RFC 5280 section 7.2", "certificate_unknown")
-    WEAK_KEY = ("a key is too weak or of a kind that is not accepted", "RFC 9325 section 4.5", "certificate_unknown")
-    WEAK_HASH = ("a signature uses a broken hash function", "RFC 9325 section 4.5", "certificate_unknown")
+    WEAK_KEY = (
+        "a key is too weak or of a kind that is not accepted",
+        "CA/Browser Forum BR 6.1.5",
+        "certificate_unknown",
+    )
+    WEAK_HASH = ("a signature uses a broken hash function", "RFC 8446 section 4.4.2.4", "certificate_unknown")
     BAD_SERIAL = (
         "the serial number is not a positive integer of at most 20 octets",
         "RFC 5280 section 4.1.2.2",
@@ -144,7 +148,7 @@ class Defect(enum.Enum):
     )
     PATH_BOMB = (
         "the chain costs more work than a chain may cost",
-        "RFC 5280 section 8",
+        "RFC 5280 section 6.1",  # "an application MAY augment this algorithm to further limit the set of valid paths"
         "certificate_unknown",
     )
 

@@ -13,7 +13,7 @@ from typing import Literal
 
 from shakeproof.impl.x509.builder import AnchorStore, Builder, Path
 from shakeproof.impl.x509.certificate import Certificate, Malformed, parse, printable
-from shakeproof.impl.x509.names import Reference, reference_identity
+from shakeproof.impl.x509.names import Reference, read_reference
 from shakeproof.impl.x509.result import Check, Defect, Found, Reading, Result, Usage
 from shakeproof.impl.x509.verifier import SignatureBudget, Verifier
 
@@ -91,10 +91,10 @@ class Validator:
             with_profile=self.with_profile,
         )
 
-    def validate(self, chain: Sequence[bytes], time: datetime, reference_name: str) -> Result:
+    def validate(self, chain: Sequence[bytes], time: datetime, reference_identity: str) -> Result:
         """The verdict on a chain.
 
-        chain: DER, leaf first, the rest in any order; time: aware; reference_name: host name or IP address. Raises
+        chain: DER, leaf first, the rest in any order; time: aware; reference_identity: host name or IP address. Raises
         ValueError on a naive time; whatever the peer sent becomes a defect and never an exception.
         """
         if time.tzinfo is None:
@@ -112,7 +112,7 @@ class Validator:
         others = [_readable(item) for item in chain[1:]]
         budget = SignatureBudget(self.max_signatures)
         builder = Builder(leaf, [item for item in others if item is not None], self.anchors, time, budget)
-        verifier = self.verifier(time, reference_identity(reference_name), budget)
+        verifier = self.verifier(time, read_reference(reference_identity), budget)
         result = self._best(builder, verifier)
         if result.accepted:
             return result
@@ -155,7 +155,7 @@ def validate(
     chain: Sequence[bytes],
     anchors: Sequence[bytes],
     time: datetime,
-    reference_name: str,
+    reference_identity: str,
     *,
     reading: Reading = Reading.RFC5280,
     usage: Usage | None = Usage.SERVER_AUTH,
@@ -171,14 +171,14 @@ def validate(
         max_signatures=max_signatures,
         max_intermediates=max_intermediates,
         with_profile=with_profile,
-    ).validate(chain, time, reference_name)
+    ).validate(chain, time, reference_identity)
 
 
 def verifier_for_tls(validator: Validator) -> Callable[[Sequence[bytes], str, datetime], Result]:
     """What a TLS client calls with (chain, reference name, time), leaf first."""
 
-    def verify(chain: Sequence[bytes], reference_name: str, time: datetime) -> Result:
-        return validator.validate(chain, time, reference_name)
+    def verify(chain: Sequence[bytes], reference_identity: str, time: datetime) -> Result:
+        return validator.validate(chain, time, reference_identity)
 
     return verify
 

@@ -24,7 +24,7 @@ from shakeproof.impl.x509.constraints import Subtrees, TooManyComparisons
 from shakeproof.impl.x509.names import Reference, match, odd_names
 from shakeproof.impl.x509.result import Check, Defect, Found, Reading, Usage
 
-# RFC 9325 section 4.5 and the web's baseline requirements ask for 2048 bits; below that, factoring is bought.
+# The web's baseline requirements ask for 2048 bits (section 6.1.5); RFC 5280 leaves the choice to the application.
 MIN_RSA_BITS = 2048
 ACCEPTED_CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
 BROKEN_HASHES = (hashes.MD5, hashes.SHA1)
@@ -282,7 +282,7 @@ class Verifier:
             self._fail("form", defect, certificate, index, f"{certificate.title}: {text}")
 
     def check_strength(self, certificate: Certificate, index: int) -> None:
-        """RFC 9325 section 4.5: keys and hash functions that still hold; named curves only (CVE-2020-0601)."""
+        """Keys and hash functions that still hold, and named curves only (CVE-2020-0601)."""
         self._ran("strength", "every key and hash is strong enough", Defect.WEAK_KEY.clause)
         weakness = self._weakness(certificate)
         if weakness:

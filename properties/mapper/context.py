@@ -85,9 +85,7 @@ class Options:
         elif self.certificate_key == "ecdsa":
             wanted = TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256
         else:
-            wanted = (
-                TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA if self.bulk == "cbc" else TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256
-            )
+            wanted = TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA if self.bulk == "cbc" else TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256
         if self.suites and wanted not in self.suites:
             return next((suite for suite in self.suites if suite.key_exchange is exchange), wanted)
         return wanted

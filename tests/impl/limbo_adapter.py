@@ -22,12 +22,12 @@ WEB_NAMESPACES = ("webpki", "bettertls")
 ALLOWED = {
     "rfc5280::aki::cross-signed-root-missing-aki": (
         "the corpus calls it ambiguous and pedantic. cve::cve-2024-0567 has the same anchor, cross-signed and without "
-        "keyIdentifier, and expects acceptance: a trust anchor is a name and a key (RFC 5280 section 6.1.1 (d)), and by "
-        "whom its certificate was signed plays no part"
+        "keyIdentifier, and expects acceptance: a trust anchor is a name and a key (RFC 5280 section 6.1.1 (d)), and "
+        "by whom its certificate was signed plays no part"
     ),
     "webpki::cn::not-in-san": (
-        "that the common name repeats a subjectAltName binds the CA. A client ignores the common name (RFC 9525 section "
-        "2), and webpki::san::leftmost-wildcard-san and many of BetterTLS' cases expect acceptance of one that does not"
+        "that the common name repeats a subjectAltName binds the CA. A client ignores the common name (RFC 9525), and "
+        "webpki::san::leftmost-wildcard-san and many of BetterTLS' cases expect acceptance of one that does not"
     ),
     "webpki::san::public-suffix-multi-label-wildcard-san": (
         "that co.uk is a public suffix stands in no certificate and in no RFC; the list of them changes weekly, and a "

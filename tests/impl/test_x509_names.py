@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shakeproof.impl.x509 import Defect, Reading
-from shakeproof.impl.x509.names import match, reference_identity
+from shakeproof.impl.x509.names import match, read_reference
 from tests.impl.x509_cases import judge, leaf, root, sans
 
 
 def failures(reference: str, *presented: str | x509.GeneralName, reading: Reading = Reading.RFC5280) -> set[Defect]:
     """Why nothing matches; empty where something does."""
-    outcome = match(reference_identity(reference), sans(*presented) if presented else None, reading)
+    outcome = match(read_reference(reference), sans(*presented) if presented else None, reading)
     assert (outcome.presented is None) == bool(outcome.failures)
     return {defect for defect, _ in outcome.failures}
 
@@ -112,7 +112,7 @@ def test_without_a_name_of_a_server_there_is_no_match_and_no_common_name_stands_
 
 def test_the_refusal_names_a_few_of_many_names() -> None:
     (defect, text), *_ = match(
-        reference_identity("x.test"), sans(*(f"h{number}.test" for number in range(99))), Reading.RFC5280
+        read_reference("x.test"), sans(*(f"h{number}.test" for number in range(99))), Reading.RFC5280
     ).failures
     assert defect is Defect.WRONG_NAME
     assert text.endswith("h3.test, h4.test and 94 more")
@@ -143,6 +143,6 @@ def test_a_wildcard_matches_exactly_the_names_one_label_below(parent: str, other
 
 @given(st.text(max_size=40), st.text(max_size=40).filter(str.isascii))
 def test_no_reference_and_no_name_raises(reference: str, presented: str) -> None:
-    outcome = match(reference_identity(reference), sans(presented), Reading.RFC5280)
+    outcome = match(read_reference(reference), sans(presented), Reading.RFC5280)
     if outcome.presented is not None and "*" not in presented:
         assert reference.lower().removesuffix(".") == presented.lower()
