@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shakeproof.diagrams.canvas import Canvas, Drawing, Point
-from shakeproof.diagrams.machine import (
+from shakeproof.diagrams.machine_parts import (
     HEAD_SIZE,
     MARGIN,
     NODE_HEIGHT,

@@ -1,144 +1,21 @@
-"""A state machine as a picture: what all layouts share, and the choice among them."""
+"""A state machine as a picture: the choice among the layouts, and the same picture in words."""
 
 from __future__ import annotations
 
-import re
-
 from shakeproof.diagrams.canvas import Canvas, Drawing
+from shakeproof.diagrams.fallback import fallback_source
 from shakeproof.diagrams.figure import Figure
-from shakeproof.diagrams.palette import BAD, CARD, INK, LATE, LINE, MUTED, ON_FILL, RED, Colour, tint
-from shakeproof.diagrams.picture import Arrow, Label, MachinePicture, Move, Spot, Words, describe
-from shakeproof.diagrams.text_width import clean, elide, text_width, wrap
+from shakeproof.diagrams.grid import draw_grid
+from shakeproof.diagrams.machines import picture_of
+from shakeproof.diagrams.picture import MachinePicture, describe
+from shakeproof.diagrams.spine import draw_spine
+from shakeproof.diagrams.text_width import clean
 
-MARGIN = 20.0
-HEAD_SIZE = 0.75  # arrow heads
-NODE_HEIGHT = 30.0
-NAME = 10.0
-
-
-def node_name(key: str) -> str:
-    """Name of a state in the DOT text."""
-    return "s_" + re.sub(r"\W", "_", key, flags=re.ASCII)
-
-
-def spot_colour(spot: Spot, sink: str) -> Colour:
-    """Colour of the border and the name of a state."""
-    if spot.key == sink:
-        return BAD
-    if spot.extra:
-        return LATE
-    return tint(spot.tint)[1]
-
-
-def spot_width(spot: Spot, least: float) -> float:
-    return max(
-        least, text_width(clean(spot.title), NAME, bold=True) + 22, text_width(clean(spot.second), 8.5) + 22
-    )
-
-
-def draw_spot(canvas: Canvas, spot: Spot, sink: str, x: float, y: float, width: float, height: float) -> None:
-    """A state around (x, y)."""
-    colour = spot_colour(spot, sink)
-    fill = RED if spot.key == sink else CARD
-    css = "state sink" if spot.key == sink else "state extra" if spot.extra else "state"
-    canvas.box(
-        x - width / 2, y - height / 2, width, height, fill, colour,
-        pen=1.4, rounded=True, name=node_name(spot.key), css=css, tooltip=spot.sentence,
-    )  # fmt: skip
-    canvas.text(x, y - (6 if spot.second else 0), spot.title, NAME, colour, bold=True, css=css)
-    if spot.second:
-        canvas.text(x, y + 7, elide(clean(spot.second), 8.5, width - 10), 8.5, MUTED, css=css)
-
-
-def draw_words(canvas: Canvas, words: Words, x: float, y: float, anchor: str, css: str) -> None:
-    """One line of a label; x is where its `anchor` stands, y its middle."""
-    left = x - (words.width if anchor == "end" else words.width / 2 if anchor == "middle" else 0.0)
-    plain = not words.struck and not words.tag
-    if plain:
-        canvas.text(x, y, words.text, words.size, words.colour, bold=words.bold, anchor=anchor, css=css)
-        return
-    if words.struck:
-        canvas.text(left, y, words.struck, words.size, MUTED, struck=True, anchor="start", css=css)
-    left += words.struck_width
-    canvas.text(left, y, words.text, words.size, words.colour, bold=words.bold, anchor="start", css=css)
-    if words.tag:
-        width = words.tag_width - 6.0
-        left += text_width(words.text, words.size, bold=words.bold) + 6.0
-        canvas.box(left, y - 5.5, width, 11, words.colour, rounded=True, css=css)
-        canvas.text(left + width / 2, y + 0.5, words.tag, 7, ON_FILL, bold=True, css=css)
-
-
-def draw_label(canvas: Canvas, label: Label, x: float, top: float, anchor: str, css: str) -> None:
-    """The lines of a label from `top` downwards."""
-    y = top
-    for words in label.lines:
-        draw_words(canvas, words, x, y + words.height / 2, anchor, css)
-        y += words.height
-
-
-class Head:
-    """Title and subtitle of a machine's picture. `height` is where the drawing begins."""
-
-    def __init__(self, picture: MachinePicture, width: float) -> None:
-        self.title = elide(clean(picture.title), 16, width - 2 * MARGIN, bold=True)
-        self.lines = [
-            line for sentence in picture.subtitle for line in wrap(clean(sentence), 10, width - 2 * MARGIN)
-        ]
-        self.height = 36.0 + 14.0 * len(self.lines) + 14.0
-
-    def draw(self, canvas: Canvas) -> None:
-        canvas.text(MARGIN, 24, self.title, 16, INK, bold=True, anchor="start")
-        for index, line in enumerate(self.lines):
-            canvas.text(MARGIN, 45 + 14 * index, line, 10, MUTED, anchor="start")
-
-
-class Elsewhere:
-    """The moves that hold in many states, as lines below the drawing."""
-
-    LINE_HEIGHT = 14.0
-
-    def __init__(self, picture: MachinePicture, width: float) -> None:
-        self.items: list[tuple[Arrow, str, str]] = []
-        for move in picture.elsewhere:
-            arrow = Arrow(move.source, move.target, move.way, (move,))
-            self.items.append((arrow, clean(move.source), elsewhere_text(move)))
-        self.width = width
-        self.height = 34.0 + self.LINE_HEIGHT * len(self.items) if self.items else 0.0
-        self.column = min(max((text_width(s, 9, bold=True) for _, s, _ in self.items), default=0.0), 220.0)
-
-    def draw(self, canvas: Canvas, top: float) -> None:
-        if not self.items:
-            return
-        fill, strong = tint("close")
-        canvas.panel(MARGIN, top, self.width - 2 * MARGIN, self.height - 4, fill, css="elsewhere")
-        canvas.text(MARGIN + 12, top + 11, "IN SEVERAL STATES", 8.5, strong, bold=True, anchor="start")
-        y = top + 29
-        for arrow, source, text in self.items:
-            look = arrow.look
-            colour = look.text if arrow.measured or look.line is not LINE else INK
-            shown = elide(source, 9, self.column, bold=True)
-            canvas.text(MARGIN + 12, y, shown, 9, colour, bold=True, anchor="start", css=arrow.css, tooltip=source)
-            room = self.width - 2 * MARGIN - self.column - 36
-            line = elide(text, 9, room)
-            canvas.text(MARGIN + 24 + self.column, y, line, 9, colour if arrow.measured else MUTED, anchor="start",
-                        css=arrow.css, tooltip=arrow.sentence)  # fmt: skip
-            y += self.LINE_HEIGHT
-
-
-def elsewhere_text(move: Move) -> str:
-    """A move that holds in many states, without its source."""
-    text = move.trigger + (f" → {move.target}" if move.target else "") + (f", {move.action}" if move.action else "")
-    if move.count is not None:
-        text = describe(Move("", "", text, count=move.count))
-    return clean(text)
+__all__ = ["draw_machine", "machine_text", "picture_of", "sentences"]
 
 
 def draw_machine(picture: MachinePicture, *, theme: str | None = None) -> Figure:
     """The picture of a state machine. theme: None (one SVG for both), "light" or "dark"."""
-    from shakeproof.diagrams.fallback import fallback_source
-    from shakeproof.diagrams.grid import draw_grid
-    from shakeproof.diagrams.spine import draw_spine
-
     drawing: Drawing | None = None
     if any(spot.column is not None or spot.place for spot in picture.spots):
         drawing = draw_grid(picture, Canvas(theme))

@@ -16,6 +16,7 @@ Phases and their tints are the role's own. Rows for one or two states are drawn;
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
@@ -40,6 +41,7 @@ def picture_of(role: Role, coverage: Mapping[str, int] | None = None) -> Machine
     spots, moves = _second_places(role, spots, moves)
     placed = any(spot.column is not None for spot in spots)
     failures = "Dashed: failures. " if any(move.way is Way.FAILURE for move in moves) else ""
+    rests = _rests(role)
     legend = f"Thick: the usual path. {failures}" if path and coverage is None else ""
     return MachinePicture(
         title=_title(role, coverage),
@@ -47,7 +49,7 @@ def picture_of(role: Role, coverage: Mapping[str, int] | None = None) -> Machine
         moves=tuple(moves),
         regions=tuple(Region(phase.key, phase.title, phase.tint) for phase in role.phases),
         subtitle=tuple(
-            line for line in (f"RFC {role.rfc}. {legend}".strip(), _covered(role, coverage), *_rests(role), _partial(role))
+            line for line in (f"RFC {role.rfc}. {legend}".strip(), _covered(role, coverage), *rests, _partial(role))
             if line
         ),
         path=() if placed else tuple(path),
@@ -121,9 +123,8 @@ def _covered(role: Role, coverage: Mapping[str, int] | None) -> str:
     if coverage is None:
         return ""
     done = sum(1 for row in role.rows if coverage.get(row.id, 0) > 0)
-    return (
-        f"{done} of {len(role.rows)} rows executed. Line width grows with the logarithm of the count; dashed: never executed."
-    )  # fmt: skip
+    legend = "Line width grows with the logarithm of the count; dashed: never executed."
+    return f"{done} of {len(role.rows)} rows executed. {legend}"
 
 
 def _partial(role: Role) -> str:
@@ -207,7 +208,7 @@ def _move(role: Role, row: Row, source: State, coverage: Mapping[str, int] | Non
 
 
 def _moves(role: Role, coverage: Mapping[str, int] | None, path: Sequence[str]) -> tuple[list[Move], list[Move]]:
-    steps = set(zip(path, path[1:], strict=False))
+    steps = set(itertools.pairwise(path))
     moves: list[Move] = []
     elsewhere: list[Move] = []
     for row in role.rows:
@@ -304,7 +305,9 @@ def _laid_out(role: Role, layout: Layout, coverage: Mapping[str, int] | None) ->
         )
         for region in layout.regions
     ]  # fmt: skip
-    legend = "Bold: event. Grey: action. Thick: usual client path; dashed: usual server path." if coverage is None else ""
+    legend = (
+        "Bold: event. Grey: action. Thick: usual client path; dashed: usual server path." if coverage is None else ""
+    )
     idle = f"Not drawn: {times_word(staying, 'way')} to stay in a state." if staying else ""
     return MachinePicture(
         title=_title(role, coverage),

@@ -1,7 +1,7 @@
 """What a picture of a state machine shows: states, transitions, and where they go. Plain data, no table and no drawing.
 
-Three layouts draw it: where `path` is given, its states stand on one vertical line (`spine`); where states have a place,
-they stand on a grid (`grid`); else Graphviz chooses (`fallback`).
+Three layouts draw it: where states have a place, they stand there (`grid`); where `path` is given, its states stand on
+one vertical line (`spine`); else Graphviz chooses (`fallback`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from shakeproof.diagrams.text_width import clean, elide, text_width
 TRIGGER, ACTION = 9.5, 8.5
 TRIGGER_LINE, ACTION_LINE = 11.5, 10.0  # heights
 SHOWN = 3  # transitions named at one arrow; the others are counted, and stand in its tooltip and the text form
-LABEL_MOST = 250.0  # points
+LABEL_MOST = 300.0  # points
 
 
 class Way(enum.Enum):

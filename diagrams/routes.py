@@ -100,9 +100,7 @@ def parse_route(text: str, source: Box, target: Box) -> list[Point]:
     if not found:
         raise RouteError(f"{text!r} is no route: expected for example 'S N', 'E N+20' or 'W W 36'")
     out, out_at, into, into_at, extra = found.groups()
-    return _points(
-        source, target, out, float(out_at or 0), into, float(into_at or 0), float(extra) if extra else None
-    )
+    return _points(source, target, out, float(out_at or 0), into, float(into_at or 0), float(extra) if extra else None)
 
 
 def _points(
@@ -159,7 +157,7 @@ class Router:
 
     def _loop(self, key: str, width: float, height: float) -> list[Point]:
         box = self.boxes[key]
-        choices = []
+        choices: list[tuple[float, int, list[Point]]] = []
         for side, away in (("E", 1.0), ("W", -1.0)):
             for middle in (0.0, -6.0, 6.0):
                 x = box.side(side, 0)[0]
@@ -168,9 +166,7 @@ class Router:
                 beside = Box(x + (34 + width / 2) * away, box.y + middle, width, height)
                 cost = self._cost(points, key, key) + abs(middle)
                 cost += 300.0 * sum(beside.meets(other, 2.0) for other in self.boxes.values())
-                cost += 300.0 * sum(
-                    beside.meets(leg_box(leg), 2.0) for _, _, route in self.laid for leg in legs(route)
-                )
+                cost += 300.0 * sum(beside.meets(leg_box(leg), 2.0) for _, _, route in self.laid for leg in legs(route))
                 choices.append((cost, len(choices), points))
         return min(choices)[2]
 
@@ -221,7 +217,9 @@ class Router:
         for other_source, other_target, other in self.laid:
             if other_source != other_target:
                 shared = {(other_source, other[0]), (other_target, other[-1])}
-                cost += CROWD * len(self._sides(other_source, other_target, other) & self._sides(source, target, points))
+                cost += CROWD * len(
+                    self._sides(other_source, other_target, other) & self._sides(source, target, points)
+                )
                 cost += SAME_PORT * len(shared & {(source, points[0]), (target, points[-1])})
             for leg in legs(other):
                 box = leg_box(leg)
@@ -235,7 +233,6 @@ class Router:
                     elif mine_box.meets(box, 0.1):
                         cost += CROSSING
         return cost
-
 
     def _sides(self, source: str, target: str, points: Sequence[Point]) -> set[tuple[str, str]]:
         return {(source, self._side(source, points[0])), (target, self._side(target, points[-1]))}

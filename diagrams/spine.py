@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from shakeproof.diagrams.canvas import Canvas, Drawing
-from shakeproof.diagrams.machine import (
+from shakeproof.diagrams.machine_parts import (
     HEAD_SIZE,
     MARGIN,
     NODE_HEIGHT,
@@ -147,10 +147,10 @@ class _Spine:
     def _assign_ports(self) -> None:
         """Order the lines at the left of each state so that none of them cross there."""
         for rank, track in enumerate(self.tracks):
-            for row, other, leaves in ((track.start, track.end, True), (track.end, track.start, False)):
+            for here, other, leaves in ((track.start, track.end, True), (track.end, track.start, False)):
                 # From the top: those that go up, inner tracks first; then those that go down, outer ones first.
-                key = (0.0, float(rank)) if other < row else (1.0, float(-rank))
-                self.rows[row].ports.append((key, rank, leaves))
+                key = (0.0, float(rank)) if other < here else (1.0, float(-rank))
+                self.rows[here].ports.append((key, rank, leaves))
         for row in self.rows:
             row.ports.sort()
             row.height = max(NODE_HEIGHT, PORT * (len(row.ports) - 1) + 18.0)

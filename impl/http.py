@@ -9,7 +9,7 @@ Source: RFC 9112 sections 6, 8 and 9 (framing, incomplete messages, keep-alive);
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import h11
@@ -335,5 +335,5 @@ class HttpsServer(Https):
             raise self.fault("the rest of the request", "the end of the TLS connection", INCOMPLETE)
 
 
-def _headers(headers: h11.Headers) -> Headers:
+def _headers(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
     return tuple([(name.decode("ascii"), value.decode("latin-1")) for name, value in headers])

@@ -317,7 +317,9 @@ def label(row: Row) -> tuple[str, str]:
     """The answer and what follows, for pictures: "no", and the alert that this project sends."""
     if isinstance(row.next, Abort):
         return "no", row.next.alerts[0].name
-    return ("" if row.states.members[0] is START else "yes"), ""
+    if row.states.members[0] is START:
+        return row.pattern.message.name, ""
+    return ", ".join(part for part in ("yes", row.condition) if part), ""
 
 
 certificate = check(

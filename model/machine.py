@@ -303,10 +303,11 @@ class Role:
 
     def _together(self, message: Message, defect: Value, others: Sequence[Value]) -> bool:
         """Whether some row or void looks at the defect together with the facts of the other values."""
+        asked = {value.fact for value in others}
         for line in self.in_force:
-            if line.pattern.message is message and any(defect in guard.values() for guard in line.pattern.guards):
-                if {value.fact for value in others} <= set(line.pattern.named_facts()):
-                    return True
+            named = [value for guard in line.pattern.guards for value in guard.values()]
+            if line.pattern.message is message and defect in named and asked <= {value.fact for value in named}:
+                return True
         return not others
 
     def _tried(self, message: Message, fact: Fact) -> tuple[Value, ...]:

@@ -205,22 +205,22 @@ CERTIFICATE_ALERTS = (
 
 # ------------------------------------------------------------------------------------------------------ messages
 # fmt: off
-HelloRequest       = Message("HelloRequest",       "the server asks for a new handshake", DONE)
-ClientHello        = Message("ClientHello",        "the client's offer", CLIENT_HELLO, OFFER, EXTENSIONS)
-ServerHello        = Message("ServerHello",        "the server's choice", SERVER_HELLO, KEY_EXCHANGE)
-NewSessionTicket   = Message("NewSessionTicket",   "a session ticket for later resumption")
-Certificate        = Message("Certificate",        "a certificate chain", CHAIN)
-ServerKeyExchange  = Message("ServerKeyExchange",  "the server's signed key exchange parameters", SERVER_PARAMS)
-CertificateRequest = Message("CertificateRequest", "the server asks for the client's certificate", REQUEST)
-ServerHelloDone    = Message("ServerHelloDone",    "the server's part of the hello phase ends", DONE)
-CertificateVerify  = Message("CertificateVerify",  "the client proves that it holds its certificate's key")
-ClientKeyExchange  = Message("ClientKeyExchange",  "the client's part of the key exchange", CLIENT_PARAMS)
-Finished           = Message("Finished",           "a hash over the whole handshake under the new keys", VERIFY_DATA)
+HelloRequest       = Message("HelloRequest",       "the server asks for a new handshake", DONE, source="5246 §7.4.1.1")
+ClientHello        = Message("ClientHello",        "the client's offer", CLIENT_HELLO, OFFER, EXTENSIONS, source="5246 §7.4.1.2")
+ServerHello        = Message("ServerHello",        "the server's choice", SERVER_HELLO, KEY_EXCHANGE, source="5246 §7.4.1.3")
+NewSessionTicket   = Message("NewSessionTicket",   "a session ticket for later resumption", source="5077 §3.3")
+Certificate        = Message("Certificate",        "a certificate chain", CHAIN, source="5246 §7.4.2")
+ServerKeyExchange  = Message("ServerKeyExchange",  "the server's signed key exchange parameters", SERVER_PARAMS, source="5246 §7.4.3")
+CertificateRequest = Message("CertificateRequest", "the server asks for the client's certificate", REQUEST, source="5246 §7.4.4")
+ServerHelloDone    = Message("ServerHelloDone",    "the server's part of the hello phase ends", DONE, source="5246 §7.4.5")
+CertificateVerify  = Message("CertificateVerify",  "the client proves that it holds its certificate's key", source="5246 §7.4.8")
+ClientKeyExchange  = Message("ClientKeyExchange",  "the client's part of the key exchange", CLIENT_PARAMS, source="5246 §7.4.7")
+Finished           = Message("Finished",           "a hash over the whole handshake under the new keys", VERIFY_DATA, source="5246 §7.4.9")
 UnknownHandshake   = Message("UnknownHandshake",   "a handshake message of a type that is not defined")
-ChangeCipherSpec   = Message("ChangeCipherSpec",   "what follows is protected with the new keys", SPEC)
-Alert              = Message("Alert",              "an alert", SEVERITY, DESCRIPTION)
-ApplicationData    = Message("ApplicationData",    "data of the application")
-Record             = Message("Record",             "a record that is remarkable as a record", RECORD)
+ChangeCipherSpec   = Message("ChangeCipherSpec",   "what follows is protected with the new keys", SPEC, source="5246 §7.1")
+Alert              = Message("Alert",              "an alert", SEVERITY, DESCRIPTION, source="5246 §7.2")
+ApplicationData    = Message("ApplicationData",    "data of the application", source="5246 §10")
+Record             = Message("Record",             "a record that is remarkable as a record", RECORD, source="5246 §6.2")
 
 TLS12_MESSAGES = (
     HelloRequest, ClientHello, ServerHello, NewSessionTicket, Certificate, ServerKeyExchange, CertificateRequest,

@@ -45,14 +45,16 @@ class Kind(Enum):
 class Message:
     """An abstract message, call or timer.
 
-    name: as the RFC prints it; sentence: what it is; facts: what it says. `Message[a, b & ~c]` is a pattern.
+    name: as the RFC prints it; sentence: what it is; facts: what it says; source: where it is defined, in the short
+    form "5246 §7.4.9". `Message[a, b & ~c]` is a pattern.
     """
 
-    def __init__(self, name: str, sentence: str, *facts: Fact, kind: Kind = Kind.RECV) -> None:
+    def __init__(self, name: str, sentence: str, *facts: Fact, kind: Kind = Kind.RECV, source: str = "") -> None:
         self.name = name
         self.sentence = sentence
         self.facts = facts
         self.kind = kind
+        self.source = source
 
     def __getitem__(self, guards: Guard | tuple[Guard, ...]) -> Pattern:
         parts = guards if isinstance(guards, tuple) else (guards,)

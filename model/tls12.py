@@ -1,32 +1,34 @@
 """TLS 1.2 (RFC 5246): the client and the server, each as one table.
 
-One connection has one of each. Both see the same alphabet, since a peer (or whoever sits between) can send anything;
+One connection has one of each. Both read the same alphabet, since a peer, or whoever sits between, can send anything;
 what only the other side may say is an inappropriate message here. The record layer is part of each role: a `Record` is
 remarkable as a record, whatever else comes has been decrypted and reassembled. Certificates arrive judged: the
-certificate machine gives the defects of a chain, and here it is decided what follows from them.
+certificate machine gives the defects of a chain, and what follows from them is decided here.
 
-Key exchange is RSA key transport or ECDHE. The server chooses; the client follows what the ServerHello says.
+Key exchange is RSA key transport or ECDHE. The server chooses, the client follows what the ServerHello says.
 
-What a secret is worth. After a ClientKeyExchange whose RSA block is wrong, the server goes on with a secret that nobody
-else has (7.4.7.1), and must not show it. Nothing that the peer sends under its own keys can be read then: the server is
-in WAIT_IN_VAIN, where to an observer it waits for Finished.
+A spoiled secret. After a ClientKeyExchange whose RSA block is wrong, the server goes on with a secret that nobody else
+has (7.4.7.1), and must not show it. Then it can read nothing that the peer protects with keys of its own: it is in
+WAIT_IN_VAIN, which from outside is WAIT_FINISHED.
 
-Defects. Each alert that a row allows is one whose definition in 7.2.2 fits, or that a clause names; where several fit,
-the table allows each. Several defects at once enable several rows, and the union of their alerts is allowed. A message
-that is out of place and malformed too is answered either way, since 5246 has no order in which to look.
+Defects. Each alert that a row allows is one that a clause names or whose definition in 7.2.2 fits; where several fit,
+each is allowed. Several defects at once enable several rows, and the union of their alerts is allowed. A message that
+is out of place and malformed too may be answered either way: no text says which is looked at first.
 
-Readings. That a chain must lead to a trust anchor, be current and name the server is what `https` demands, not TLS: 7.2.2
-leaves it to the client whether such an error is fatal. An empty or unparsable chain, or a key of the wrong kind, ends
-any handshake. A client may judge the chain as late as at ServerHelloDone (7.4.5 only recommends it even then); the table
-demands it at Certificate, and lateness short of application data is graded as a deviation, not as a failure.
+Readings. That a chain must lead to a trust anchor, be current and name the server is what `https` demands, not TLS:
+7.2.2 leaves it to the client whether such an error is fatal. A chain that is empty or unparsable, or a key of the wrong
+kind, ends any handshake. A client may put its judgement off until ServerHelloDone (7.4.5 recommends it then); the table
+wants it at Certificate, and lateness short of application data is graded as a deviation only.
+
+Closing. Who closes first need not wait for the other's close_notify (7.2.1), so CLOSED reads nothing more.
 
 Left out, to come as rows: resumption and tickets (nothing in this alphabet offers or grants them), client
-authentication at the server (it never asks here; the client does answer when asked), and renegotiation. A second
-handshake may be asked for, refused and begun; RENEGOTIATING is where it begins, data may still flow there, and the
-messages that would carry it on are declared void until it has its rows.
+authentication at the server (it never asks; the client answers when asked), and renegotiation. A second handshake may
+be asked for, refused and begun; RENEGOTIATING is where it begins, data may still flow there, and the messages that
+would carry it on are declared void until they have rows.
 
-What the tests presume: the server speaks TLS 1.2 only; an `acceptable` ClientHello shares a suite with the server as it
-is configured, and whether a server without RSA key transport is offered `offers_rsa` is up to who plays the client.
+Presumed of the tests: no version below TLS 1.2 is enabled at the server; an `acceptable` ClientHello shares a suite
+with the server as that is configured (one without RSA key transport is not sent `offers_rsa`).
 """
 
 from __future__ import annotations
@@ -201,13 +203,13 @@ ABORTED                  = State("ABORTED", "a fatal alert was sent, and the con
 ESTABLISHED = States((CONNECTED, RENEGOTIATING), "ESTABLISHED")
 PROTECTED   = States((WAIT_FINISHED, CONNECTED, RENEGOTIATING), "PROTECTED")
 
-# ------------------------------------------------- alerts and citations that several rows share; `*unfit` reads as a list
+# ------------------------------------------------------------------------- alerts and citations that rows share
 unnamed      = (handshake_failure, unexpected_message, illegal_parameter, access_denied)  # the text names none
 out_of_place = (unexpected_message, decode_error)  # and malformed: no text says which is looked at first
 unfit        = (illegal_parameter, handshake_failure)
 unfitting    = ("7.2.2 illegal", "7.2.2 failure")
 undone       = (decode_error, decrypt_error)
-point        = ("RFC 8422 5.11", "RFC 8422 5.11 zero", *unfitting)
+point        = ("RFC 8422 5.11", "RFC 8422 5.11 zero", "7.2.2 illegal", "7.2.2 decode", "7.2.2 decrypt")
 again        = ("7.4.1.2 renegotiate",)
 NOT_YET      = "a second handshake has no rows yet: who plays the peer does not carry it on"
 
@@ -292,11 +294,12 @@ client = Role(
   memory={OFFER: offers_both, KEY_EXCHANGE: rsa, REQUESTED: unasked}, alert=Alert, fatal=fatal, theory=__doc__ or "",
   readings={"https": "a chain must lead to a trust anchor, be current, be meant for this use, and name the server"},
   default_readings=frozenset({"https"}), lines=[
+  #    state, input, what must be remembered, next state and reply, authority
   call(START, connect,  WAIT_SERVER_HELLO, pick(OFFER), sends(ClientHello), MUST("7.4.1.2")),
   void(START, ANYTHING, why="there is no connection yet"),
 
-  recv(WAIT_SERVER_HELLO, ServerHello[proper, rsa],          ~offers_ecdhe, WAIT_CERTIFICATE, keep(KEY_EXCHANGE), MUST("7.4.1.3 suite")),
-  recv(WAIT_SERVER_HELLO, ServerHello[proper, ecdhe],        ~offers_rsa,   WAIT_CERTIFICATE, keep(KEY_EXCHANGE), MUST("7.4.1.3 suite")),
+  recv(WAIT_SERVER_HELLO, ServerHello[proper, rsa],          ~offers_ecdhe, WAIT_CERTIFICATE, keep(KEY_EXCHANGE), MUST("7.3 hello", "7.4.2 next")),
+  recv(WAIT_SERVER_HELLO, ServerHello[proper, ecdhe],        ~offers_rsa,   WAIT_CERTIFICATE, keep(KEY_EXCHANGE), MUST("7.3 hello", "7.4.2 next")),
   void(WAIT_SERVER_HELLO, ServerHello[proper, rsa],          offers_ecdhe,  why="a suite that was not offered is alien"),
   void(WAIT_SERVER_HELLO, ServerHello[proper, ecdhe],        offers_rsa,    why="a suite that was not offered is alien"),
   recv(WAIT_SERVER_HELLO, ServerHello[alien_suite],                         abort(*unfit),                        MUST("7.4.1.3 suite", *unfitting)),
@@ -341,10 +344,10 @@ client = Role(
   recv(WAIT_FINISHED,           Finished[match],                             CONNECTED,                              MUST("7.4.9", "7.4.9 data")),
 
   recv(_OPEN - CONNECTED, HelloRequest[empty],    STAY,                                          SHOULD("7.4 ignored")),
-  recv(CONNECTED,        HelloRequest[empty],    STAY,                                          MAY("7.4.1.1")),
-  recv(CONNECTED,        HelloRequest[empty],    STAY, sends(Alert[warning, no_renegotiation]), MAY("7.4.1.1", "7.2.2 refuse")),
-  send(CONNECTED,        ClientHello[any_offer], RENEGOTIATING,                                 MAY("7.4.1.1 response", *again)),
-  void(RENEGOTIATING,    ServerHello,            why=NOT_YET),
+  recv(CONNECTED,         HelloRequest[empty],    STAY,                                          MAY("7.4.1.1")),
+  recv(CONNECTED,         HelloRequest[empty],    STAY, sends(Alert[warning, no_renegotiation]), MAY("7.4.1.1", "7.2.2 refuse")),
+  send(CONNECTED,         ClientHello[any_offer], RENEGOTIATING,                                 MAY("7.4.1.1 response", *again)),
+  void(RENEGOTIATING,     ServerHello,            why=NOT_YET),
   recv(_OPEN,             HelloRequest[overfull], abort(decode_error),                           MUST("7.4.1.2 length")),
 
   _malformed(_OPEN - WAIT_SERVER_HELLO - RENEGOTIATING, ServerHello,        broken_answer),
@@ -377,6 +380,7 @@ server = Role(
   "tls12.server", "TLS 1.2 server", rfc=5246, initial=WAIT_CLIENT_HELLO, accepting=CONNECTED, final=CLOSED,
   aborted=ABORTED, alphabet=TLS12_MESSAGES, quotes=server_quotes, phases=(HELLO, KEYS, DATA, CLOSE), peer="tls12.client",
   memory={KEY_EXCHANGE: rsa, SECRET: shared}, alert=Alert, fatal=fatal, theory=__doc__ or "", lines=[
+  #    state, input, what must be remembered, next state and reply, authority
   recv(WAIT_CLIENT_HELLO, ClientHello[acceptable, extended, offers_both],  WAIT_CLIENT_KEY_EXCHANGE, pick(KEY_EXCHANGE), answer, MUST(*answering)),
   recv(WAIT_CLIENT_HELLO, ClientHello[acceptable, extended, offers_rsa],   WAIT_CLIENT_KEY_EXCHANGE, now(rsa), answer,           MUST(*answering)),
   recv(WAIT_CLIENT_HELLO, ClientHello[acceptable, extended, offers_ecdhe], WAIT_CLIENT_KEY_EXCHANGE, now(ecdhe), answer,         MUST(*answering)),
@@ -411,7 +415,7 @@ server = Role(
   recv(WAIT_IN_VAIN, ChangeCipherSpec,    abort(unexpected_message, bad_record_mac), MUST("7.1 when", "6.2.3.3")),
   rest(WAIT_IN_VAIN,                      abort(bad_record_mac),                     MUST("6 order", "6.2.3.3", "7.2.2 mac")),
 
-  send(_READABLE,          HelloRequest,             STAY,                                          MAY("7.4.1.1")),
+  send(_READABLE,     HelloRequest,             STAY,                                          MAY("7.4.1.1")),
   recv(CONNECTED,     ClientHello,              STAY, sends(Alert[warning, no_renegotiation]), MAY("7.2.2 refuse")),
   recv(CONNECTED,     ClientHello,              abort(handshake_failure, unexpected_message),  MAY("RFC 5746 3.7", *refusing)),
   recv(CONNECTED,     ClientHello[~acceptable], abort(*flawed),                                MAY("7.4.1.3", "E.1", *unfitting, "7.2.2 decode")),

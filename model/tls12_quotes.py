@@ -240,6 +240,13 @@ client_quotes.quote(
     implied="is required to",
 )
 client_quotes.quote(
+    "7.3 hello",
+    "The client sends a ClientHello message to which the server must respond with a ServerHello message, or else a fatal "
+    "error will occur and the connection will fail.",
+    binds="both",
+    implied="what the server must send, the client waits for and accepts",
+)
+client_quotes.quote(
     "7.4.1.3 suite",
     "The single cipher suite selected by the server from the list in ClientHello.cipher_suites.",
     binds="sender",
@@ -265,6 +272,12 @@ client_quotes.quote(
     "RFC 5746 3.4",
     'The client MUST then verify that the length of the "renegotiated_connection" field is zero, and if it is not, '
     "MUST abort the handshake (by sending a fatal handshake_failure alert).",
+)
+client_quotes.quote(
+    "7.4.2 next",
+    "This message will always immediately follow the ServerHello message.",
+    binds="sender",
+    implied="always immediately: nothing else is expected after the ServerHello of a full handshake",
 )
 client_quotes.quote(
     "7.4.2",

@@ -54,7 +54,8 @@ class Problem:
     @property
     def clause(self) -> Clause | None:
         """The clause that was broken."""
-        return self.row.clauses[0] if self.row and self.row.clauses else None
+        clauses = self.row.clauses if self.row else ()
+        return next((clause for clause in clauses if clause.sentence), clauses[0] if clauses else None)
 
 
 def judge(exchange: Exchange, before: Oracle) -> Problem | None:

@@ -273,8 +273,11 @@ class Connection:
 
     def receive_handshake_message(self, handshake_type: int, raw: bytes) -> None:
         """Decodes a whole message, puts it into the transcript and hands it to the method of its type."""
+        name = self.handlers.get(handshake_type)
+        if name is None:
+            raise self.unexpected(message_name(handshake_type), "RFC 5246 section 7.4")
         message = self.parse(handshake_type, raw[HEADER_LENGTH:])
-        handler = getattr(self, self.handlers[handshake_type])
+        handler = getattr(self, name)
         if handshake_type == HandshakeType.FINISHED:
             handler(message)  # Finished covers what came before it
             self.transcript.update(raw)

@@ -22,6 +22,9 @@ Entropy = Callable[[int], bytes]
 PRE_MASTER_SECRET_LENGTH = 48
 PKCS1_OVERHEAD = 11
 """Two leading bytes, at least eight of padding, one zero (PKCS #1 v1.5, block type 2)."""
+MAX_RSA_BITS = 16384
+MAX_EXPONENT_BITS = 64
+"""What we are willing to compute with for a peer; OpenSSL has the same limits."""
 X25519_LENGTH = 32
 UNCOMPRESSED_POINT = 4
 P256_COORDINATE_LENGTH = 32
@@ -110,15 +113,16 @@ def pkcs1_padding(length: int, entropy: Entropy) -> bytes:
 def encrypt_pre_master_secret(public_key: rsa.RSAPublicKey, pre_master_secret: bytes, entropy: Entropy) -> bytes:
     """RSAES-PKCS1-v1_5, with padding from `entropy`.
 
-    Raises RemoteProtocolError (unsupported_certificate) where the peer's key is too short.
+    Raises RemoteProtocolError (unsupported_certificate) where the peer's key is too short, or absurdly long.
     """
     numbers = public_key.public_numbers()
     size = (numbers.n.bit_length() + 7) // 8
-    if size < len(pre_master_secret) + PKCS1_OVERHEAD:
+    minimum = len(pre_master_secret) + PKCS1_OVERHEAD
+    if size < minimum or 8 * size > MAX_RSA_BITS or numbers.e.bit_length() > MAX_EXPONENT_BITS:
         raise RemoteProtocolError(
             AlertDescription.UNSUPPORTED_CERTIFICATE,
-            expected=f"an RSA key of at least {8 * (len(pre_master_secret) + PKCS1_OVERHEAD)} bits",
-            got=f"{numbers.n.bit_length()} bits",
+            expected=f"an RSA key of {8 * minimum} to {MAX_RSA_BITS} bits, exponent of at most {MAX_EXPONENT_BITS}",
+            got=f"{numbers.n.bit_length()} bits, exponent of {numbers.e.bit_length()}",
             clause="RFC 5246 section 7.4.2",
         )
     pad = pkcs1_padding(size - 3 - len(pre_master_secret), entropy)

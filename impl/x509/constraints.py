@@ -6,6 +6,7 @@ Source: RFC 5280 section 4.2.1.10 and 6.1.3 (b)(c), 6.1.4 (g).
 from __future__ import annotations
 
 import ipaddress
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
@@ -30,15 +31,31 @@ class TooManyComparisons(Exception):  # noqa: N818 - a signal within this packag
 
 
 @dataclass
+class Comparisons:
+    """Counts comparisons over all paths of one validation."""
+
+    spent: int = 0
+
+    def spend(self, count: int) -> None:
+        """Raises TooManyComparisons."""
+        self.spent += count
+        if self.spent > MAX_COMPARISONS:
+            raise TooManyComparisons
+
+
+Trees = dict[type[x509.GeneralName], list[x509.GeneralName]]
+
+
+@dataclass
 class Subtrees:
     """The state variables permitted_subtrees and excluded_subtrees of RFC 5280 section 6.1.2 (b)(c).
 
     Permitted subtrees of several CAs intersect: a name must lie in one subtree of each CA that permits any of its form.
     """
 
-    permitted: list[list[x509.GeneralName]] = field(default_factory=list)
-    excluded: list[x509.GeneralName] = field(default_factory=list)
-    comparisons: int = 0
+    comparisons: Comparisons
+    permitted: list[Trees] = field(default_factory=list)
+    excluded: Trees = field(default_factory=lambda: defaultdict(list))
 
     def __bool__(self) -> bool:
         return bool(self.permitted or self.excluded)
@@ -46,32 +63,31 @@ class Subtrees:
     def narrow(self, constraints: x509.NameConstraints) -> None:
         """Takes in what one more CA certificate says. RFC 5280 section 6.1.4 (g)."""
         if constraints.permitted_subtrees:
-            self.permitted.append(list(constraints.permitted_subtrees))
-        self.excluded.extend(constraints.excluded_subtrees or ())
+            permitted: Trees = defaultdict(list)
+            for tree in constraints.permitted_subtrees:
+                permitted[type(tree)].append(tree)
+            self.permitted.append(permitted)
+        for tree in constraints.excluded_subtrees or ():
+            self.excluded[type(tree)].append(tree)
 
     def violations(self, certificate: Certificate) -> list[tuple[Defect, str]]:
         """Which names of the certificate break these constraints. Raises TooManyComparisons."""
         found: list[tuple[Defect, str]] = []
         for name in constrained_names(certificate):
             form = _form(name)
-            excluded = [tree for tree in self.excluded if type(tree) is form]
-            self._count(len(excluded))
+            excluded = self.excluded.get(form, ())
+            self.comparisons.spend(len(excluded))
             for tree in excluded:
                 if _within(name, tree, excluding=True):
                     found.append((Defect.NAME_EXCLUDED, f"{_show(name)} lies in the excluded subtree {_show(tree)}"))
                     break
             for trees in self.permitted:
-                same = [tree for tree in trees if type(tree) is form]
-                self._count(len(same))
-                if same and not any(_within(name, tree, excluding=False) for tree in same):
-                    shown = ", ".join(_show(tree) for tree in same[:_LISTED])
+                permitted = trees.get(form, ())
+                self.comparisons.spend(len(permitted) + 1)
+                if permitted and not any(_within(name, tree, excluding=False) for tree in permitted):
+                    shown = ", ".join(_show(tree) for tree in permitted[:_LISTED])
                     found.append((Defect.NAME_NOT_PERMITTED, f"{_show(name)} lies outside the permitted {shown}"))
         return found
-
-    def _count(self, comparisons: int) -> None:
-        self.comparisons += comparisons
-        if self.comparisons > MAX_COMPARISONS:
-            raise TooManyComparisons
 
 
 def constrained_names(certificate: Certificate) -> Iterable[x509.GeneralName]:

@@ -169,24 +169,24 @@ def _web_leaf(certificate: Certificate, place: Place) -> Iterator[Violation]:
         yield _web_rule("7.1.2.7.10", "its extendedKeyUsage holds anyExtendedKeyUsage")
     if certificate.subject and certificate.extensions.get(ext.SUBJECT_ALTERNATIVE_NAME, False):
         yield _web_rule("7.1.2.7.12", "its subjectAltName is critical although the subject is not empty")
-    for item in certificate.x509.subject.get_attributes_for_oid(NameOID.COMMON_NAME):
-        if _is_another_spelling(str(item.value), list(certificate.names or ())):
-            text = f"its common name {printable(str(item.value))!r} spells one of its subjectAltNames in another way"
-            yield _web_rule("7.1.4.3", text)
+    yield from _common_names(certificate)
 
 
-def _is_another_spelling(common: str, names: list[x509.GeneralName]) -> bool:
-    """Whether a common name means one of the names without being a copy of it.
+def _common_names(certificate: Certificate) -> Iterator[Violation]:
+    """Common names that mean one of the subjectAltNames without being a copy of it.
 
-    That it must be a copy of one of them binds the CA alone: by RFC 9525 a client ignores it in any case.
+    That each must be a copy of one of them binds the CA alone: by RFC 9525 a client ignores it in any case.
     """
-    hosts = {item.value for item in names if isinstance(item, x509.DNSName)}
-    addresses = {str(item.value) for item in names if isinstance(item, x509.IPAddress)}
-    if common in hosts | addresses:
-        return False
-    if not common.isascii():
-        return any("xn--" in host.lower() for host in hosts)
-    return common.lower() in hosts or _address_meant(common) in addresses
+    hosts = {item.value for item in certificate.names or () if isinstance(item, x509.DNSName)}
+    addresses = {str(item.value) for item in certificate.names or () if isinstance(item, x509.IPAddress)}
+    encoded = any("xn--" in host.lower() for host in hosts)
+    for item in certificate.x509.subject.get_attributes_for_oid(NameOID.COMMON_NAME):
+        common = str(item.value)
+        if common in hosts or common in addresses:
+            continue
+        if (encoded and not common.isascii()) or common.lower() in hosts or _address_meant(common) in addresses:
+            text = f"its common name {printable(common)!r} spells one of its subjectAltNames in another way"
+            yield _web_rule("7.1.4.3", text)
 
 
 def _address_meant(text: str) -> str:

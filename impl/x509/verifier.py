@@ -11,7 +11,7 @@ every stack of the web do; its signature proves nothing and is not checked.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cryptography.hazmat.primitives import hashes
@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from shakeproof.impl.x509 import certificate as ext
 from shakeproof.impl.x509 import profile
 from shakeproof.impl.x509.certificate import Certificate, NameKey
-from shakeproof.impl.x509.constraints import Subtrees, TooManyComparisons
+from shakeproof.impl.x509.constraints import Comparisons, Subtrees, TooManyComparisons
 from shakeproof.impl.x509.names import Reference, match, odd_names
 from shakeproof.impl.x509.result import Check, Defect, Found, Reading, Usage
 
@@ -56,9 +56,9 @@ class State:
     """
 
     max_path_length: int
+    subtrees: Subtrees
     issuer: Certificate | None = None
     working_issuer_name: NameKey | None = None
-    subtrees: Subtrees = field(default_factory=Subtrees)
 
 
 class SignatureBudget:
@@ -110,6 +110,7 @@ class Verifier:
         self.budget = budget
         self.max_intermediates = max_intermediates
         self.with_profile = with_profile
+        self.comparisons = Comparisons()
         self.path: Sequence[Certificate] = ()
         self.found: list[Found] = []
         self._sentences: dict[str, tuple[str, str]] = {}
@@ -124,7 +125,7 @@ class Verifier:
         """
         self.path, self.found, self._sentences, self._failed_checks = path, [], {}, {}
         limit = len(path) if self.max_intermediates is None else self.max_intermediates
-        self.state = State(max_path_length=limit)
+        self.state = State(limit, Subtrees(self.comparisons))
         self.check_anchor(anchored=anchored)
         for index in range(len(path) - 1, -1, -1):
             certificate = path[index]

@@ -162,15 +162,14 @@ def _client_hello(context: Context, symbol: Symbol) -> Draft:
     options = context.options
     codes = offered_suites(context, symbol)
     extensions: list[Extension] | None = None
-    info = FORGED_RENEGOTIATION if says(symbol, alphabet.renegotiation_claimed) else context.client_verify_data
-    if not context.is_connected and not says(symbol, alphabet.renegotiation_claimed):
-        info = b""
+    claimed = says(symbol, alphabet.renegotiation_claimed)
+    info = FORGED_RENEGOTIATION if claimed else context.client_verify_data if context.is_connected else b""
     if says(symbol, alphabet.extended):
         usual = _usual_extensions(options.server_name, options.groups, options.schemes, options.extended_master_secret)
         extensions = [renegotiation_info(info), *usual]
-    elif info:
+    elif claimed:
         extensions = [renegotiation_info(info)]
-    else:
+    elif not context.is_connected:  # nor may the signal stand in a renegotiation (RFC 5746 section 3.5)
         codes = (*codes, TLS_EMPTY_RENEGOTIATION_INFO_SCSV)
     hello = codec.ClientHello(
         client_version=TLS_1_1 if says(symbol, alphabet.old_version) else TLS_1_2,
@@ -276,7 +275,7 @@ def accept_server_hello(context: Context, hello: codec.ServerHello, extended: bo
 
 def certificate_kind(context: Context) -> KeyKind:
     """The kind of certificate that the peer needs: a server's follows from the suite."""
-    return context.options.certificate_kind if context.is_client else stock.kind_of(context.suite.authentication)
+    return context.options.certificate_key if context.is_client else stock.kind_of(context.suite.authentication)
 
 
 def _certificate(context: Context, symbol: Symbol) -> Draft:

@@ -19,7 +19,7 @@ from shakeproof.properties.mapper.concretise import (
     says,
     schemes_offered,
 )
-from shakeproof.properties.mapper.context import Context, Options
+from shakeproof.properties.mapper.context import Context
 
 _HIDING = {
     alphabet.CLIENT_HELLO: (alphabet.broken_hello,),
@@ -30,17 +30,11 @@ _HIDING = {
 """Of each fact, the defects behind which nothing else of the message can be told, strongest first."""
 
 
-def applicable(symbol: Symbol, key_exchange: str, certificate_key: str, bulk: str) -> str:
-    """Why the symbol means nothing in such connections; "" where it can be sent.
+def applicable(context: Context, symbol: Symbol) -> str:
+    """Why the symbol means nothing in this connection now; "" where it can be sent.
 
     What is merely out of order can always be sent. What is refused here would be another symbol on the wire.
     """
-    options = Options(key_exchange=key_exchange, certificate_key=certificate_key, bulk=bulk)
-    return _hidden(symbol) or _of_suite(options.preferred(KeyExchange(key_exchange.upper())), symbol)
-
-
-def applicable_now(context: Context, symbol: Symbol) -> str:
-    """Why the symbol means nothing in this connection now; "" where it can be sent."""
     reason = _hidden(symbol) or _of_suite(context.suite, symbol)
     if reason:
         return reason

@@ -106,9 +106,10 @@ class Receiver:
         plaintext: bytes | None = fragment
         if read.switched:
             keys, plaintext = self._decrypt(content_type, version, fragment)
-            read.sequence += 1
         if plaintext is None:
             value = alphabet.bad_padding if self._is_badly_padded(content_type, version, fragment) else alphabet.bad_mac
+        read.sequence += 1
+        if plaintext is None:
             self._note(found, classify.record(value, length), fragment, Keys.NONE)
         elif len(plaintext) > MAX_PLAINTEXT:
             self._note(found, classify.record(alphabet.too_long, length), plaintext, keys)

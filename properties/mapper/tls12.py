@@ -29,7 +29,15 @@ from shakeproof.model.notation import Symbol
 from shakeproof.properties.mapper import classify, limits
 from shakeproof.properties.mapper.certificates import SERVER_NAME, anchors
 from shakeproof.properties.mapper.concretise import Draft, draft, grouped, says
-from shakeproof.properties.mapper.context import AUDIT_TIME, Context, Direction, Options, Role
+from shakeproof.properties.mapper.context import (
+    AUDIT_TIME,
+    BulkName,
+    Context,
+    Direction,
+    KeyExchangeName,
+    Options,
+    Role,
+)
 from shakeproof.properties.mapper.hypotheses import (
     AFTER_FINISHED,
     AFTER_KEY_EXCHANGE,
@@ -39,7 +47,7 @@ from shakeproof.properties.mapper.hypotheses import (
     KeyHypothesis,
     Keys,
 )
-from shakeproof.properties.mapper.limits import applicable, chosen_values
+from shakeproof.properties.mapper.keys import KeyKind
 from shakeproof.properties.mapper.receive import Observation, Receiver
 
 __all__ = [
@@ -50,8 +58,6 @@ __all__ = [
     "Observation",
     "Peer",
     "Sent",
-    "applicable",
-    "chosen_values",
 ]
 
 ALIEN_CONTENT_TYPE = 99
@@ -120,11 +126,11 @@ class Peer:
 
     def __init__(
         self,
-        role: str,
+        role: Role,
         *,
-        key_exchange: str = "ecdhe",
-        certificate_key: str = "rsa",
-        bulk: str = "gcm",
+        key_exchange: KeyExchangeName = "ecdhe",
+        certificate_key: KeyKind = "rsa",
+        bulk: BulkName = "gcm",
         seed: bytes = b"",
         server_name: str = SERVER_NAME,
         suites: tuple[CipherSuite, ...] = (),
@@ -151,16 +157,11 @@ class Peer:
             anchors=anchors if anchors is not None else _default_anchors(),
             application_data=application_data,
         )
-        self.role: Role = "client" if role == "client" else "server"
-        self.context = Context(self.role, options)
+        self.role: Role = role
+        self.context = Context(role, options)
         self.sent: Sent | None = None
         self._receiver = Receiver(self.context)
         self._undo: _Undo | None = None
-
-    @property
-    def write_protected(self) -> bool:
-        """Whether what was concretised last went out under keys."""
-        return self.sent is not None and self.sent.keys is not Keys.NONE
 
     @property
     def key_log(self) -> tuple[str, ...]:
@@ -179,7 +180,7 @@ class Peer:
 
     def applicable(self, symbol: Symbol) -> str:
         """Why the symbol means nothing now; "" where it can be sent."""
-        return limits.applicable_now(self.context, symbol)
+        return limits.applicable(self.context, symbol)
 
     def assume(self, hypothesis: KeyHypothesis) -> None:
         """From now on the target is taken to hold these keys: for records of both directions and for Finished."""
@@ -216,7 +217,7 @@ class Peer:
         out = self._concretise(symbol, keys, fragment, data)
         if not counts:
             self.retract()
-            self.context.write.unheeded = symbol.message is alphabet.ChangeCipherSpec
+        self.context.write.unheeded = not counts and symbol.message is alphabet.ChangeCipherSpec
         return out
 
     def _concretise(

@@ -10,6 +10,7 @@ from typing import cast
 from shakeproof.impl.errors import LocalProtocolError, RemoteProtocolError
 from shakeproof.impl.tls import ClientConfig, ClientConnection, Credential, ServerConfig, ServerConnection
 from shakeproof.impl.tls.events import ApplicationDataReceived, Event, HandshakeCompleted
+from shakeproof.impl.tls.suites import DEFAULT_SUITES, CipherSuite
 from shakeproof.impl.x509 import Validator, verifier_for_tls
 from shakeproof.properties.mapper import certificates
 from shakeproof.properties.rogues import ROGUES, Rogue
@@ -36,7 +37,9 @@ def seeded(seed: bytes) -> Callable[[int], bytes]:
     return entropy
 
 
-def make_client(rogue: Rogue | None = None, *, seed: bytes = b"client") -> ClientConnection:
+def make_client(
+    rogue: Rogue | None = None, *, seed: bytes = b"client", suites: tuple[CipherSuite, ...] = DEFAULT_SUITES
+) -> ClientConnection:
     """A client that trusts the certificate factory, with the rogue's fault planted in it."""
     validator = Validator(certificates.anchors())
     if rogue is not None and rogue.validator is not None:
@@ -46,6 +49,7 @@ def make_client(rogue: Rogue | None = None, *, seed: bytes = b"client") -> Clien
         verify=verifier_for_tls(validator),
         entropy=seeded(seed),
         clock=lambda: NOW,
+        suites=suites,
     )
     client = ClientConnection(config)
     if rogue is not None and rogue.connection is not None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from random import Random
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,7 +16,14 @@ from shakeproof.impl.errors import LocalProtocolError, RemoteProtocolError
 from shakeproof.impl.tls import AlertDescription, extensions, keys, messages, records
 from shakeproof.impl.tls.extensions import Extension
 from shakeproof.impl.tls.handshake import HandshakeReader, Transcript
-from shakeproof.impl.tls.key_exchange import P256_ORDER, P256Key, X25519Key, ephemeral_key, pkcs1_padding
+from shakeproof.impl.tls.key_exchange import (
+    P256_ORDER,
+    P256Key,
+    X25519Key,
+    encrypt_pre_master_secret,
+    ephemeral_key,
+    pkcs1_padding,
+)
 from shakeproof.impl.tls.protection import CbcHmacProtection, GcmProtection, NullProtection, Protection, protection_for
 from shakeproof.impl.tls.suites import (
     DEFAULT_SUITES,
@@ -249,6 +257,17 @@ def test_pkcs1_padding_has_no_zero(length: int, random: Random) -> None:
     assert len(padding) == length
     assert 0 not in padding
     assert 0 not in pkcs1_padding(length, bytes)
+
+
+@pytest.mark.parametrize(("bits", "exponent"), [(464, 65537), (16392, 65537), (2048, (1 << 65) + 1)])
+def test_rsa_keys_that_are_too_short_or_absurd_are_unsupported_certificate(bits: int, exponent: int) -> None:
+    class Key:
+        def public_numbers(self) -> rsa.RSAPublicNumbers:
+            return rsa.RSAPublicNumbers(exponent, (1 << bits) - 1)
+
+    with pytest.raises(RemoteProtocolError) as caught:
+        encrypt_pre_master_secret(Key(), bytes(48), bytes)  # type: ignore[arg-type]
+    assert caught.value.alert is AlertDescription.UNSUPPORTED_CERTIFICATE
 
 
 # --- messages ---------------------------------------------------------------------------------------------------------

@@ -28,10 +28,12 @@ from shakeproof.impl.tls import (
     Event,
     ServerConfig,
     ServerConnection,
+    records,
 )
 
 NAME = "example.test"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+ALERT_RECORD = 21
 MAX_ROUNDS = 40
 """Exchanges after which two connections that still talk are taken to be in a loop."""
 
@@ -235,4 +237,40 @@ def refused(sender: Connection, receiver: Connection, alert: AlertDescription) -
     events = sender.receive_data(receiver.data_to_send())
     assert events[-1] == AlertReceived(AlertLevel.FATAL, alert)
     assert sender.state == "CLOSED"
+    return error
+
+
+def record(content_type: int, fragment: bytes, version: int = 0x0303) -> bytes:
+    """A plaintext record."""
+    return records.encode_record(content_type, version, fragment)
+
+
+def waiting_client() -> ClientConnection:
+    """A client that waits for ServerHello."""
+    started = ClientConnection(client_config())
+    started.start()
+    started.data_to_send()
+    return started
+
+
+def waiting_server() -> ServerConnection:
+    """A server that waits for ClientHello."""
+    return ServerConnection(server_config())
+
+
+def last_alert(target: Connection) -> tuple[int, int]:
+    """The alert in the last record that was sent in the clear."""
+    found, rest = records.split_records(target.data_to_send())
+    assert rest == b""
+    assert found[-1].content_type == ALERT_RECORD
+    level, description = found[-1].fragment
+    return level, description
+
+
+def assert_refused(target: Connection, data: bytes, alert: AlertDescription) -> RemoteProtocolError:
+    """Feeds plaintext data that has to be answered with that alert."""
+    error = refuse(target, data)
+    assert error.alert is alert, str(error)
+    assert last_alert(target) == (2, alert)
+    assert alert.label in str(error)
     return error

@@ -1,0 +1,122 @@
+"""An endpoint that a table drives: it plays a role exactly as the rows say, taking the branches that it is told to take.
+
+It shows that the engine has no false alarm: whatever a row allows, a target that does it must be judged conforming. And
+with a changed table it does what no real stack does, so that every verdict can be earned on purpose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+from shakeproof.model.machine import Configuration, Role
+from shakeproof.model.messages import ApplicationData
+from shakeproof.model.notation import Kind, Output, Row, Symbol
+from shakeproof.model.roles import ROLES
+from shakeproof.model.walk import symbol_of
+from shakeproof.properties.mapper.tls12 import Peer
+from shakeproof.properties.targets.base import Endpoint, Reaction, Setup, Target
+
+
+class ScriptedEndpoint(Endpoint):
+    """A role, played by the mapper as the table says.
+
+    take: ids of the rows to prefer where several are enabled; later: whether a send row of those ids is taken as soon as
+    it can be.
+    """
+
+    def __init__(self, role: Role, setup: Setup, take: Iterable[str] = ()) -> None:
+        self._role = role
+        self._take = frozenset(take)
+        side: Literal["client", "server"] = "client" if role.name.endswith(".client") else "server"
+        self._peer = Peer(
+            side,
+            key_exchange=setup.key_exchange,
+            certificate_key=setup.certificate_key,
+            bulk=setup.bulk,
+            seed=b"scripted",
+        )
+        self._here: Configuration = role.start
+        self._asked = False
+        self._sent_rows: set[str] = set()
+
+    def start(self) -> Reaction:
+        out = b""
+        openings = [row for row in self._role.rows if row.kind is Kind.CALL and self._here.state in row.states.members]
+        if openings and not any(
+            row.kind is Kind.RECV and self._here.state in row.states.members for row in self._role.rows
+        ):
+            out = self._follow(openings[0], openings[0].pattern.message.symbol())
+        return Reaction(out)
+
+    def feed(self, data: bytes) -> Reaction:
+        out, delivered = b"", b""
+        for item in self._peer.classify(data):
+            if self._role.is_final(self._here.state):
+                break
+            rows = self._role.enabled(self._here, item.symbol)
+            if not rows:
+                continue
+            row = next((row for row in rows if row.id in self._take), rows[0])
+            if item.symbol.message is ApplicationData and not row.is_violation:
+                delivered += item.raw
+            out += self._follow(row, item.symbol)
+            out += self._of_its_own_accord()
+        return Reaction(out + self._application(delivered), self._role.is_final(self._here.state), delivered)
+
+    def call(self, name: str) -> Reaction | None:
+        rows = [
+            row
+            for row in self._role.rows
+            if row.kind is Kind.CALL and row.pattern.message.name == name and self._here.state in row.states.members
+        ]
+        if not rows:
+            return None
+        out = self._follow(rows[0], rows[0].pattern.message.symbol())
+        return Reaction(out, self._role.is_final(self._here.state))
+
+    def _application(self, delivered: bytes) -> bytes:
+        """A server answers data, a client asks as soon as it is connected: as every target's application does."""
+        if self._here.state is not self._role.accepting:
+            return b""
+        asks = self._role.name.endswith(".client") and not self._asked
+        self._asked = self._asked or asks
+        return self._peer.concretise(ApplicationData.symbol()) if asks or (delivered and not asks) else b""
+
+    def _of_its_own_accord(self) -> bytes:
+        for row in self._role.rows:
+            wanted = row.kind is Kind.SEND and row.id in self._take and row.id not in self._sent_rows
+            if wanted and self._here.state in row.states.members:
+                self._sent_rows.add(row.id)
+                symbol = symbol_of(self._role, Output(row.pattern), self._here)
+                out = self._peer.concretise(symbol)
+                self._here = self._role.apply(row, self._here, symbol)[0]
+                return out
+        return b""
+
+    def _follow(self, row: Row, symbol: Symbol) -> bytes:
+        choices = self._role.apply(row, self._here, symbol)
+        self._here = choices[0]
+        out = b""
+        for output in self._role.flight(row, self._here):
+            if not output.optional:
+                out += self._peer.concretise(symbol_of(self._role, output, self._here))
+        return out
+
+
+class ScriptedTarget(Target):
+    """A target that does what a table says. table: instead of the role's own, to do something wrong on purpose."""
+
+    name = "scripted"
+    roles = ("tls12.client", "tls12.server")
+
+    def __init__(self, take: Iterable[str] = (), table: Role | None = None) -> None:
+        self.take = tuple(take)
+        self.table = table
+
+    @property
+    def description(self) -> str:
+        return "an endpoint that the table drives"
+
+    def connect(self, role: str, setup: Setup) -> Endpoint:
+        return ScriptedEndpoint(self.table or ROLES[role], setup, self.take)

@@ -1,0 +1,127 @@
+"""The rules that bind CAs: each broken alone is refused in the readings that hold it, and nowhere else."""
+
+from __future__ import annotations
+
+import ipaddress
+
+import pytest
+from cryptography import x509
+from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID
+
+from shakeproof.impl.x509 import Defect, Reading, validate
+from shakeproof.properties.mapper.certificates import key_usage, resign
+from shakeproof.properties.mapper.keys import Owner
+from tests.impl.x509_cases import HOST, TIME, Party, ca, judge, key_of, leaf, root, sans
+
+BOTH = set(Reading)
+WEB = {Reading.WEBPKI}
+PLAIN = {Reading.RFC5280}
+SERVER = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH])
+SOMEWHERE = x509.AuthorityInformationAccess(
+    [x509.AccessDescription(AuthorityInformationAccessOID.OCSP, x509.UniformResourceIdentifier("http://o.test"))]
+)
+ROOT_KEY_ID = x509.SubjectKeyIdentifier.from_public_key(key_of(Owner.ROOT).public_key())
+
+
+def authority(**fields: object) -> x509.AuthorityKeyIdentifier:
+    """An authorityKeyIdentifier of a root, right unless a field is given."""
+    values: dict[str, object] = {
+        "key_identifier": ROOT_KEY_ID.digest,
+        "authority_cert_issuer": None,
+        "authority_cert_serial_number": None,
+    }
+    return x509.AuthorityKeyIdentifier(**{**values, **fields})  # type: ignore[arg-type]
+
+
+def bare_root(extension: x509.AuthorityKeyIdentifier) -> Party:
+    """A root with this authorityKeyIdentifier and a matching subjectKeyIdentifier."""
+    return root(identifiers=False, extensions=[(ROOT_KEY_ID, False), (extension, False)])
+
+
+# Each: what is wrong, the parties from the trust anchor down, and the readings that refuse it.
+CASES: list[tuple[str, list[Party], set[Reading]]] = [
+    ("nothing", [root(), ca(), leaf()], set()),
+    ("leaf without key identifiers", [root(), leaf(identifiers=False)], BOTH),
+    ("CA without key identifiers", [root(), ca(identifiers=False), leaf()], BOTH),
+    ("root without subjectKeyIdentifier", [root(identifiers=False), leaf()], BOTH),
+    ("CA without keyUsage", [root(), ca(drop=[x509.KeyUsage]), leaf()], BOTH),
+    (
+        "basicConstraints of a CA not critical",
+        [root(), ca(extensions=[(x509.BasicConstraints(ca=True, path_length=None), False)]), leaf()],
+        BOTH,
+    ),
+    (
+        "keyCertSign without cA",
+        [root(), leaf(extensions=[(key_usage("digital_signature", "key_cert_sign"), True)])],
+        BOTH,
+    ),
+    ("critical authorityInfoAccess", [root(), leaf(extensions=[(SOMEWHERE, True)])], BOTH),
+    ("authorityInfoAccess", [root(), leaf(extensions=[(SOMEWHERE, False)])], set()),
+    ("empty subject, critical subjectAltName", [root(), leaf("")], set()),
+    ("empty subject", [root(), leaf("", extensions=[(sans(HOST), False)])], BOTH),
+    ("CA with an empty subject", [root(), ca(""), leaf()], BOTH),
+    (
+        "policyConstraints not critical",
+        [
+            root(),
+            ca(extensions=[(x509.PolicyConstraints(require_explicit_policy=None, inhibit_policy_mapping=1), False)]),
+            leaf(),
+        ],
+        BOTH,
+    ),
+    ("inhibitAnyPolicy not critical", [root(), ca(extensions=[(x509.InhibitAnyPolicy(1), False)]), leaf()], BOTH),
+    ("leaf without extendedKeyUsage", [root(), leaf(drop=[x509.ExtendedKeyUsage])], WEB),
+    ("critical extendedKeyUsage", [root(), leaf(extensions=[(SERVER, True)])], WEB),
+    ("root with extendedKeyUsage", [root(extensions=[(SERVER, False)]), leaf()], WEB),
+    ("critical subjectAltName beside a subject", [root(), leaf(extensions=[(sans(HOST), True)])], WEB),
+    ("common name in another case", [root(), leaf("WWW.Example.test")], WEB),
+    ("common name in another alphabet", [root(), leaf("bücher.test", names=[HOST, "xn--bcher-kva.test"])], WEB),
+    ("common name that is none of the names", [root(), leaf("somewhere.else.test")], set()),
+    ("root that names its own key", [bare_root(authority()), leaf()], set()),
+    ("root that names another key", [bare_root(authority(key_identifier=b"other")), leaf()], WEB),
+    (
+        "root that names an issuer and serial number",
+        [
+            bare_root(
+                authority(
+                    authority_cert_issuer=[x509.DNSName("issuer.test")],
+                    authority_cert_serial_number=1,
+                )
+            ),
+            leaf(),
+        ],
+        WEB,
+    ),
+    ("wildcard below a top level domain", [root(), leaf("*.test", names=[HOST, "*.test"])], set()),
+]
+
+
+@pytest.mark.parametrize("reading", Reading)
+@pytest.mark.parametrize(("parties", "refused_by"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
+def test_a_rule_is_held_in_its_readings(parties: list[Party], refused_by: set[Reading], reading: Reading) -> None:
+    result = judge(*parties, reading=reading)
+    assert result.kinds <= {Defect.PROFILE, Defect.AKI_MISMATCH}
+    assert result.accepted == (reading not in refused_by)
+
+
+@pytest.mark.parametrize("parties", [case[1] for case in CASES if case[2] == BOTH])
+def test_without_the_profile_only_path_validation_counts(parties: list[Party]) -> None:
+    assert judge(*parties, with_profile=False).accepted
+
+
+@pytest.mark.parametrize(
+    ("octets", "refused"), [(b"\x00", True), (b"\x80", True), (b"\x7f" * 21, True), (b"\x7f" * 20, False)]
+)
+def test_a_serial_number_is_positive_and_has_at_most_20_octets(octets: bytes, refused: bool) -> None:
+    top, end = root(), leaf(serial=0x1234)
+    der = end.certificate(top, ca=False)
+    changed = resign(der, top.key, (b"\x02\x02\x12\x34", b"\x02" + bytes([len(octets)]) + octets))
+    result = validate([changed], [top.certificate()], TIME, HOST)
+    assert result.kinds == ({Defect.BAD_SERIAL} if refused else set())
+
+
+@pytest.mark.parametrize("common", ["0xC0000201", "192.000.002.001", "3221225985", "0xc0.0.2.1"])
+def test_another_spelling_of_an_address_is_no_copy_of_it(common: str) -> None:
+    end = leaf(common, names=[x509.IPAddress(ipaddress.ip_address("192.0.2.1"))])
+    assert judge(root(), end, host="192.0.2.1").accepted
+    assert judge(root(), end, host="192.0.2.1", reading=Reading.WEBPKI).kinds == {Defect.PROFILE}
