@@ -6,7 +6,7 @@ import re
 
 from shakeproof.diagrams.canvas import Canvas
 from shakeproof.diagrams.palette import BAD, CARD, INK, LATE, LINE, MUTED, ON_FILL, RED, Colour, tint
-from shakeproof.diagrams.picture import Arrow, Label, MachinePicture, Move, Spot, Words, describe
+from shakeproof.diagrams.picture import Arrow, Label, MachinePicture, Move, Spot, Way, Words, times
 from shakeproof.diagrams.text_width import clean, elide, text_width, wrap
 
 MARGIN = 20.0
@@ -88,41 +88,47 @@ class Head:
 
 
 class Elsewhere:
-    """The moves that hold in many states, as lines below the drawing."""
+    """Moves that are no arrows, most of them since they hold in many states, as lines below the drawing."""
 
     LINE_HEIGHT = 14.0
+    COLUMN_LEAST = 400.0  # points; where two fit side by side, they stand so
+    COLUMNS_FROM = 8  # lines
 
     def __init__(self, picture: MachinePicture, width: float) -> None:
-        self.items: list[tuple[Arrow, str, str]] = []
+        self.items: list[tuple[Move, Arrow, str, str]] = []
         for move in picture.elsewhere:
             arrow = Arrow(move.source, move.target, move.way, (move,))
-            self.items.append((arrow, clean(move.source), elsewhere_text(move)))
+            self.items.append((move, arrow, clean(move.source), elsewhere_text(move)))
         self.width = width
-        self.height = 34.0 + self.LINE_HEIGHT * len(self.items) if self.items else 0.0
-        self.column = min(max((text_width(s, 9, bold=True) for _, s, _ in self.items), default=0.0), 220.0)
+        wide = width - 2 * MARGIN >= 2 * self.COLUMN_LEAST and len(self.items) >= self.COLUMNS_FROM
+        self.columns = 2 if wide else 1
+        self.lines = -(-len(self.items) // self.columns)
+        self.height = 34.0 + self.LINE_HEIGHT * self.lines if self.items else 0.0
+        widest = max((text_width(source, 9, bold=True) for _, _, source, _ in self.items), default=0.0)
+        self.column = min(widest, 220.0 if self.columns == 1 else 170.0)
 
     def draw(self, canvas: Canvas, top: float) -> None:
         if not self.items:
             return
         fill, strong = tint("close")
         canvas.panel(MARGIN, top, self.width - 2 * MARGIN, self.height - 4, fill, css="elsewhere")
-        canvas.text(MARGIN + 12, top + 11, "IN SEVERAL STATES", 8.5, strong, bold=True, anchor="start")
-        y = top + 29
-        for arrow, source, text in self.items:
+        canvas.text(MARGIN + 12, top + 11, "LISTED, NOT DRAWN", 8.5, strong, bold=True, anchor="start")
+        step = (self.width - 2 * MARGIN - 12) / self.columns
+        for number, (move, arrow, source, text) in enumerate(self.items):
+            x = MARGIN + 12 + step * (number // self.lines)
+            y = top + 29 + self.LINE_HEIGHT * (number % self.lines)
             look = arrow.look
             colour = look.text if arrow.measured or look.line is not LINE else INK
             shown = elide(source, 9, self.column, bold=True)
-            canvas.text(MARGIN + 12, y, shown, 9, colour, bold=True, anchor="start", css=arrow.css, tooltip=source)
-            room = self.width - 2 * MARGIN - self.column - 36
-            line = elide(text, 9, room)
-            canvas.text(MARGIN + 24 + self.column, y, line, 9, colour if arrow.measured else MUTED, anchor="start",
+            canvas.text(x, y, shown, 9, colour, bold=True, anchor="start", css=arrow.css, tooltip=source)
+            executed = "" if move.count is None else f" ({times(move.count)})"
+            line = elide(text, 9, step - self.column - 36 - text_width(executed, 9)) + executed
+            canvas.text(x + 12 + self.column, y, line, 9, colour if arrow.measured else MUTED, anchor="start",
                         css=arrow.css, tooltip=arrow.sentence)  # fmt: skip
-            y += self.LINE_HEIGHT
 
 
 def elsewhere_text(move: Move) -> str:
-    """A move that holds in many states, without its source."""
-    text = move.trigger + (f" → {move.target}" if move.target else "") + (f", {move.action}" if move.action else "")
-    if move.count is not None:
-        text = describe(Move("", "", text, count=move.count))
-    return clean(text)
+    """A move that is listed, without source and count. That a failure leads to the state of failures goes unsaid."""
+    known = move.way is Way.FAILURE and move.action
+    target = f" → {move.target}" if move.target and not known else ""
+    return clean(move.trigger + target + (f", {move.action}" if move.action else ""))

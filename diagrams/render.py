@@ -40,6 +40,11 @@ def find_renderer() -> Renderer | None:
     system = shutil.which("dot")
     if system:
         return Renderer(system, pure=False)
+    return find_pure()
+
+
+def find_pure() -> Renderer | None:
+    """The program of the graphviz-pure wheel, on PATH or beside this Python, or None."""
     folders = [sysconfig.get_path("scripts"), str(Path(sys.executable).parent)]
     for folder in [None, *folders]:
         pure = shutil.which("graphviz-pure", path=folder)

@@ -236,6 +236,8 @@ class _Chart:
         self.canvas.text(left + width / 2, y + 0.5, state, 8, colour, bold=True, css=css)
 
     def _card(self, step: Step, y: float) -> None:
+        if step.sender not in self.lanes.x:
+            return  # an action of nobody has no place; its sentence still tells of it
         css, canvas = step_class(step, "action"), self.canvas
         x, index = self.lanes.x[step.sender], self.lanes.index(step.sender)
         inward = -1 if index and index == len(self.lanes.order) - 1 else 1

@@ -1,5 +1,6 @@
 """A state machine along its usual path: one vertical line of states, skips and returns on tracks at the left, failures
-in one line at the right that ends in the state of failures.
+in one line at the right that ends in the state of failures. A state off the path stands at the far left, beside the
+state that leads to it; where there is no room for that, on the line too.
 
 A label never meets a line: those of the path stand right of it between two states, those of tracks left of their track
 in the same space, where no horizontal line runs; the tracks keep clear of each other's labels.
@@ -7,7 +8,7 @@ in the same space, where no horizontal line runs; the tracks keep clear of each 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from shakeproof.diagrams.canvas import Canvas, Drawing
 from shakeproof.diagrams.machine_parts import (
@@ -35,6 +36,7 @@ TRACK_FIRST = 42.0  # from the states to the first track
 AWAY = 8.0  # from a line to its label
 STUB_LABEL = 230.0
 TRACK_LABEL = 170.0
+SIDE_LABEL = 190.0
 LOOP_REACH = 26.0
 
 
@@ -46,6 +48,7 @@ class _Row:
     stub: Arrow | None = None
     loop: Arrow | None = None
     ports: list[tuple[tuple[float, ...], int, bool]] = field(default_factory=list)
+    beside: float = 0.0
     y: float = 0.0
     height: float = NODE_HEIGHT
 
@@ -69,13 +72,30 @@ class _Row:
     def above(self) -> float:
         """Height above the middle that the state and what stands right of it take."""
         stub = 15.0 - self.stub_at if self.stub else 0.0
-        return max(self.height / 2, stub, -self.label_at if self.loop else 0.0)
+        return max(self.height / 2, self.beside, stub, -self.label_at if self.loop else 0.0)
 
     @property
     def below(self) -> float:
         """The same below the middle."""
         stub = self.stub_at + 15.0 if self.stub else 0.0
-        return max(self.height / 2, stub, self.label_at + self.loop.label().height + 2.0 if self.loop else 0.0)
+        return max(
+            self.height / 2, self.beside, stub, self.label_at + self.loop.label().height + 2.0 if self.loop else 0.0
+        )
+
+
+@dataclass(slots=True)
+class _Side:
+    """A state off the path, beside row `row`. arrows: to and from states of the path."""
+
+    spot: Spot
+    row: int
+    arrows: list[Arrow] = field(default_factory=list)
+    loop: Arrow | None = None
+
+    @property
+    def reach(self) -> float:
+        """Height above and below the middle that a loop's label takes."""
+        return self.loop.label().height / 2 if self.loop else 0.0
 
 
 @dataclass(slots=True)
@@ -110,6 +130,35 @@ def order_of(picture: MachinePicture) -> list[str]:
     return order
 
 
+def sides_of(picture: MachinePicture) -> dict[str, str]:
+    """States off the path that can stand beside a state of the path: key -> the state of the path.
+
+    One beside each, joined with states of the path only, and with no other between it and those.
+    """
+    path = [key for key in picture.path if key != picture.sink]
+    index = {key: number for number, key in enumerate(path)}
+    found: dict[str, str] = {}
+    taken: list[tuple[int, int]] = []
+    for spot in picture.spots:
+        if spot.key in index or spot.key == picture.sink:
+            continue
+        moves = [m for m in picture.moves if spot.key in (m.source, m.target) and m.source != m.target]
+        moves = [move for move in moves if move.target != picture.sink]
+        others = {move.target if move.source == spot.key else move.source for move in moves}
+        before = [index[move.source] for move in moves if move.target == spot.key and move.source in index]
+        if not before or not others <= set(index):
+            continue
+        row = max(before)
+        joined = [index[other] for other in others]
+        both_ways = sum(move.target == path[row] for move in moves) > 0
+        low, high = min(joined), max(joined)
+        if both_ways or any(low <= last and first <= high for first, last in taken):
+            continue
+        found[spot.key] = path[row]
+        taken.append((low, high))
+    return found
+
+
 def draw_spine(picture: MachinePicture, canvas: Canvas) -> Drawing:
     """Draw `picture` along its `path`."""
     return _Spine(picture, canvas).draw()
@@ -117,11 +166,20 @@ def draw_spine(picture: MachinePicture, canvas: Canvas) -> Drawing:
 
 class _Spine:
     def __init__(self, picture: MachinePicture, canvas: Canvas) -> None:
+        beside = sides_of(picture)
+        # What leads from a state at the side to the state of failures would cross everything: it is listed.
+        listed = [move for move in picture.moves if move.source in beside and move.target == picture.sink]
+        picture = replace(
+            picture,
+            moves=tuple(move for move in picture.moves if move not in listed),
+            elsewhere=(*(replace(move, source=picture.spot(move.source).title) for move in listed), *picture.elsewhere),
+        )
         self.picture, self.canvas = picture, canvas
-        self.order = order_of(picture)
+        self.order = [key for key in order_of(picture) if key not in beside]
         self.rows = [_Row(picture.spot(key)) for key in self.order]
         self.index = {key: index for index, key in enumerate(self.order)}
         self.node_width = max(spot_width(row.spot, WIDTH) for row in self.rows)
+        self.sides = {key: _Side(picture.spot(key), self.index[row]) for key, row in beside.items()}
         self.straight: dict[int, Arrow] = {}
         self.tracks: list[_Track] = []
         self._sort_arrows()
@@ -129,6 +187,13 @@ class _Spine:
 
     def _sort_arrows(self) -> None:
         for arrow in arrows(self.picture.moves):
+            side = self.sides.get(arrow.source) or self.sides.get(arrow.target)
+            if side is not None:
+                if arrow.source == arrow.target:
+                    side.loop = arrow
+                else:
+                    side.arrows.append(arrow)
+                continue
             source, target = self.index.get(arrow.source), self.index.get(arrow.target)
             if source is None:
                 continue  # nothing leaves the state of failures
@@ -151,9 +216,22 @@ class _Spine:
                 # From the top: those that go up, inner tracks first; then those that go down, outer ones first.
                 key = (0.0, float(rank)) if other < here else (1.0, float(-rank))
                 self.rows[here].ports.append((key, rank, leaves))
+        far = 1000  # states at the side lie beyond every track
+        for number, (side, arrow) in enumerate(self._side_arrows(), far):
+            here = self._path_row(arrow)
+            key = (0.5, 0.0) if here == side.row else (0.0, number) if side.row < here else (1.0, -number)
+            self.rows[here].ports.append((key, number, True))
+            self.rows[side.row].beside = side.reach
         for row in self.rows:
             row.ports.sort()
             row.height = max(NODE_HEIGHT, PORT * (len(row.ports) - 1) + 18.0)
+
+    def _side_arrows(self) -> list[tuple[_Side, Arrow]]:
+        return [(side, arrow) for side in self.sides.values() for arrow in side.arrows]
+
+    def _path_row(self, arrow: Arrow) -> int:
+        """The row at the path's end of an arrow to or from a state at the side."""
+        return self.index[arrow.source if arrow.source in self.index else arrow.target]
 
     # -- places --------------------------------------------------------------------------------------------------------
 
@@ -197,6 +275,19 @@ class _Spine:
             track.x = x
         return min((track.x - AWAY - track.label.width for track in self.tracks), default=-TRACK_FIRST)
 
+    def _clear_of_tracks(self) -> float:
+        """x left of every track and label that stands as high as a state at the side or one of its arrows."""
+        clear = -8.0
+        for side in self.sides.values():
+            rows = [self.rows[side.row], *(self.rows[self._path_row(arrow)] for arrow in side.arrows)]
+            reach = min(row.y - row.above for row in rows), max(row.y + row.below for row in rows)
+            for track in self.tracks:
+                if _overlap(reach, self._reach(track)):
+                    clear = min(clear, track.x)
+                if _overlap(reach, (track.label_top, track.label_top + track.label.height)):
+                    clear = min(clear, track.x - AWAY - track.label.width)
+        return clear
+
     @staticmethod
     def _reach(track: _Track) -> tuple[float, float]:
         return min(track.y0, track.y1), max(track.y0, track.y1)
@@ -213,6 +304,15 @@ class _Spine:
         self._place_rows(0.0)
         leftmost = self._place_tracks()
         titles = [text_width(clean(region.title).upper(), 8.5, bold=True) for region in picture.regions]
+        self.side_width = max((spot_width(side.spot, 120.0) for side in self.sides.values()), default=0.0)
+        self.side_labels = {id(arrow): arrow.summary(SIDE_LABEL) for _, arrow in self._side_arrows()}
+        self.side_right = leftmost
+        if self.sides:
+            widest = max(words.width for pair in self.side_labels.values() for words in pair)
+            self.side_right = self._clear_of_tracks() - widest - 26.0
+            loops = [side.loop.label(TRACK_LABEL).width for side in self.sides.values() if side.loop]
+            beyond = self.side_right - self.side_width - (LOOP_REACH + 6.0 + max(loops) if loops else 0.0)
+            leftmost = min(leftmost, beyond)
         left = MARGIN + 12.0 + max(titles, default=0.0) + 14.0 - leftmost
         self.x = left + self.node_width / 2
         right = left + self.node_width
@@ -245,6 +345,7 @@ class _Spine:
         self.bottom += top
         self._draw_bands(width)
         self._draw_lines()
+        self._draw_sides()
         for row in self.rows:
             draw_spot(canvas, row.spot, picture.sink, self.x, row.y, self.node_width, row.height)
         elsewhere.draw(canvas, self.bottom + 14.0)
@@ -289,6 +390,42 @@ class _Spine:
         for index, row in enumerate(self.rows):
             self._draw_right(index, row)
         self._draw_sink()
+
+    def _draw_sides(self) -> None:
+        canvas, width = self.canvas, self.side_width
+        right = self.left + self.side_right
+        middle = right - width / 2
+        turns: dict[int, int] = {}
+        for number, (side, arrow) in enumerate(self._side_arrows(), 1000):
+            here, row = self._path_row(arrow), self.rows[side.row]
+            y = self._port_y(here, number, leaves=True)
+            if here == side.row:
+                points = [(right, y), (self.left, y)]
+                label_x = right + 10.0
+            else:
+                turn = turns.get(id(side), 0)
+                turns[id(side)] = turn + 1
+                x = middle + 16.0 * ((turn + 1) // 2) * (-1 if turn % 2 else 1)
+                edge = row.y + row.height / 2 * (1 if here > side.row else -1)
+                points = [(x, edge), (x, y), (self.left, y)]
+                label_x = max(x + 18.0, right + 10.0)
+            if arrow.source in self.index:
+                points.reverse()
+            look, (above, below) = arrow.look, self.side_labels[id(arrow)]
+            canvas.line(points, look.line, look.pen, style=look.style, head="normal", size=HEAD_SIZE, css=arrow.css,
+                        tooltip=arrow.sentence, ends=self._ends(arrow))  # fmt: skip
+            draw_words(canvas, above, label_x, y - 8.5, "start", arrow.css)
+            draw_words(canvas, below, label_x, y + 8.0, "start", arrow.css)
+        for side in self.sides.values():
+            row = self.rows[side.row]
+            if side.loop:
+                label, look, x = side.loop.label(TRACK_LABEL), side.loop.look, right - width
+                loop = [(x, row.y - 7), (x - LOOP_REACH, row.y - 7), (x - LOOP_REACH, row.y + 7), (x, row.y + 7)]
+                canvas.line(loop, look.line, look.pen, style=look.style, head="normal", size=HEAD_SIZE, radius=4.5,
+                            css=side.loop.css, tooltip=side.loop.sentence, ends=self._ends(side.loop))  # fmt: skip
+                top = row.y - label.height / 2
+                draw_label(canvas, label, x - LOOP_REACH - 6.0, top, "end", side.loop.css)
+            draw_spot(canvas, side.spot, self.picture.sink, middle, row.y, width, row.height)
 
     def _draw_right(self, index: int, row: _Row) -> None:
         canvas = self.canvas

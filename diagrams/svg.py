@@ -21,6 +21,7 @@ _OWN_NAME = re.compile(r"(chart_|a_)?(graph|node|edge|clust|chart)\d*$")
 _BASELINE = 0.31  # of the font size below the middle of the text: between the middle of x and of X
 _SANS = "Arial, Helvetica, 'Liberation Sans', sans-serif"
 _MONO = "'Courier New', 'Liberation Mono', monospace"
+_DASHES = "6,4"  # the gaps that Graphviz leaves look closed under a thick line
 _PX = 4 / 3  # CSS pixels in a point
 
 ET.register_namespace("", _SVG)
@@ -49,6 +50,9 @@ def finish(
     origin = _origin(root)
     for group in list(root.iter(_tag("g"))):
         _finish_group(group, places, origin, identifier)
+    for shape in root.iter():
+        if shape.get("stroke-dasharray") == "5,2":
+            shape.set("stroke-dasharray", _DASHES)
     for text in root.iter(_tag("text")):
         mono = "Courier" in text.attrib.pop("font-family", "")
         if mono:

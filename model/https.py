@@ -14,13 +14,13 @@ when it has nothing more to say it calls CLOSE there. TCP preserves order and co
 attacker; TLS detects every change, and what it can't protect is the end: a TCP connection that ends without
 close_notify is reported upwards as cut off, never as an end in order.
 
-Certificates: while the TLS client waits for the server's chain, the certificate machine runs from START to its verdict.
-The verdict is not a message on the wire. It is what the `chain` fact says of the Certificate message that the TLS client
-reads: `chain_fact` maps each defect. Which alert follows is the TLS client's table to say; the certificate table names the
-same one, and a test holds the two together.
+Certificates: while the TLS client waits for the server's chain, the certificate machine runs from START to its
+verdict. The verdict is not a message on the wire: it is what the `chain` fact says of the Certificate message that the
+TLS client reads, and `chain_fact` maps each defect. Which alert follows is the TLS client's table to say; the
+certificate table names the same ones, and a test holds the two together.
 
-The layers are tested and explored apart, each over an abstract layer below: TLS over a pipe that keeps order, TCP over a
-network that does not. What such a pipe stands for is exactly the ports below it.
+The layers are tested and explored apart, each over an abstract layer below: TLS over a pipe that keeps order, TCP over
+a network that does not. What such a pipe stands for is exactly the ports below it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from shakeproof.model.walk import Event, start, walk
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer: `below` is the layer that carries it, "" for the network; client, server: names of roles, "" for none."""
+    """A layer. below: the layer that carries it, "" for the network; client, server: names of roles, "" for none."""
 
     name: str
     title: str
@@ -59,9 +59,9 @@ LAYERS = (
 class Port:
     """Where one machine's doing is another's input.
 
-    name: stable; source, target: layers; side: "client", "server" or "both"; when: what happens in the source, and does:
-    what that is in the target, each a kind ("state" entered, "call", "sends" or "reads" a message, the "fact" of one)
-    with a name of that table; sentence: in words.
+    name: stable; source, target: layers, or "application" above all; side: "client", "server" or "both"; when: what
+    happens in the source, and does: what that is in the target, each a kind ("state" entered, "call", "sends" or
+    "reads" a message, the "fact" that a message says) with a name of that table, "" for any; sentence: in words.
     """
 
     name: str
@@ -75,32 +75,36 @@ class Port:
 
 # fmt: off
 PORTS = (
-    Port("open",      "tls12", "tcp",   "client", ("call", "connect"),        ("call", "active OPEN"),
-         "to open a TLS connection, the client opens a TCP connection"),
-    Port("listen",    "tls12", "tcp",   "server", ("state", "START"),         ("call", "passive OPEN"),
-         "a TLS server waits on a TCP connection that listens"),
-    Port("connect",   "tcp",   "tls12", "client", ("state", "ESTABLISHED"),   ("call", "connect"),
+    Port("open", "application", "tcp", "client", ("call", "connect"), ("call", "active OPEN"),
+         "to reach a server, the client opens a TCP connection"),
+    Port("listen", "application", "tcp", "server", ("call", "listen"), ("call", "passive OPEN"),
+         "a server listens for TCP connections"),
+    Port("connect", "tcp", "tls12", "client", ("state", "ESTABLISHED"), ("call", "connect"),
          "once TCP is ESTABLISHED, the TLS client sends its ClientHello"),
-    Port("transmit",  "tls12", "tcp",   "both",   ("sends", "Record"),        ("call", "SEND"),
+    Port("transmit", "tls12", "tcp", "both", ("sends", ""), ("call", "SEND"),
          "records go out as TCP data; where one segment ends means nothing to TLS"),
-    Port("deliver",   "tcp",   "tls12", "both",   ("reads", "Segment"),       ("reads", "Record"),
-         "TCP delivers data in order, and the record layer cuts records out of it"),
-    Port("judge",     "tls12", "certificate", "client", ("reads", "Certificate"), ("call", "validate"),
+    Port("deliver", "tcp", "tls12", "both", ("reads", "Segment"), ("reads", ""),
+         "TCP delivers data in order, and the record layer cuts records, and messages, out of it"),
+    Port("judge", "tls12", "certificate", "client", ("reads", "Certificate"), ("call", "validate"),
          "the server's chain is validated when it arrives"),
-    Port("verdict",   "certificate", "tls12", "client", ("state", "ACCEPTED"), ("fact", "chain"),
-         "the verdict is what the `chain` fact says of the Certificate message: trusted, or the defects"),
-    Port("ready",     "tls12", "http",  "client", ("state", "CONNECTED"),     ("call", "request"),
+    Port("accept", "certificate", "tls12", "client", ("state", "ACCEPTED"), ("fact", "chain"),
+         "a chain that is accepted is a `trusted` one"),
+    Port("reject", "certificate", "tls12", "client", ("state", "REJECTED"), ("fact", "chain"),
+         "the defects for which a chain is rejected are those of the Certificate message"),
+    Port("ready", "tls12", "http", "client", ("state", "CONNECTED"), ("call", "request"),
          "requests are sent once TLS is CONNECTED, and not before"),
-    Port("protect",   "http",  "tls12", "both",   ("sends", "Response"),      ("call", "write"),
+    Port("protect", "http", "tls12", "both", ("sends", ""), ("call", "write"),
          "what HTTP sends is application data of TLS"),
-    Port("unprotect", "tls12", "http",  "both",   ("reads", "ApplicationData"), ("reads", "Request"),
+    Port("unprotect", "tls12", "http", "both", ("reads", "ApplicationData"), ("reads", ""),
          "application data that TLS has verified is what HTTP reads"),
-    Port("finish",    "http",  "tls12", "both",   ("sends", "Closed"),        ("call", "close"),
+    Port("finish", "http", "tls12", "both", ("sends", "Closed"), ("call", "close"),
          "to end its side, HTTP has TLS send close_notify"),
-    Port("finished",  "tls12", "http",  "both",   ("reads", "Alert"),         ("reads", "Closed"),
+    Port("finished", "tls12", "http", "both", ("reads", "Alert"), ("reads", "Closed"),
          "close_notify is an end in order; an end of TCP without it is an end that is cut off"),
-    Port("hang_up",   "tls12", "tcp",   "both",   ("state", "CLOSED"),        ("call", "CLOSE"),
+    Port("hang_up", "tls12", "tcp", "both", ("state", "CLOSED"), ("call", "CLOSE"),
          "when TLS is closed, nothing more is sent, and TCP is closed"),
+    Port("break_off", "tls12", "tcp", "both", ("state", "ABORTED"), ("call", "CLOSE"),
+         "after a fatal alert nothing more is sent, and TCP is closed"),
 )
 # fmt: on
 
@@ -174,7 +178,7 @@ def tcp_trace() -> Trace:
     """The whole honest TCP connection as a trace of its own."""
     return Trace(
         title=f"{tcp_table.tcp.title}: handshake and close",
-        subtitle="From the table: no times and no sequence numbers.",
+        subtitle="No times and no sequence numbers.",
         lanes=(Lane("client", "Client", side="client"), Lane("server", "Server", side="server")),
         steps=tcp_steps(),
         phases=(TCP_PHASE, CLOSE_PHASE),

@@ -7,9 +7,11 @@ golden file of its own: each cell says what the table demands there, `rest` cell
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from shakeproof.model.machine import Configuration, Role
 from shakeproof.model.notation import Abort, Row, State, Stay, Symbol
+from shakeproof.model.roles import ROLES
 
 
 def outcome(role: Role, configuration: Configuration, symbol: Symbol) -> str:
@@ -37,14 +39,22 @@ def _brief(role: Role, row: Row, configuration: Configuration, symbol: Symbol) -
 
 
 def matrix(role: Role) -> str:
-    """The state x symbol matrix as text, one block for each configuration, one line for each symbol."""
+    """The state x symbol matrix as text: one block for each state, one line for each symbol.
+
+    Configurations of one state in which every cell is the same share a block, which names what they remember.
+    """
     lines = [f"# {role.name}: state x symbol, generated from the table. A dot is `rest`: {rest_text(role)}"]
+    blocks: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for configuration in role.reachable:
         if role.is_final(configuration.state):
             continue
-        memory = role.remembered_text(configuration)
-        lines += ["", f"{configuration.state.name}{f' ({memory})' if memory else ''}"]
-        lines += [f"  {symbol.text:58} {outcome(role, configuration, symbol)}" for symbol in role.symbols]
+        column = tuple(outcome(role, configuration, symbol) for symbol in role.symbols)
+        memory = role.remembered_text(configuration) or "as at first"
+        blocks.setdefault((configuration.state.name, column), []).append(memory)
+    states = [state.name for state in role.states]
+    for (name, column), memories in sorted(blocks.items(), key=lambda item: states.index(item[0][0])):
+        lines += ["", f"{name} ({'; '.join(memories)})"]
+        lines += [f"  {symbol.text:58} {cell}" for symbol, cell in zip(role.symbols, column, strict=True)]
     return "\n".join(lines) + "\n"
 
 
@@ -102,9 +112,8 @@ def _page(role: Role) -> Iterator[str]:
             said = f"\u201c{clause.sentence}\u201d" if clause.sentence else "(no text here)"
             implied = f" *Implied:* {clause.implied}." if clause.implied else ""
             yield f"- **{key}** ([{clause.reference}]({clause.url}), binds the {clause.binds}): {said}{implied}"
-    yield "\n## State x symbol\n\n```"
-    yield matrix(role).rstrip()
-    yield "```"
+    golden = f"{role.name}.matrix.txt"
+    yield f"\n## State x symbol\n\nSee [{golden}]({golden}), the golden file that is reviewed cell by cell."
 
 
 def _rows(role: Role) -> Iterator[str]:
@@ -130,3 +139,19 @@ def _phase(role: Role, row: Row) -> str:
     keys = [phase.key for phase in role.phases]
     first: State = row.states.members[0]
     return first.phase if first.phase in keys else (keys[0] if keys else "")
+
+
+def write(folder: Path) -> list[Path]:
+    """Write the page and the matrix of every role below the folder; the files written."""
+    written: list[Path] = []
+    for name, role in ROLES.items():
+        for path, text in ((folder / f"{name}.md", page(role)), (folder / f"{name}.matrix.txt", matrix(role))):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+            written.append(path)
+    return written
+
+
+if __name__ == "__main__":
+    for one in write(Path("docs/tables")):
+        print(one)

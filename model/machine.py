@@ -17,6 +17,7 @@ from shakeproof.model.clauses import Quotes
 from shakeproof.model.facts import Fact, Guard, ModelError, Value
 from shakeproof.model.notation import (
     Abort,
+    Alike,
     EffectKind,
     Kind,
     Message,
@@ -56,7 +57,8 @@ class Role:
     is entered by `abort`); alphabet: the messages that its peer can send, defective ones included; memory: fact -> the
     value it starts with; rows: rows and voids in the order of the table; quotes: the sentences that rows cite; alert,
     fatal: how `abort` speaks; peer: the role at the other end; readings: names of readings with a sentence each;
-    default_readings: those in force; partial: why the table is not complete, "" when it is; hints: layout for pictures.
+    default_readings: those in force; partial: why the table is not complete, "" when it is; hints: layout for pictures;
+    theory: how the role works; alike: inputs that must be answered alike.
     Raises ModelError, with the row named, where the table is ill-formed.
     """
 
@@ -80,6 +82,7 @@ class Role:
     partial: str = ""
     hints: Mapping[str, object] = field(default_factory=dict)
     theory: str = ""
+    alike: tuple[Alike, ...] = ()
 
     def __post_init__(self) -> None:
         self.memory_facts: tuple[Fact, ...] = tuple(self.memory)

@@ -599,3 +599,15 @@ def void(states: State | States, message: Message | Pattern, *guards: Guard, why
     if not why:
         raise ModelError(f"void({_states(states).text}, ...): say why")
     return Void(_states(states), message if isinstance(message, Pattern) else Pattern(message), guards, why)
+
+
+@dataclass(frozen=True)
+class Alike:
+    """Inputs that differ only in a secret, so that nobody may be able to tell them apart by the answers.
+
+    symbols: the inputs; follow: what a peer sends after each of them; authority: what demands it.
+    """
+
+    symbols: tuple[Symbol, ...]
+    follow: tuple[Symbol, ...]
+    authority: Authority

@@ -5,8 +5,9 @@ described as its receiver sees it, by three facts: which control bit decides its
 as section 3.10.7 checks them), where its sequence number lies in the receive window, and what its acknowledgment
 covers. Numbers themselves are the mapper's.
 
-The rows of a state follow the order in which section 3.10.7 checks an arriving segment: sequence number, RST, SYN, ACK,
-text, FIN. A check that ends the handling of a segment appears as the classes that later rows no longer name.
+Section 3.10.7 checks an arriving segment in a fixed order: sequence number, RST, SYN, ACK, text, FIN. A check that ends
+its handling appears here as classes that the rows of later checks no longer name. Each state has its calls first, then
+the segments that move it on; the checks that all synchronized states share stand last.
 
 CLOSED is both the beginning and the end. There is no alert: what is answered with a reset is answered with a segment,
 and so every combination is written out and `rest` is not used. The application's calls are OPEN, SEND, CLOSE and ABORT;
@@ -14,7 +15,7 @@ RECEIVE and STATUS change no state and send nothing.
 
 Two readings are legal. RFC 9293 permits RFC 5961's protections and describes TCP without them too: `rfc5961` chooses.
 
-What stands in `partial` is left out until the whole of RFC 9293 is modelled. Rows will be added, none changes.
+What stands in `partial` is left out until the whole of RFC 9293 is modelled, and comes as further rows.
 """
 
 from __future__ import annotations
@@ -254,7 +255,7 @@ rows = [
     # ---- TIME-WAIT
     tick(TIME_WAIT, TIME_WAIT_TIMER,                    CLOSED,                 MUST("3.10.8 tw", "3.6.1 linger")),
     call(TIME_WAIT, CLOSE,                              STAY,                   MUST("3.10.4 closing")),
-    recv(TIME_WAIT, Segment[text, expected, valid_ack], STAY,                   arrives("late-text")),
+    recv(TIME_WAIT, Segment[text, expected, valid_ack], STAY, may_ack,          arrives("tw-ack", "late-text")),
     recv(TIME_WAIT, Segment[fin, expected, valid_ack],  STAY, linger, send_ack, arrives("tw-ack", "tw-fin")),
     recv(TIME_WAIT, Segment[fin, old],                  STAY, linger, send_ack, arrives("tw-ack", "seq")),
     recv(TIME_WAIT, Segment[fin, outside],              STAY, send_ack,         arrives("seq", "3.5.2 bad-ack")),
@@ -365,7 +366,7 @@ tcp = check(
         peer="tcp",
         readings={
             "rfc5961": "RFC 5961's protections against blind attacks are implemented, which RFC 9293 leaves open: "
-            "a RST or a SYN inside the window that is not exactly the expected one is answered with a challenge ACK"
+            "a SYN, and a RST inside the window that is not exactly the expected one, are answered with a challenge ACK"
         },
         default_readings=frozenset({"rfc5961"}),
         partial=PARTIAL,

@@ -139,6 +139,7 @@ from shakeproof.model.messages import (
 from shakeproof.model.notation import (
     ANYTHING,
     STAY,
+    Alike,
     Message,
     Row,
     State,
@@ -288,12 +289,16 @@ def https(*keys: str) -> Authority:
     return MUST("RFC 9110 4.3.4", *keys, reading="https")
 
 
+unseen_padding = Alike((Record.symbol(bad_mac), Record.symbol(bad_padding)), (), MUST("6.2.3.2"))
+unseen_block   = Alike((ClientKeyExchange.symbol(bad_block), ClientKeyExchange.symbol(bad_version)),
+                       (ChangeCipherSpec.symbol(one), Finished.symbol(match)), MUST("7.4.7.1"))
+
 client = Role(
   "tls12.client", "TLS 1.2 client", rfc=5246, initial=START, accepting=CONNECTED, final=CLOSED, aborted=ABORTED,
   alphabet=TLS12_MESSAGES, quotes=client_quotes, phases=(HELLO, CERTIFICATE, KEYS, DATA, CLOSE), peer="tls12.server",
   memory={OFFER: offers_both, KEY_EXCHANGE: rsa, REQUESTED: unasked}, alert=Alert, fatal=fatal, theory=__doc__ or "",
   readings={"https": "a chain must lead to a trust anchor, be current, be meant for this use, and name the server"},
-  default_readings=frozenset({"https"}), lines=[
+  default_readings=frozenset({"https"}), alike=(unseen_padding,), lines=[
   #    state, input, what must be remembered, next state and reply, authority
   call(START, connect,  WAIT_SERVER_HELLO, pick(OFFER), sends(ClientHello), MUST("7.4.1.2")),
   void(START, ANYTHING, why="there is no connection yet"),
@@ -379,7 +384,8 @@ flawed         = (protocol_version, insufficient_security, illegal_parameter, de
 server = Role(
   "tls12.server", "TLS 1.2 server", rfc=5246, initial=WAIT_CLIENT_HELLO, accepting=CONNECTED, final=CLOSED,
   aborted=ABORTED, alphabet=TLS12_MESSAGES, quotes=server_quotes, phases=(HELLO, KEYS, DATA, CLOSE), peer="tls12.client",
-  memory={KEY_EXCHANGE: rsa, SECRET: shared}, alert=Alert, fatal=fatal, theory=__doc__ or "", lines=[
+  memory={KEY_EXCHANGE: rsa, SECRET: shared}, alert=Alert, fatal=fatal, theory=__doc__ or "",
+  alike=(unseen_padding, unseen_block), lines=[
   #    state, input, what must be remembered, next state and reply, authority
   recv(WAIT_CLIENT_HELLO, ClientHello[acceptable, extended, offers_both],  WAIT_CLIENT_KEY_EXCHANGE, pick(KEY_EXCHANGE), answer, MUST(*answering)),
   recv(WAIT_CLIENT_HELLO, ClientHello[acceptable, extended, offers_rsa],   WAIT_CLIENT_KEY_EXCHANGE, now(rsa), answer,           MUST(*answering)),

@@ -3,7 +3,7 @@
 `walk` starts each role where it stands, lets the application call and timers fire as a script says, and after each of
 these events delivers what is sent, in order, until nobody owes anything. Every step is taken from rows: the row that
 reads a message names its clause, and state before and after come from both ends. Nothing is timed and no number is
-known, so a picture of it says "from the table".
+known, so a picture of it says "from the table". What arrives where nothing more is read is a step without a row.
 
 Where a row leaves a choice (two MAY rows, a pick, a message that may be left out), the first row, the first value, and
 leaving out are taken.
@@ -131,7 +131,7 @@ def _delivered(parties: Sequence[Party], event: Event, before: Mapping[str, str]
         receiver = next(party for party in parties if party is not sender)
         symbol = symbol_of(sender.role, sender.owed.popleft(), sender.configuration)
         states = {sender.lane: earlier.pop(sender.lane, sender.state), receiver.lane: receiver.state}
-        row = receiver.take(symbol)
+        row = None if receiver.role.is_final(receiver.configuration.state) else receiver.take(symbol)
         name = sender.role.hints.get("name")
         steps.append(
             Step(
@@ -145,8 +145,8 @@ def _delivered(parties: Sequence[Party], event: Event, before: Mapping[str, str]
                 phase=event.phase,
                 before=states,
                 after={sender.lane: sender.state, receiver.lane: receiver.state},
-                row=row.id,
-                clause=row.clauses[0].reference,
+                row=row.id if row else "",
+                clause=row.clauses[0].reference if row else "",
             )
         )
     return steps

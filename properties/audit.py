@@ -13,15 +13,15 @@ import queue
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from shakeproof.model.clauses import Level
 from shakeproof.model.machine import Role
 from shakeproof.model.messages import KEY_EXCHANGE, OFFER
-from shakeproof.model.notation import Kind, Symbol
+from shakeproof.model.notation import Alike, Kind, Symbol
 from shakeproof.model.roles import ROLES
-from shakeproof.properties.conformance import Outcome, Problem, Runner, judge
+from shakeproof.properties.conformance import Difference, Outcome, Problem, Runner, judge
 from shakeproof.properties.conversation import calls_of, chosen_values
 from shakeproof.properties.findings import (
     OUT_OF_TIME,
@@ -256,6 +256,7 @@ def run_task(task: Task, deadline: float, say: Callable[[Task, int], None]) -> P
     try:
         _run_words(runner, words, deadline, partial, say)
         _run_calls(runner, words, partial)
+        _compare(runner, words, partial)
     except TargetError as error:
         partial.error = str(error)
     finally:
@@ -315,6 +316,60 @@ def _run_calls(runner: Runner, words: Sequence[Word], partial: Partial) -> None:
             talk.dispose()
 
 
+def _compare(runner: Runner, words: Sequence[Word], partial: Partial) -> None:
+    """Inputs that must be answered alike, wherever a prefix leads to a row that reads them."""
+    for alike in runner.role.alike:
+        if {symbol.text for symbol in alike.symbols} & {finding.input for finding in partial.findings}:
+            continue  # one of them is answered wrongly by itself, which has been said
+        for configuration, prefix in dict.fromkeys((word.configuration, word.prefix) for word in words):
+            if runner.compare(prefix, alike) is None:
+                continue
+            again = [runner.compare(prefix, alike) for _ in range(CONFIRMATIONS)]
+            seen = [difference for difference in again if difference is not None]
+            partial.findings.append(_distinguished(runner, Word(prefix, configuration, alike.symbols[0]), alike, seen))
+            break
+
+
+def _distinguished(runner: Runner, word: Word, alike: Alike, seen: Sequence[Difference]) -> Finding:
+    confirmed = len(seen) == CONFIRMATIONS
+    clause = runner.role.quotes.resolve(alike.authority, runner.role.name)[0]
+    names = " and ".join(symbol.text for symbol in alike.symbols)
+    title = f"{names} in {word.configuration.state.name}: answered differently"
+    got = (
+        f"to {seen[0].one.text}: {'; '.join(seen[0].to_one)}. To {seen[0].other.text}: {'; '.join(seen[0].to_other)}"
+        if seen
+        else "the same answers when it was repeated"
+    )
+    check = f"{runner.role.name}-ALIKE-{'-'.join(value.name for s in alike.symbols for value in s.defects)}"
+    grade = Grade.DISTINGUISHES if confirmed else Grade.INCONCLUSIVE
+    recorded = runner.run(replace(word, symbol=seen[-1].other if seen else word.symbol), record=True)
+    talk = recorded.conversation or runner.open(True)
+    return Finding(
+        id=_id(runner, check, grade, word),
+        check="".join(c if c.isalnum() else "-" for c in check.upper()),
+        grade=grade,
+        title=title,
+        role=runner.role.name,
+        target=runner.target.name,
+        setup=runner.setup.text,
+        state=word.configuration.state.name,
+        input=names,
+        expected="the same answers",
+        got=got,
+        clause=clause.reference,
+        sentence=clause.sentence,
+        word=word.text,
+        shrunk_from=len(word.text),
+        seen=(len(seen), CONFIRMATIONS),
+        trace=talk.trace(f"{grade.value}: {title}", clause.reference),
+    )
+
+
+def _id(runner: Runner, check: str, grade: Grade, word: Word) -> str:
+    key = "|".join((runner.role.name, runner.target.name, check, grade.value, *word.text))
+    return hashlib.sha256(key.encode()).hexdigest()[:6]
+
+
 def confirm(runner: Runner, word: Word, problem: Problem) -> Finding:
     """Repeat the word; give the finding with a recorded run, INCONCLUSIVE where it does not repeat."""
     again = 0
@@ -337,12 +392,10 @@ def _finding(
     symbol = exchange.symbol
     what = f"{symbol.text} in {exchange.state}" if symbol else f"in {exchange.state}"
     title = f"{what}: {problem.why}" + (f" ({problem.how})" if problem.how else "")
-    key = "|".join((role.name, runner.target.name, problem.check, problem.grade.value, *word.text))
-    name = hashlib.sha256(key.encode()).hexdigest()[:6]
     talk = outcome.conversation if outcome else None
     expected = problem.row.outcome if problem.row else "an honest handshake"
     return Finding(
-        id=name,
+        id=_id(runner, problem.check, problem.grade, word),
         check=problem.check,
         grade=problem.grade,
         title=title,

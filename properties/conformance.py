@@ -15,13 +15,16 @@ from shakeproof.model.clauses import Clause, Level
 from shakeproof.model.facts import Value
 from shakeproof.model.machine import Configuration, Role
 from shakeproof.model.messages import Alert, ApplicationData, Certificate
-from shakeproof.model.notation import Abort, Row, Symbol
+from shakeproof.model.notation import Abort, Alike, Row, Symbol
 from shakeproof.model.oracle import Oracle
 from shakeproof.properties.conversation import Conversation, Exchange, chosen_values
 from shakeproof.properties.findings import Grade
 from shakeproof.properties.mapper.hypotheses import HONEST_KEYS, KeyHypothesis
 from shakeproof.properties.suites import Word, honest_path
 from shakeproof.properties.targets.base import Setup, Target
+
+ALERTS = "7.2"
+"""RFC 5246's section on alerts: it says how a fault is answered, and is named only where no other clause is."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,8 @@ class Problem:
     def clause(self) -> Clause | None:
         """The clause that was broken."""
         clauses = self.row.clauses if self.row else ()
-        return next((clause for clause in clauses if clause.sentence), clauses[0] if clauses else None)
+        quoted = (clause for clause in clauses if clause.sentence and not clause.section.startswith(ALERTS))
+        return next(quoted, clauses[0] if clauses else None)
 
 
 def judge(exchange: Exchange, before: Oracle) -> Problem | None:
@@ -215,6 +219,33 @@ class Runner:
                 return None
         return None
 
+    # ------------------------------------------------------------------------------------------------- distinguishing
+
+    def compare(self, prefix: tuple[Symbol, ...], alike: Alike) -> Difference | None:
+        """How inputs that must be answered alike are told apart; None where they are not, or mean nothing here."""
+        answers: dict[Symbol, tuple[str, ...]] = {}
+        for symbol in alike.symbols:
+            answer = self._answers(prefix, symbol, alike)
+            if answer is not None:
+                answers[symbol] = answer
+        first = next(iter(answers), None)
+        for symbol, answer in answers.items():
+            if first is not None and answer != answers[first]:
+                return Difference(alike, first, answers[first], symbol, answer)
+        return None
+
+    def _answers(self, prefix: tuple[Symbol, ...], symbol: Symbol, alike: Alike) -> tuple[str, ...] | None:
+        talk = self.open()
+        try:
+            talk.begin()
+            for before in prefix:
+                talk.send(before)
+            if talk.oracle.is_over or talk.peer.applicable(symbol) or not talk.role_reads(symbol):
+                return None
+            return tuple(talk.send(one).got for one in (symbol, *alike.follow))
+        finally:
+            talk.dispose()
+
     # ----------------------------------------------------------------------------------------------------- shadows
 
     def _probe(self, word: Word, first: Problem, record: bool) -> tuple[Problem | None, Conversation]:
@@ -290,6 +321,17 @@ class Runner:
 
     def _somewhere(self, oracle: Oracle) -> Configuration | None:
         return next((c for c in oracle.configurations if not self.role.is_final(c.state)), None)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Two inputs that must be answered alike, with the answers that they got."""
+
+    alike: Alike
+    one: Symbol
+    to_one: tuple[str, ...]
+    other: Symbol
+    to_other: tuple[str, ...]
 
 
 @dataclass

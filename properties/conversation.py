@@ -147,6 +147,10 @@ class Conversation:
         ends = bool(rows) and all(isinstance(row.next, State) and self.role.is_final(row.next) for row in rows)
         return Exchange(symbol, state, rows, expected, reaction, seen, tuple(unexplained), settled, rightly, ends)
 
+    def role_reads(self, symbol: Symbol) -> bool:
+        """Whether the table has a row of its own for the symbol here, in some possibility."""
+        return any(not row.is_rest for here in self.oracle.configurations for row in self.role.enabled(here, symbol))
+
     def assume(self, oracle: Oracle, keys: KeyHypothesis) -> None:
         """Go on as if things stood as this oracle says, under these keys."""
         self.oracle.release()

@@ -74,9 +74,10 @@ def honest_steps(role: Role, here: Configuration, chosen: Iterable[Value]) -> li
 
 
 def tolerated_steps(role: Role, here: Configuration, chosen: Iterable[Value]) -> list[tuple[Symbol, Configuration]]:
-    """The inputs, sound ones first, that lead from here to one certain configuration without a violation.
+    """The inputs, sound ones first, that lead from here to one certain state without a violation.
 
-    A defect is among them where the standard forbids to show that it was noticed.
+    A defect is among them where the standard forbids to show that it was noticed. Where the role picks what it
+    remembers, its first choice stands for all: which it was shows later.
     """
     wanted = tuple(chosen)
     out: list[tuple[Symbol, Configuration]] = []
@@ -86,9 +87,9 @@ def tolerated_steps(role: Role, here: Configuration, chosen: Iterable[Value]) ->
         rows = role.enabled(here, symbol)
         if not rows or any(row.is_violation for row in rows):
             continue
-        there = {after for row in rows for after in role.apply(row, here, symbol)}
-        if len(there) == 1:
-            out.append((symbol, there.pop()))
+        there = list(dict.fromkeys(after for row in rows for after in role.apply(row, here, symbol)))
+        if len({after.state for after in there}) == 1:
+            out.append((symbol, there[0]))
     return out
 
 

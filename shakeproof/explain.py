@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,7 +27,9 @@ VERDICTS = {
     "NOT TESTED": "it was not tried, and the reason is given; never a success",
 }
 
-CLAUSE = re.compile(r"(?:RFC\s*)?(\d{3,5})?[\s:,]*(?:section|sec\.?|§)?\s*([0-9A-Z](?:\d*)(?:\.\d+)*)(?:\s+([\w-]+))?", re.I)
+CLAUSE = re.compile(
+    r"(?:RFC\s*)?(\d{3,5})?[\s:,]*(?:section|sec\.?|§)?\s*([0-9A-Z](?:\d*)(?:\.\d+)*)(?:\s+([\w-]+))?", re.I
+)
 
 
 @dataclass(frozen=True)
@@ -56,13 +59,11 @@ def explain(text: str) -> list[Explanation]:
 
 def _near(wanted: str) -> list[str]:
     """Names that are worth suggesting: all are too many to print."""
-    import difflib
-
     names = [row.code for role in ROLES.values() for row in role.rows]
     names += [clause.key for clause in clauses()]
     names += list(VERDICTS)
     folded = {name.upper(): name for name in names}
-    return [folded[name] for name in difflib.get_close_matches(wanted.upper(), list(folded), n=5, cutoff=0.3)]
+    return [folded[name] for name in difflib.get_close_matches(wanted.upper(), list(folded), n=5, cutoff=0.5)]
 
 
 def _verdicts(wanted: str) -> Iterator[Explanation]:
@@ -85,10 +86,11 @@ def _rows(wanted: str) -> Iterator[Explanation]:
 def explain_row(role: Role, row: Row, about: str = "") -> Explanation:
     """The row in words. about: the message that a check of `rest` was about."""
     event = {"recv": "when this arrives", "send": "sends of its own accord", "call": "when the application calls"}
+    what = "any message that no row names" if row.is_rest else row.pattern.text
     lines = [
         f"role      {role.title} ({role.name})",
         f"in state  {row.states.text}",
-        f"{event.get(row.kind.value, 'when this timer fires')}: {'any message that no row names' if row.is_rest else row.pattern.text}",
+        f"{event.get(row.kind.value, 'when this timer fires')}: {what}",
     ]
     if about:
         lines.append(f"here      {about}")
@@ -107,7 +109,8 @@ def explain_row(role: Role, row: Row, about: str = "") -> Explanation:
 
 def _clause_lines(clause: Clause) -> list[str]:
     said = f'"{clause.sentence}"' if clause.sentence else f"(not quoted: {WITHOUT_TEXT.get(clause.rfc, 'no text')})"
-    lines = [f"{clause.reference}, binds the {clause.binds}: {said}"]
+    whom = "both sides" if clause.binds == "both" else f"the {clause.binds}"
+    lines = [f"{clause.reference}, binds {whom}: {said}"]
     if clause.implied:
         lines.append(f"          implied: {clause.implied}")
     lines.append(f"          {clause.url}")

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING
 
 from shakeproof.diagrams.figure import Figure
 from shakeproof.exits import UsageError, choose
 from shakeproof.model.trace import Trace
 
-KeyExchangeName = Literal["rsa", "ecdhe"]
+if TYPE_CHECKING:
+    from shakeproof.scenes import KeyExchangeName
+
 KEY_EXCHANGES: tuple[KeyExchangeName, ...] = ("rsa", "ecdhe")
 
 
@@ -59,7 +61,7 @@ def _full(arguments: Sequence[str], options: Options) -> Figure:
 
 def _machine(arguments: Sequence[str], options: Options) -> Figure:
     from shakeproof.diagrams.machine import draw_machine
-    from shakeproof.diagrams.machine_of import picture_of
+    from shakeproof.diagrams.machines import picture_of
     from shakeproof.model.roles import ROLES
 
     _takes("machine ROLE", arguments, 1, "`shakeproof list roles` has them")

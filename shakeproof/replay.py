@@ -122,5 +122,3 @@ def _run(runner: Runner, word: Word) -> tuple[Problem | None, str, Conversation 
         return problem, "" if exchange is not None else "the target does not make this call", talk
     finally:
         talk.dispose()
-
-

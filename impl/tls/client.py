@@ -37,6 +37,7 @@ from shakeproof.impl.tls.messages import (
     NULL_COMPRESSION,
     RANDOM_LENGTH,
     Certificate,
+    CertificateRequest,
     ClientHello,
     EcdheClientKeyExchange,
     EcdheServerKeyExchange,
@@ -67,7 +68,9 @@ class ClientConnection(Connection):
         WAIT_SERVER_HELLO: frozenset({_HELLO_REQUEST, HandshakeType.SERVER_HELLO}),
         WAIT_CERTIFICATE: frozenset({_HELLO_REQUEST, HandshakeType.CERTIFICATE}),
         WAIT_SERVER_KEY_EXCHANGE: frozenset({_HELLO_REQUEST, HandshakeType.SERVER_KEY_EXCHANGE}),
-        WAIT_SERVER_HELLO_DONE: frozenset({_HELLO_REQUEST, HandshakeType.SERVER_HELLO_DONE}),
+        WAIT_SERVER_HELLO_DONE: frozenset(
+            {_HELLO_REQUEST, HandshakeType.CERTIFICATE_REQUEST, HandshakeType.SERVER_HELLO_DONE}
+        ),
         WAIT_CHANGE_CIPHER_SPEC: frozenset({_HELLO_REQUEST}),
         WAIT_FINISHED: frozenset({_HELLO_REQUEST, HandshakeType.FINISHED}),
         CONNECTED: frozenset({_HELLO_REQUEST}),
@@ -77,6 +80,7 @@ class ClientConnection(Connection):
         HandshakeType.SERVER_HELLO: "receive_server_hello",
         HandshakeType.CERTIFICATE: "receive_certificate",
         HandshakeType.SERVER_KEY_EXCHANGE: "receive_server_key_exchange",
+        HandshakeType.CERTIFICATE_REQUEST: "receive_certificate_request",
         HandshakeType.SERVER_HELLO_DONE: "receive_server_hello_done",
         HandshakeType.FINISHED: "receive_finished",
     }
@@ -89,6 +93,7 @@ class ClientConnection(Connection):
         self.leaf: Leaf | None = None
         self.ephemeral: EphemeralKey | None = None
         self.pre_master_secret = b""
+        self.certificate_requested = False
 
     # --- ClientHello --------------------------------------------------------------------------------------------------
 
@@ -351,10 +356,21 @@ class ClientConnection(Connection):
                 clause="RFC 5246 section 7.4.3",
             )
 
+    def receive_certificate_request(self, _: CertificateRequest) -> None:
+        """The server asks who we are (RFC 5246 section 7.4.4): once, since it is one message of its flight."""
+        if self.certificate_requested:
+            raise self.unexpected("a second CertificateRequest", "RFC 5246 section 7.3")
+        self.certificate_requested = True
+
     # --- our flight ---------------------------------------------------------------------------------------------------
 
     def receive_server_hello_done(self, _: ServerHelloDone) -> None:
-        """The server waits: ClientKeyExchange, ChangeCipherSpec, Finished."""
+        """The server waits: Certificate if it asked, ClientKeyExchange, ChangeCipherSpec, Finished.
+
+        We have no certificate to show, which is said with an empty list (RFC 5246 section 7.4.6).
+        """
+        if self.certificate_requested:
+            self.send_handshake(Certificate(()))
         self.send_client_key_exchange()
         self.set_master_secret(self.pre_master_secret)
         self.pre_master_secret = b""

@@ -209,6 +209,38 @@ class Certificate(Message):
 
 
 @dataclass(frozen=True)
+class CertificateRequest(Message):
+    """What a server accepts of a client.
+
+    signature_algorithms: hash and signature as 16-bit numbers; authorities: distinguished names in DER, empty for any.
+    Source: RFC 5246 section 7.4.4.
+    """
+
+    handshake_type: ClassVar[int] = HandshakeType.CERTIFICATE_REQUEST
+    certificate_types: bytes
+    signature_algorithms: tuple[int, ...]
+    authorities: tuple[bytes, ...] = ()
+
+    def encode_body(self) -> bytes:
+        """The body."""
+        names = b"".join([vector(name, 2) for name in self.authorities])
+        return vector(self.certificate_types, 1) + uints(self.signature_algorithms, 2, 2) + vector(names, 2)
+
+    @classmethod
+    def parse(cls, body: bytes) -> Self:
+        """From a body."""
+        reader = Reader(body, "CertificateRequest", "RFC 5246 section 7.4.4")
+        types = reader.vector(1, 1)
+        algorithms = reader.uints(2, 2, 2)
+        names = Reader(reader.vector(2), "certificate_authorities", "RFC 5246 section 7.4.4")
+        reader.finish()
+        authorities = []
+        while names.remaining:
+            authorities.append(names.vector(2, 1))
+        return cls(types, algorithms, tuple(authorities))
+
+
+@dataclass(frozen=True)
 class EcdheServerKeyExchange(Message):
     """ServerECDHParams and their signature.
 
@@ -345,6 +377,8 @@ def parse_message(handshake_type: int, body: bytes, key_exchange: KeyExchange | 
             return Certificate.parse(body)
         case HandshakeType.SERVER_KEY_EXCHANGE if key_exchange is KeyExchange.ECDHE:
             return EcdheServerKeyExchange.parse(body)
+        case HandshakeType.CERTIFICATE_REQUEST:
+            return CertificateRequest.parse(body)
         case HandshakeType.SERVER_HELLO_DONE:
             return ServerHelloDone.parse(body)
         case HandshakeType.CLIENT_KEY_EXCHANGE if key_exchange is KeyExchange.RSA:

@@ -9,8 +9,7 @@ Source: RFC 5246 section 7; RFC 8422 section 5.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import datetime
 from functools import lru_cache
 
@@ -20,58 +19,23 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from shakeproof.impl.errors import RemoteProtocolError
 from shakeproof.impl.tls import messages as codec
-from shakeproof.impl.tls.alerts import ALERT_LENGTH, AlertDescription, AlertLevel
 from shakeproof.impl.tls.extensions import Extension, ExtensionType, parse_renegotiation_info, parse_server_name
 from shakeproof.impl.tls.key_exchange import signed_params
 from shakeproof.impl.tls.suites import SUITES, TLS_1_2, TLS_EMPTY_RENEGOTIATION_INFO_SCSV, KeyExchange
 from shakeproof.impl.tls.wire import Reader
 from shakeproof.model import messages as alphabet
-from shakeproof.model.facts import Fact, Value
-from shakeproof.model.notation import Message, Symbol
+from shakeproof.model.facts import Value
 from shakeproof.properties.mapper import certificates, registry, stock
 from shakeproof.properties.mapper.certificates import CertificateDefect
-from shakeproof.properties.mapper.concretise import (
-    CHAIN_DEFECTS,
-    accept_server_hello,
-    certificate_detail,
-    grouped,
-    groups_offered,
-    schemes_offered,
-)
+from shakeproof.properties.mapper.choices import groups_offered, schemes_offered
+from shakeproof.properties.mapper.concretise import CHAIN_DEFECTS, accept_server_hello, certificate_detail
 from shakeproof.properties.mapper.context import Context
 from shakeproof.properties.mapper.hypotheses import FINISHED_KEYS, Keys
 from shakeproof.properties.mapper.keys import Owner, private_key
+from shakeproof.properties.mapper.readings import Reading, bits_of, grouped, symbol_of, visible
 
-MAX_SHOWN = 60
-"""Characters of a peer's own text that are shown."""
 SHOWN_SUITES = 4
 VERSION_NAMES = {0x0300: "SSL 3.0", 0x0301: "TLS 1.0", 0x0302: "TLS 1.1", 0x0303: "TLS 1.2", 0x0304: "TLS 1.3"}
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What a message says. finished: whose secret its verify_data was computed from, where that could be told."""
-
-    symbol: Symbol
-    detail: str = ""
-    finished: Keys | None = None
-
-
-@lru_cache(maxsize=4096)
-def symbol_of(message: Message, *bits: int) -> Symbol:
-    """The symbol with these bits, in the order of the message's facts."""
-    return Symbol(message, tuple((fact.name, mask) for fact, mask in zip(message.facts, bits, strict=True)))
-
-
-def bits_of(fact: Fact, found: Iterable[Value]) -> int:
-    """The bits of the defects that were found; of the first sound value where there are none."""
-    return sum(value.bit for value in found) or fact.default.bit
-
-
-def visible(text: str) -> str:
-    """A peer's text, cut and without control characters."""
-    shown = text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + "..."
-    return "".join(char if char.isprintable() else "?" for char in shown)
 
 
 def handshake(context: Context, message: bytes) -> Reading:
@@ -150,8 +114,9 @@ def _client_hello(context: Context, body: bytes) -> Reading:
 
 def _client_hello_detail(hello: codec.ClientHello) -> str:
     parts = [_version_name(hello.client_version)]
-    names = [registry.suite_name(code) for code in hello.cipher_suites if code != TLS_EMPTY_RENEGOTIATION_INFO_SCSV]
-    parts.append(", ".join(names) if len(names) <= SHOWN_SUITES else f"{len(names)} cipher suites")
+    codes = [code for code in hello.cipher_suites if code != TLS_EMPTY_RENEGOTIATION_INFO_SCSV]
+    few = len(codes) <= SHOWN_SUITES
+    parts.append(", ".join(map(registry.suite_name, codes)) if few else f"{len(codes)} cipher suites")
     data = hello.extension(ExtensionType.SERVER_NAME)
     if data is not None:
         try:
@@ -222,6 +187,14 @@ _CHAIN_VALUES = {defect: value for value, defect in CHAIN_DEFECTS.items()} | {
 }
 
 
+_SEEN_WITHOUT_ANCHORS = {
+    alphabet.empty_chain,
+    alphabet.broken_chain,
+    alphabet.wrong_key_type,
+    alphabet.wrong_usage,
+}
+
+
 @lru_cache(maxsize=256)
 def _chain_defects(
     der: tuple[bytes, ...], time: datetime, name: str, anchors: tuple[bytes, ...]
@@ -269,9 +242,10 @@ def _certificate(context: Context, body: bytes) -> Reading:
     if context.is_client:
         context.certificate = message
         context.server_key = key
-    return Reading(
-        symbol_of(alphabet.Certificate, bits_of(alphabet.CHAIN, defects)), certificate_detail(der, len(body))
-    )
+    if not options.anchors:  # nobody said whom to trust
+        defects &= _SEEN_WITHOUT_ANCHORS
+    bits = bits_of(alphabet.CHAIN, defects) if defects or options.anchors else alphabet.CHAIN.mask
+    return Reading(symbol_of(alphabet.Certificate, bits), certificate_detail(der, len(body)))
 
 
 def _key_kind(key: object) -> str:
@@ -296,15 +270,15 @@ def _server_key_exchange(context: Context, body: bytes) -> Reading:
         return Reading(broken, f"{grouped(len(body))} bytes that can't be decoded")
     group, public, params, scheme, signature = parsed
     found: list[Value] = []
-    if group is not None:
-        groups = groups_offered(context.client_hello)
-        if groups is not None and group not in groups:
+    hello = context.client_hello
+    if hello is not None:
+        groups = groups_offered(hello)
+        if group is not None and groups is not None and group not in groups:
             found.append(alphabet.alien_group)
-        if stock.is_on_curve(group, public) is False:
-            found.append(alphabet.bad_point)
-    schemes = schemes_offered(context.client_hello) if context.client_hello is not None else context.options.schemes
-    if scheme not in schemes:
-        found.append(alphabet.alien_scheme)
+        if scheme not in schemes_offered(hello):
+            found.append(alphabet.alien_scheme)
+    if group is not None and stock.is_on_curve(group, public) is False:
+        found.append(alphabet.bad_point)
     covered = signed_params(context.client_random, context.server_random, params)
     if context.server_key is None:  # no key to verify with: sound as far as can be told, or not
         bits = bits_of(alphabet.SERVER_PARAMS, found) if found else alphabet.SERVER_PARAMS.mask
@@ -425,8 +399,7 @@ def _certificate_verify(context: Context, body: bytes) -> Reading:
 def _finished(context: Context, body: bytes) -> Reading:
     of_client = not context.is_client
     detail = f"{grouped(len(body))} bytes of verify_data"
-    right = context.verify_data(Keys.HONEST, of_client)
-    if len(body) != len(right):
+    if len(body) != context.suite.verify_data_length:
         reading = Reading(symbol_of(alphabet.Finished, alphabet.broken_finished.bit), detail)
     else:
         honest = context.resolve(Keys.HONEST)
@@ -455,65 +428,3 @@ _READERS: dict[int, Callable[[Context, bytes], Reading]] = {
     codec.HandshakeType.CLIENT_KEY_EXCHANGE: _client_key_exchange,
     codec.HandshakeType.FINISHED: _finished,
 }
-
-
-# ------------------------------------------------------------------------------------------- outside of handshakes
-
-_DESCRIPTIONS = {
-    description.value: alphabet.DESCRIPTION[description.name]
-    for description in AlertDescription
-    if description.name.lower() in {value.name for value in alphabet.DESCRIPTION.values}
-}
-
-
-_LEVELS: dict[int, str] = {AlertLevel.WARNING: "warning", AlertLevel.FATAL: "fatal"}
-
-
-def alert(fragment: bytes) -> Reading:
-    """What an alert says; close_notify is closure whatever its level."""
-    if len(fragment) != ALERT_LENGTH:
-        symbol = symbol_of(alphabet.Alert, alphabet.broken_alert.bit, alphabet.DESCRIPTION.mask)
-        return Reading(symbol, f"{grouped(len(fragment))} bytes")
-    level, code = fragment
-    description = _DESCRIPTIONS.get(code)
-    bits = description.bit if description is not None else alphabet.DESCRIPTION.mask
-    if level == AlertLevel.WARNING or level == AlertLevel.FATAL:
-        severity = alphabet.warning if level == AlertLevel.WARNING else alphabet.fatal
-        if code == AlertDescription.CLOSE_NOTIFY:
-            severity = alphabet.closure
-    else:
-        severity = alphabet.broken_alert
-    return Reading(symbol_of(alphabet.Alert, severity.bit, bits), _alert_detail(level, code))
-
-
-def _alert_detail(level: int, code: int) -> str:
-    word = (
-        {AlertLevel.WARNING: "warning", AlertLevel.FATAL: "fatal"}.get(AlertLevel(level)) if level in (1, 2) else None
-    )
-    try:
-        name = AlertDescription(code).label
-    except ValueError:
-        name = f"alert {code}"
-    return f"{word}, {name}"
-
-
-def change_cipher_spec(fragment: bytes) -> Reading:
-    """Whether its single byte is 1."""
-    sound = fragment == b"\1"
-    return Reading(symbol_of(alphabet.ChangeCipherSpec, (alphabet.one if sound else alphabet.not_one).bit))
-
-
-def application_data(fragment: bytes) -> Reading:
-    """Data, or a record with nothing in it."""
-    if not fragment:
-        return record(alphabet.zero_length)
-    return Reading(symbol_of(alphabet.ApplicationData), f"{grouped(len(fragment))} bytes")
-
-
-def record(value: Value, detail: str = "") -> Reading:
-    """A record that is remarkable as a record."""
-    return Reading(symbol_of(alphabet.Record, value.bit), detail)
-
-
-ALERT_CODES: dict[Value, int] = {value: code for code, value in _DESCRIPTIONS.items()}
-"""The number of each description of the alphabet."""

@@ -24,8 +24,6 @@ from shakeproof.impl.tls.extensions import (
     ExtensionType,
     ec_point_formats,
     extended_master_secret,
-    parse_signature_algorithms,
-    parse_supported_groups,
     renegotiation_info,
     server_name,
     signature_algorithms,
@@ -37,8 +35,6 @@ from shakeproof.impl.tls.suites import (
     TLS_1_1,
     TLS_1_2,
     TLS_EMPTY_RENEGOTIATION_INFO_SCSV,
-    CipherSuite,
-    KeyExchange,
 )
 from shakeproof.impl.tls.wire import uints, vector
 from shakeproof.model import messages as alphabet
@@ -46,9 +42,21 @@ from shakeproof.model.facts import Value
 from shakeproof.model.notation import Symbol
 from shakeproof.properties.mapper import registry, stock
 from shakeproof.properties.mapper.certificates import SERVER_NAME, CertificateDefect, chain
+from shakeproof.properties.mapper.choices import (
+    SIGNING,
+    certificate_kind,
+    choose_group,
+    choose_scheme,
+    choose_suite,
+    kind_of_key,
+    offered_suites,
+    own_key,
+    says,
+)
 from shakeproof.properties.mapper.context import Context
 from shakeproof.properties.mapper.hypotheses import Keys
-from shakeproof.properties.mapper.keys import KeyKind, Owner, PrivateKey, private_key
+from shakeproof.properties.mapper.keys import Owner, private_key
+from shakeproof.properties.mapper.readings import grouped
 
 UNKNOWN_HANDSHAKE_TYPE = 99
 """Not assigned by IANA."""
@@ -76,19 +84,6 @@ CHAIN_DEFECTS: dict[Value, CertificateDefect] = {
     alphabet.wrong_usage: CertificateDefect.WRONG_KEY_USAGE,
     alphabet.broken_chain: CertificateDefect.MALFORMED,
 }
-
-_SIGNING: dict[KeyKind, tuple[int, ...]] = {
-    "rsa": (0x0401, 0x0501, 0x0601, 0x0201),
-    "ecdsa": (0x0403, 0x0503, 0x0603, 0x0203),
-}
-
-
-def says(symbol: Symbol, value: Value) -> bool:
-    """Whether to write this value. Where an observer could not tell, a sound one is written and no defect."""
-    named = value.fact.named(symbol.assignment[value.fact.name])
-    if named and named[0].is_sound:
-        return value is named[0]
-    return value in named
 
 
 def _nothing(context: Context) -> None:
@@ -124,22 +119,6 @@ def draft(context: Context, symbol: Symbol, finished: Keys) -> Draft:
 
 def _hello_request(context: Context, symbol: Symbol) -> Draft:
     return Draft(codec.HandshakeType.HELLO_REQUEST, b"\0" if says(symbol, alphabet.overfull) else b"")
-
-
-def offered_suites(context: Context, symbol: Symbol) -> tuple[int, ...]:
-    """The suites of a ClientHello."""
-    kinds: tuple[KeyExchange, ...] = (KeyExchange.ECDHE, KeyExchange.RSA)
-    if context.options.key_exchange == "rsa":
-        kinds = kinds[::-1]
-    if not says(symbol, alphabet.offers_both):
-        kinds = (KeyExchange.RSA if says(symbol, alphabet.offers_rsa) else KeyExchange.ECDHE,)
-    codes: list[int] = []
-    for kind in kinds:
-        if says(symbol, alphabet.no_common_suite):
-            codes += (registry.UNKNOWN_RSA_SUITES if kind is KeyExchange.RSA else registry.UNKNOWN_ECDHE_SUITES)[:2]
-        else:
-            codes += [suite.code for suite in context.options.supported(kind, True)]
-    return tuple(codes)
 
 
 @lru_cache(maxsize=64)
@@ -200,24 +179,6 @@ def _break_hello(body: bytes, extensions: Sequence[Extension] | None) -> bytes:
     return body[: -length - 2] + (length + 1).to_bytes(2, "big") + body[len(body) - length :]
 
 
-def choose_suite(context: Context, symbol: Symbol) -> int:
-    """The suite of a ServerHello: the best that was offered, or one that was not."""
-    options = context.options
-    exchange = KeyExchange.RSA if symbol.has(alphabet.rsa) else KeyExchange.ECDHE
-    if symbol.has(alphabet.rsa) and symbol.has(alphabet.ecdhe):
-        exchange = KeyExchange(options.key_exchange.upper())
-    able: tuple[CipherSuite, ...] = options.supported(exchange, False)
-    if context.client_hello is not None:
-        offered: Sequence[int] = context.client_hello.cipher_suites
-    else:
-        offered = [suite.code for kind in KeyExchange for suite in options.supported(kind, True)]
-    if says(symbol, alphabet.alien_suite):
-        known = [suite.code for suite in able]
-        every = registry.RSA_SUITES if exchange is KeyExchange.RSA else registry.ECDHE_SUITES
-        return registry.first_not_in([*known, *sorted(every, reverse=True)], offered) or 0x5A5A
-    return next((suite.code for suite in able if suite.code in offered), able[0].code)
-
-
 def _server_hello(context: Context, symbol: Symbol) -> Draft:
     hello = context.client_hello
     asked = {extension.extension_type for extension in hello.extensions or ()} if hello is not None else None
@@ -273,11 +234,6 @@ def accept_server_hello(context: Context, hello: codec.ServerHello, extended: bo
 # ------------------------------------------------------------------------------------------------ the server's flight
 
 
-def certificate_kind(context: Context) -> KeyKind:
-    """The kind of certificate that the peer needs: a server's follows from the suite."""
-    return context.options.certificate_key if context.is_client else stock.kind_of(context.suite.authentication)
-
-
 def _certificate(context: Context, symbol: Symbol) -> Draft:
     kind = certificate_kind(context)
     if says(symbol, alphabet.wrong_key_type):
@@ -303,65 +259,6 @@ def certificate_detail(certificates: Sequence[bytes], length: int) -> str:
     """How many, and how long."""
     count = len(certificates)
     return f"{count} certificate{'' if count == 1 else 's'}, {grouped(length)} bytes"
-
-
-def grouped(number: int) -> str:
-    """A number with a space between groups of three digits."""
-    return f"{number:,}".replace(",", " ")
-
-
-def own_key(context: Context) -> PrivateKey:
-    """The key of the certificate that was sent, or that would have been."""
-    return context.own_key or private_key(certificate_kind(context), Owner.LEAF)
-
-
-def kind_of_key(key: PrivateKey) -> KeyKind:
-    """Its kind."""
-    return "rsa" if isinstance(key, rsa.RSAPrivateKey) else "ecdsa"
-
-
-def groups_offered(hello: codec.ClientHello | None) -> tuple[int, ...] | None:
-    """The groups of a ClientHello; None where it leaves them open, which means any (RFC 8422 section 4)."""
-    data = hello.extension(ExtensionType.SUPPORTED_GROUPS) if hello is not None else None
-    if data is None:
-        return None
-    try:
-        return parse_supported_groups(data)
-    except RemoteProtocolError:
-        return None
-
-
-def schemes_offered(hello: codec.ClientHello | None) -> tuple[int, ...]:
-    """The signature algorithms of a ClientHello, or those that their absence stands for."""
-    data = hello.extension(ExtensionType.SIGNATURE_ALGORITHMS) if hello is not None else None
-    if data is None:
-        return registry.DEFAULT_SCHEMES
-    try:
-        return parse_signature_algorithms(data)
-    except RemoteProtocolError:
-        return registry.DEFAULT_SCHEMES
-
-
-def choose_group(context: Context, symbol: Symbol) -> int:
-    """The group of a ServerKeyExchange."""
-    offered = groups_offered(context.client_hello)
-    if says(symbol, alphabet.alien_group):
-        return registry.first_not_in(stock.GROUPS, offered or ()) or stock.GROUPS[-1]
-    if offered is None:
-        return context.options.groups[0]
-    able = [group for group in context.options.groups if group in offered]
-    return able[0] if able else next((group for group in stock.GROUPS if group in offered), stock.GROUPS[0])
-
-
-def choose_scheme(context: Context, symbol: Symbol, kind: KeyKind) -> int:
-    """The signature algorithm of a ServerKeyExchange."""
-    if context.client_hello is None:
-        offered: Sequence[int] = context.options.schemes
-    else:
-        offered = schemes_offered(context.client_hello)
-    if says(symbol, alphabet.alien_scheme):
-        return registry.first_not_in(stock.ALIEN_SCHEMES[kind], offered) or stock.ALIEN_SCHEMES[kind][-1]
-    return next((scheme for scheme in _SIGNING[kind] if scheme in offered), _SIGNING[kind][0])
 
 
 def _server_key_exchange(context: Context, symbol: Symbol) -> Draft:
@@ -478,7 +375,7 @@ def _key_exchange_draft(context: Context, body: bytes, secret: bytes | None, det
 
 def _certificate_verify(context: Context, symbol: Symbol) -> Draft:
     signer = private_key(certificate_kind(context), Owner.LEAF)
-    scheme = _SIGNING[kind_of_key(signer)][0]
+    scheme = SIGNING[kind_of_key(signer)][0]
     signature = stock.sign(signer, scheme, b"".join(context.transcript))
     return Draft(codec.HandshakeType.CERTIFICATE_VERIFY, scheme.to_bytes(2, "big") + vector(signature, 2))
 

@@ -104,6 +104,10 @@ class Direction:
     sequence: int = 0
     before: tuple[Keys, Protection, int] = (Keys.NONE, NullProtection(), 0)
 
+    def copy(self) -> Direction:
+        """The same, to come back to."""
+        return Direction(self.switched, self.unheeded, self.keys, self.protection, self.sequence, self.before)
+
     def switch(self, keys: Keys, protection: Protection) -> None:
         """What a ChangeCipherSpec does."""
         self.before = (self.keys, self.protection, self.sequence)
@@ -209,8 +213,6 @@ class Context:
         keys = self.resolve(Keys.HONEST if keys is Keys.UNCHANGED else keys)
         if keys in (Keys.EMPTY_MASTER, Keys.NONE):
             return b""
-        if keys is Keys.ZERO_MASTER:
-            return bytes(schedule.MASTER_SECRET_LENGTH)
         pre_master = b"" if keys is Keys.EMPTY_PRE_MASTER or self.pre_master is None else self.pre_master
         if self.extended:
             seed = self.session_hash or self.transcript_hash()

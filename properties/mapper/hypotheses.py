@@ -3,6 +3,9 @@
 A target that swallows an early ChangeCipherSpec or a skipped message has keys from whatever its memory held. The tester
 goes on under each of the secrets that real stacks were seen to use, record keys and Finished keys chosen apart: one
 stack protected its records under an empty master secret and computed Finished from the real one.
+
+A master secret of 48 zero bytes needs no hypothesis of its own: HMAC fills its key up with zero bytes (RFC 2104 section
+2), so that it gives the same keys as an empty one. So it is with a pre-master secret of zero bytes.
 """
 
 from __future__ import annotations
@@ -18,7 +21,6 @@ class Keys(enum.Enum):
     NONE = "no keys"
     UNCHANGED = "the keys from before the last ChangeCipherSpec"
     EMPTY_MASTER = "keys of an empty master secret"
-    ZERO_MASTER = "keys of a master secret of 48 zero bytes"
     EMPTY_PRE_MASTER = "keys of an empty pre-master secret"
 
     @property
@@ -48,20 +50,19 @@ class KeyHypothesis:
 
 HONEST_KEYS = KeyHypothesis()
 
-WEAK_KEYS = (Keys.EMPTY_MASTER, Keys.ZERO_MASTER, Keys.EMPTY_PRE_MASTER)
+WEAK_KEYS = (Keys.EMPTY_MASTER, Keys.EMPTY_PRE_MASTER)
 """Keys that need no secret: whoever saw the hellos has them."""
 
 RECORD_KEYS = (
     Keys.HONEST,
     Keys.EMPTY_MASTER,
-    Keys.ZERO_MASTER,
     Keys.EMPTY_PRE_MASTER,
     Keys.UNCHANGED,
     Keys.NONE,
 )
 """Record keys in the order in which a record is tried: NONE last, since nothing authenticates plaintext."""
 
-FINISHED_KEYS = (Keys.HONEST, Keys.EMPTY_MASTER, Keys.ZERO_MASTER, Keys.EMPTY_PRE_MASTER)
+FINISHED_KEYS = (Keys.HONEST, Keys.EMPTY_MASTER, Keys.EMPTY_PRE_MASTER)
 """Finished keys in the order in which verify_data is tried."""
 
 HYPOTHESES = (
@@ -70,11 +71,8 @@ HYPOTHESES = (
     KeyHypothesis(Keys.UNCHANGED, Keys.HONEST),
     KeyHypothesis(Keys.EMPTY_MASTER, Keys.HONEST),
     KeyHypothesis(Keys.EMPTY_MASTER, Keys.EMPTY_MASTER),
-    KeyHypothesis(Keys.ZERO_MASTER, Keys.HONEST),
-    KeyHypothesis(Keys.ZERO_MASTER, Keys.ZERO_MASTER),
     KeyHypothesis(Keys.EMPTY_PRE_MASTER, Keys.EMPTY_PRE_MASTER),
     KeyHypothesis(Keys.NONE, Keys.EMPTY_MASTER),
-    KeyHypothesis(Keys.NONE, Keys.ZERO_MASTER),
     KeyHypothesis(Keys.NONE, Keys.EMPTY_PRE_MASTER),
 )
 """What a tester tries in turn after a ChangeCipherSpec that came before any secret, likeliest first."""

@@ -11,7 +11,7 @@ from shakeproof.model import messages as alphabet
 from shakeproof.model.facts import Fact, Value
 from shakeproof.model.notation import Symbol
 from shakeproof.properties.mapper import registry, stock
-from shakeproof.properties.mapper.concretise import (
+from shakeproof.properties.mapper.choices import (
     choose_suite,
     groups_offered,
     kind_of_key,
@@ -64,12 +64,15 @@ def observable(context: Context, symbol: Symbol) -> Symbol:
         given[alphabet.SERVER_HELLO.name] = _reduced(
             alphabet.SERVER_HELLO, given, (alphabet.renegotiation_forged,), alphabet.SERVER_HELLO.mask
         )
-    elif symbol.message is alphabet.Certificate and not context.chosen:
+    elif symbol.message is alphabet.Certificate and not (context.chosen and context.is_client):
         seen = tuple(value for value in alphabet.CHAIN.defects if value is not alphabet.wrong_key_type)
         given[alphabet.CHAIN.name] = _reduced(alphabet.CHAIN, given, seen, alphabet.trusted.bit)
-    elif symbol.message is alphabet.ServerKeyExchange and context.server_key is None and not hidden:
-        seen = tuple(value for value in alphabet.SERVER_PARAMS.defects if value is not alphabet.forged_signature)
-        mask = alphabet.SERVER_PARAMS.mask
+    elif symbol.message is alphabet.ServerKeyExchange and not hidden:
+        unseen = [alphabet.forged_signature] if context.server_key is None else []
+        if context.client_hello is None:
+            unseen += [alphabet.alien_group, alphabet.alien_scheme]
+        seen = tuple(value for value in alphabet.SERVER_PARAMS.defects if value not in unseen)
+        mask = alphabet.SERVER_PARAMS.mask if context.server_key is None else alphabet.signed.bit
         given[alphabet.SERVER_PARAMS.name] = _reduced(alphabet.SERVER_PARAMS, given, seen, mask)
     elif symbol.message is alphabet.Alert:
         severity, description = given[alphabet.SEVERITY.name], given[alphabet.DESCRIPTION.name]
@@ -108,9 +111,6 @@ def _of_suite(suite: CipherSuite, symbol: Symbol) -> str:
     if message is alphabet.ClientHello:
         if says(symbol, alphabet.bare) and says(symbol, alphabet.renegotiation_claimed):
             return "renegotiation_info is an extension, and a bare ClientHello has none"
-    elif message is alphabet.ServerKeyExchange:
-        if uses_rsa and (says(symbol, alphabet.alien_group) or says(symbol, alphabet.bad_point)):
-            return "RSA parameters have neither group nor point"
     elif message is alphabet.ClientKeyExchange:
         if uses_rsa and says(symbol, alphabet.off_curve):
             return "RSA key transport has no points"
@@ -132,14 +132,6 @@ def _server_hello(context: Context, symbol: Symbol) -> str:
         return ""
     exchange = KeyExchange.RSA if says(symbol, alphabet.rsa) else KeyExchange.ECDHE
     return f"the client offers no {exchange} suite that the tester has"
-
-
-def _certificate(context: Context, symbol: Symbol) -> str:
-    if context.is_client and says(symbol, alphabet.wrong_key_type):
-        return "no cipher suite says what key a client's certificate must have"
-    if context.is_client and says(symbol, alphabet.wrong_usage):
-        return "a client's certificate takes no part in the key exchange"
-    return ""
 
 
 def _server_key_exchange(context: Context, symbol: Symbol) -> str:
@@ -166,7 +158,6 @@ def _record(context: Context, symbol: Symbol) -> str:
 
 _CHECKS = {
     alphabet.ServerHello.name: _server_hello,
-    alphabet.Certificate.name: _certificate,
     alphabet.ServerKeyExchange.name: _server_key_exchange,
     alphabet.Record.name: _record,
 }

@@ -18,11 +18,10 @@ from shakeproof.impl.tls.records import HEADER_LENGTH, MAJOR_VERSION, MAX_CIPHER
 from shakeproof.impl.tls.suites import ContentType
 from shakeproof.model import messages as alphabet
 from shakeproof.model.notation import Symbol
-from shakeproof.properties.mapper import classify
-from shakeproof.properties.mapper.classify import Reading
-from shakeproof.properties.mapper.concretise import grouped
+from shakeproof.properties.mapper import classify, readings
 from shakeproof.properties.mapper.context import Context
 from shakeproof.properties.mapper.hypotheses import Keys
+from shakeproof.properties.mapper.readings import Reading, grouped
 
 _TEXT = frozenset(range(32, 127)) | {9, 10, 13}
 
@@ -90,8 +89,8 @@ class Receiver:
         if self._garbled:
             return []
         self._garbled = True
-        shown = classify.visible(raw.decode("latin-1"))
-        return [Observation(classify.record(alphabet.alien_type).symbol, raw, raw, f"not TLS: {shown}")]
+        shown = readings.visible(raw.decode("latin-1"))
+        return [Observation(readings.record(alphabet.alien_type).symbol, raw, raw, f"not TLS: {shown}")]
 
     def _open(self, content_type: int, version: int, fragment: bytes, found: list[Observation]) -> None:
         context = self.context
@@ -100,42 +99,43 @@ class Receiver:
         length = f"{grouped(len(fragment))} bytes"
         if len(fragment) > limit:
             read.sequence += 1
-            self._note(found, classify.record(alphabet.too_long, length), fragment, Keys.NONE)
+            self._note(found, readings.record(alphabet.too_long, length), fragment, Keys.NONE)
             return
         keys = Keys.NONE
         plaintext: bytes | None = fragment
         if read.switched:
             keys, plaintext = self._decrypt(content_type, version, fragment)
-        if plaintext is None:
-            value = alphabet.bad_padding if self._is_badly_padded(content_type, version, fragment) else alphabet.bad_mac
+        sequence = read.sequence
         read.sequence += 1
         if plaintext is None:
-            self._note(found, classify.record(value, length), fragment, Keys.NONE)
+            padded = not self._is_badly_padded(content_type, version, sequence, fragment)
+            value = alphabet.bad_mac if padded else alphabet.bad_padding
+            self._note(found, readings.record(value, length), fragment, Keys.NONE)
         elif len(plaintext) > MAX_PLAINTEXT:
-            self._note(found, classify.record(alphabet.too_long, length), plaintext, keys)
+            self._note(found, readings.record(alphabet.too_long, length), plaintext, keys)
         elif content_type == ContentType.HANDSHAKE:
             self._messages(plaintext, keys, found)
         elif content_type == ContentType.ALERT:
-            self._note(found, classify.alert(plaintext), plaintext, keys)
+            self._note(found, readings.alert(plaintext), plaintext, keys)
         elif content_type == ContentType.APPLICATION_DATA:
-            self._note(found, classify.application_data(plaintext), plaintext, keys)
+            self._note(found, readings.application_data(plaintext), plaintext, keys)
         elif content_type == ContentType.CHANGE_CIPHER_SPEC:
-            self._note(found, classify.change_cipher_spec(plaintext), plaintext, keys)
+            self._note(found, readings.change_cipher_spec(plaintext), plaintext, keys)
             read.switch(Keys.NONE, NullProtection())
         else:
             detail = f"content type {content_type}, {length}"
-            self._note(found, classify.record(alphabet.alien_type, detail), plaintext, keys)
+            self._note(found, readings.record(alphabet.alien_type, detail), plaintext, keys)
 
     def _messages(self, plaintext: bytes, keys: Keys, found: list[Observation]) -> None:
         """Handshake messages, out of the fragments of one or more records."""
         if not plaintext:
-            self._note(found, classify.record(alphabet.empty_message), b"", keys)
+            self._note(found, readings.record(alphabet.empty_message), b"", keys)
         buffer = self._handshake
         buffer += plaintext
         while len(buffer) >= MESSAGE_HEADER_LENGTH:
             length = buffer[1] << 16 | buffer[2] << 8 | buffer[3]
             if length > MAX_MESSAGE_LENGTH:
-                symbol = classify.symbol_of(alphabet.UnknownHandshake)
+                symbol = readings.symbol_of(alphabet.UnknownHandshake)
                 detail = f"announces {grouped(length)} bytes, more than {grouped(MAX_MESSAGE_LENGTH)}"
                 self._note(found, Reading(symbol, detail), bytes(buffer), keys)
                 buffer.clear()
@@ -185,7 +185,7 @@ class Receiver:
             return bool(fragment) and all(byte in _TEXT for byte in fragment)
         return len(fragment) < GCM_TAG_LENGTH
 
-    def _is_badly_padded(self, content_type: int, version: int, fragment: bytes) -> bool:
+    def _is_badly_padded(self, content_type: int, version: int, sequence: int, fragment: bytes) -> bool:
         """Whether only the CBC padding is wrong: the MAC is right where the last byte says that it stands."""
         context = self.context
         if not context.is_cbc:
@@ -200,7 +200,7 @@ class Receiver:
             end = len(block) - block[-1] - 1 - protection.mac_length
             if end < 0:
                 continue
-            mac = protection.mac(content_type, version, context.read.sequence, block[:end])
+            mac = protection.mac(content_type, version, sequence, block[:end])
             if mac == block[end : end + protection.mac_length]:
                 return True
         return False

@@ -26,9 +26,10 @@ from shakeproof.impl.tls.signatures import VERIFYING_SCHEMES
 from shakeproof.impl.tls.suites import TLS_1_0, TLS_1_2, CipherSuite, ContentType
 from shakeproof.model import messages as alphabet
 from shakeproof.model.notation import Symbol
-from shakeproof.properties.mapper import classify, limits
+from shakeproof.properties.mapper import limits, readings
 from shakeproof.properties.mapper.certificates import SERVER_NAME, anchors
-from shakeproof.properties.mapper.concretise import Draft, draft, grouped, says
+from shakeproof.properties.mapper.choices import says
+from shakeproof.properties.mapper.concretise import Draft, draft
 from shakeproof.properties.mapper.context import (
     AUDIT_TIME,
     BulkName,
@@ -48,6 +49,7 @@ from shakeproof.properties.mapper.hypotheses import (
     Keys,
 )
 from shakeproof.properties.mapper.keys import KeyKind
+from shakeproof.properties.mapper.readings import grouped
 from shakeproof.properties.mapper.receive import Observation, Receiver
 
 __all__ = [
@@ -121,7 +123,8 @@ class Peer:
 
     role: the side that the PEER plays. key_exchange, certificate_key, bulk: what it prefers; suites: instead of
     those that follow from them. seed: of its randoms. server_name: what it asks for, or what its certificate names.
-    time, anchors: how it judges certificates. application_data: what ApplicationData carries.
+    time, anchors: how it judges certificates; without any anchor it says nothing of
+    their trust. application_data: what ApplicationData carries.
     """
 
     def __init__(
@@ -263,7 +266,7 @@ class Peer:
         context = self.context
         known = context.__dict__
         self._undo = _Undo(
-            len(context.transcript), replace(context.write), {name: known[name] for name in _OWN_FIELDS[self.role]}
+            len(context.transcript), context.write.copy(), {name: known[name] for name in _OWN_FIELDS[self.role]}
         )
 
     def _begin(self, symbol: Symbol, finished: Keys) -> Draft:
@@ -380,7 +383,7 @@ def _alert(symbol: Symbol) -> bytes:
         level = BROKEN_ALERT_LEVEL
     else:
         level = 1 if says(symbol, alphabet.warning) else 2
-    return bytes((level, classify.ALERT_CODES[description]))
+    return bytes((level, readings.ALERT_CODES[description]))
 
 
 def _tampered_cbc(protection: CbcHmacProtection, kind: int, sequence: int, content: bytes, padding: bool) -> bytes:

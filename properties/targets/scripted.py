@@ -1,4 +1,4 @@
-"""An endpoint that a table drives: it plays a role exactly as the rows say, taking the branches that it is told to take.
+"""An endpoint that a table drives: it plays a role as the rows say, taking the branches that it is told to take.
 
 It shows that the engine has no false alarm: whatever a row allows, a target that does it must be judged conforming. And
 with a changed table it does what no real stack does, so that every verdict can be earned on purpose.
@@ -21,8 +21,7 @@ from shakeproof.properties.targets.base import Endpoint, Reaction, Setup, Target
 class ScriptedEndpoint(Endpoint):
     """A role, played by the mapper as the table says.
 
-    take: ids of the rows to prefer where several are enabled; later: whether a send row of those ids is taken as soon as
-    it can be.
+    take: ids of the rows to prefer where several are enabled; a send row among them is taken as soon as it can be.
     """
 
     def __init__(self, role: Role, setup: Setup, take: Iterable[str] = ()) -> None:

@@ -40,9 +40,7 @@ Seed = Annotated[
 ]
 Suite = Annotated[str, typer.Option(help="quick: every cell of every table.", envvar="SHAKEPROOF_SUITE")]
 Report = Annotated[str, typer.Option(metavar="DIR", help="Folder for the report.", envvar="SHAKEPROOF_REPORT")]
-Formats = Annotated[
-    str, typer.Option("--format", help="json, text, or both with a comma.", envvar="SHAKEPROOF_FORMAT")
-]
+Formats = Annotated[str, typer.Option("--format", help="json, text, or both with a comma.", envvar="SHAKEPROOF_FORMAT")]
 FailOn = Annotated[
     str, typer.Option(help="must: FAIL, CRASH, HANG; deviation: those too; never.", envvar="SHAKEPROOF_FAIL_ON")
 ]

@@ -49,7 +49,7 @@ def _rogues(_: Settings) -> Iterator[Entry]:
     from shakeproof.properties.rogues import ROGUES
 
     for name, rogue in ROGUES.items():
-        yield name, rogue.sentence
+        yield name, rogue.fault
 
 
 def _clauses(_: Settings) -> Iterator[Entry]:

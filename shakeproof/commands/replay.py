@@ -15,9 +15,7 @@ from shakeproof.exits import UsageError, choose
 
 Name = Annotated[str, typer.Argument(metavar="ID|FILE", help="As an audit prints it, or its file in a report folder.")]
 On = Annotated[str, typer.Option(metavar="TARGET", help="On this target instead of the one it was found on.")]
-Rogue = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Plant this fault in our implementation; '' for none.")
-]
+Rogue = Annotated[str | None, typer.Option(metavar="NAME", help="Plant this fault in our implementation; '' for none.")]
 Authorized = Annotated[bool, typer.Option("--i-am-authorized", help="Allow a target that is not on this machine.")]
 
 

@@ -91,4 +91,3 @@ def _close_stdout() -> None:
     # Python flushes standard output once more at exit, which would complain again.
     devnull = os.open(os.devnull, os.O_WRONLY)
     os.dup2(devnull, sys.stdout.fileno())
-

@@ -95,7 +95,8 @@ class FolderReport:
 
     def finish(self, judgement: Judgement, *, version: str) -> None:
         """Write the pictures of the whole run and the reports in the formats asked for."""
-        from shakeproof.diagrams.machine import draw_machine, picture_of
+        from shakeproof.diagrams.machine import draw_machine
+        from shakeproof.diagrams.machines import picture_of
         from shakeproof.figures import draw_full
         from shakeproof.model.roles import ROLES
 

@@ -57,7 +57,8 @@ class Judgement:
         reasons: Counter[str] = Counter()
         for role in self.run.roles:
             if role.error:
-                reasons[f"{role.target} {role.role}: {role.error}"] += max(0, role.cells - role.cells_run)
+                whose = "" if role.error.startswith(role.target) else f"{role.target} {role.role}: "
+                reasons[whose + role.error] += max(0, role.cells - role.cells_run)
             for item in role.not_tested:
                 if item.reason != OUT_OF_TIME:
                     reasons[item.reason] += item.cells

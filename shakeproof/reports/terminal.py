@@ -159,22 +159,22 @@ def role_line(result: RoleRun) -> str:
         return f"NOT TESTED: {visible(result.error)}"
     failures = sum(finding.grade.is_failure for finding in result.findings)
     rate = f", {result.words / result.seconds:.0f} words/s" if result.seconds else ""
-    return (
-        f"{result.cells_run}/{result.cells} cells   {rows_text(result)}   {failures} FAIL   {result.seconds:.1f} s{rate}"
-    )
+    return f"{result.cells_run}/{result.cells} cells   {rows_text(result)}   {failures} FAIL   {result.seconds:.1f} s{rate}"
 
 
 def print_finding(out: Console, finding: Finding, report: Path | None) -> None:
     """A finding: what, where, how it went, what the standard says, how to see it again."""
     style = STYLES.get(finding.grade, "bold red")
     confirmed, tried = finding.seen
-    steps = f"shrunk {finding.shrunk_from} -> {len(finding.word)} steps, " if _is_shrunk(finding) else ""
+    steps = f"{len(finding.word)} step{'' if len(finding.word) == 1 else 's'}"
     head = Text(f"{MARKS.get(finding.grade, '✗')} {finding.grade.value}", style=style)
     head.append(f"   {visible(finding.title)}", style="bold")
-    head.append(f"   id {finding.id}   ({steps}seen {confirmed}/{tried})", style="dim")
+    head.append(f"   id {finding.id}   ({steps}, seen {confirmed}/{tried})", style="dim")
     out.print(head)
     indent = "   "
-    out.print(f"{indent}check {finding.check} · {finding.role} of {visible(finding.target)} · {finding.setup}", style="dim")
+    out.print(
+        f"{indent}check {finding.check} · {finding.role} of {visible(finding.target)} · {finding.setup}", style="dim"
+    )
     for line in chart_lines(finding.trace):
         out.print(indent + line)
     out.print(f"{indent}required: {visible(finding.expected)}; came: {visible(finding.got)}")
@@ -189,10 +189,6 @@ def print_finding(out: Console, finding: Finding, report: Path | None) -> None:
     out.print(f"{indent}{again}{where}")
 
 
-def _is_shrunk(finding: Finding) -> bool:
-    return finding.shrunk_from > len(finding.word)
-
-
 def verdict_lines(judgement: Judgement) -> list[Text]:
     """The last lines: verdict, counts, what was left out, what was not tested and why."""
     run = judgement.run
@@ -204,7 +200,9 @@ def verdict_lines(judgement: Judgement) -> list[Text]:
         shown.append(f"{len(reasons) - REASONS_MOST} more reasons ({rest} cells)")
     lines: list[Text] = []
     for finding, entry in judgement.accepted:
-        lines.append(Text(f"accepted until {entry.until}: {finding.check} of {visible(finding.target)}: {entry.reason}"))
+        lines.append(
+            Text(f"accepted until {entry.until}: {finding.check} of {visible(finding.target)}: {entry.reason}")
+        )
     for finding, entry in judgement.expired:
         text = f"no longer accepted, since {entry.until}: {finding.check} of {visible(finding.target)}: {entry.reason}"
         lines.append(Text(text, style="yellow"))

@@ -10,7 +10,7 @@ import pytest
 from shakeproof.model import messages as m
 from shakeproof.model import tls12
 from shakeproof.model.clauses import Level
-from shakeproof.model.facts import Value
+from shakeproof.model.facts import Fact, Value
 from shakeproof.model.machine import Configuration, Role
 from shakeproof.model.messages import (
     Alert,
@@ -282,7 +282,7 @@ def test_a_defect_where_the_message_is_expected_is_refused_with_the_alerts_that_
     ],
     ids=["server_hello", "chain", "server_params", "client_hello"],
 )
-def test_the_expectations_here_name_every_defect(fact: m.Fact, table: dict[Value, set[str]]) -> None:
+def test_the_expectations_here_name_every_defect(fact: Fact, table: dict[Value, set[str]]) -> None:
     assert set(table) == set(fact.defects)
 
 
@@ -295,18 +295,11 @@ def test_two_defects_at_once_allow_the_alerts_of_both() -> None:
 def test_without_the_reading_https_a_distrusted_chain_may_be_accepted() -> None:
     tls_only = client.under(())
     here = walk(tls_only, CLIENT_RSA[:2])
-    for value in (
-        m.expired,
-        m.not_yet_valid,
-        m.wrong_name,
-        m.untrusted,
-        m.bad_signature,
-        m.issuer_not_ca,
-        m.wrong_usage,
-    ):
+    unusable = (m.empty_chain, m.wrong_key_type, m.broken_chain)
+    for value in set(m.CHAIN.defects) - set(unusable):
         ways = outcomes(tls_only, here, Certificate.symbol(value))
         assert {way.after.state.name for way in ways} == {"WAIT_SERVER_HELLO_DONE", "ABORTED"}
-    for value in (m.empty_chain, m.wrong_key_type, m.broken_chain):
+    for value in unusable:
         assert alerts(tls_only, here, Certificate.symbol(value)) == CHAIN_ALERTS[value]
     assert alerts(tls_only, here, Certificate.symbol(m.expired, m.broken_chain)) >= CHAIN_ALERTS[m.broken_chain]
 
@@ -589,3 +582,10 @@ def test_only_these_are_read_without_a_step(role: Role) -> None:
     else:
         expected |= {("CONNECTED", s.text) for s in role.symbols if s.message is ClientHello}
     assert stays == expected
+
+
+def test_a_defect_is_tried_with_the_usual_values_of_what_no_row_looks_at_with_it() -> None:
+    defective = [s for s in server.symbols if s.message is ClientHello and not s.is_sound]
+    assert {s.text for s in defective} == {
+        f"ClientHello[{value.name.upper()}, OFFERS_BOTH, EXTENDED]" for value in m.CLIENT_HELLO.defects
+    }

@@ -10,7 +10,7 @@ from shakeproof.model import messages as m
 from shakeproof.model.facts import Fact, Value
 from shakeproof.model.notation import Message, Symbol
 from shakeproof.properties.mapper import limits
-from shakeproof.properties.mapper.hypotheses import HYPOTHESES
+from shakeproof.properties.mapper.hypotheses import HYPOTHESES, KeyHypothesis
 from tests.properties.mapper_pairs import ALPHABET, SETUPS, Pair, Setup, handshake_of
 
 STAGES = 14
@@ -99,7 +99,7 @@ def test_every_remarkable_record_reads_back_in_every_state(setup: Setup, side: s
     assumed=st.sampled_from(HYPOTHESES),
 )
 def test_nothing_that_is_asked_for_in_any_order_is_too_much(
-    setup: Setup, side: str, word: list[Symbol], hypotheses: list, assumed: object
+    setup: Setup, side: str, word: list[Symbol], hypotheses: list[KeyHypothesis | None], assumed: KeyHypothesis
 ) -> None:
     pair = Pair(setup)
     receiver = pair.other(side)

@@ -1,0 +1,231 @@
+"""Sequence charts as DOT text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from shakeproof.diagrams import draw_trace
+from shakeproof.diagrams.arrows import _free_corner
+from shakeproof.diagrams.palette import BAD, COLOURS, LATE, OK
+from shakeproof.diagrams.rows import COMPACT_FROM, HEADS_EVERY, RowKind, plan_rows
+from shakeproof.model.trace import Fate, Kind, Lane, Step, Trace
+from tests.diagrams.goldens import same_as_golden
+from tests.diagrams.sample_traces import CLIENT, SERVER, C, S, full, hostile, long, message, mitm
+
+
+def dot(trace: Trace, **options: object) -> str:
+    return draw_trace(trace, **options).dot_source  # type: ignore[arg-type]
+
+
+def edges(text: str, number: int) -> list[str]:
+    return [line for line in text.splitlines() if " -> " in line and f"id=m{number} " in line]
+
+
+@pytest.mark.parametrize("sample", [full, hostile, mitm])
+def test_dot_text_is_the_golden_one(sample: Callable[[], Trace]) -> None:
+    assert same_as_golden(f"{sample.__name__}.gv", dot(sample()))
+
+
+@pytest.mark.parametrize("sample", [full, hostile, mitm])
+def test_each_message_is_one_arrow_with_its_sentence(sample: Callable[[], Trace]) -> None:
+    trace = sample()
+    text = dot(trace)
+    for step in trace.messages():
+        (edge,) = edges(text, step.number)
+        assert f"step_{step.number} msg {step.fate.value}" in edge
+        assert step.label in edge
+
+
+def test_arrow_joins_the_lanes_of_its_step() -> None:
+    (edge,) = edges(dot(full()), 2)
+    assert edge.strip().startswith("lane_1_server -> lane_0_client ")
+
+
+@pytest.mark.parametrize(
+    ("fate", "tag"),
+    [(Fate.LOST, "LOST"), (Fate.LATE, "LATE"), (Fate.REPLAYED, "REPLAY"), (Fate.FORGED, "FORGED"),
+     (Fate.TAMPERED, "MODIFIED"), (Fate.REJECTED, "REJECTED")],
+)  # fmt: skip
+def test_fate_shows_as_tag_and_not_by_colour_alone(fate: Fate, tag: str) -> None:
+    step = message(C, S, "Data", number=1, fate=fate)
+    text = dot(Trace("t", (CLIENT, SERVER), (step,)))
+    assert f"<B>{tag}</B>" in text
+    assert f"<B>{tag}</B>" not in dot(Trace("t", (CLIENT, SERVER), (replace(step, fate=Fate.DELIVERED),)))
+
+
+def test_lost_message_has_no_head_and_stops_short() -> None:
+    (lost,) = edges(dot(hostile()), 5)
+    assert "dir=none" in lost
+    assert "style=dashed" in lost
+
+
+def test_late_message_descends_to_the_row_of_its_arrival() -> None:
+    (late,) = edges(dot(hostile()), 1)
+    numbers = [float(value) for value in re.findall(r"-?\d+\.\d", late.split("pos=")[1].split('"')[1])]
+    tip, start = numbers[:2], numbers[2:4]
+    assert tip[1] < start[1] - 60
+    assert LATE.light in late
+
+
+def test_late_message_whose_arrival_the_trace_lacks_arrives_at_its_end() -> None:
+    step = message(C, S, "Data", number=1, fate=Fate.LATE, received_after=99)
+    plan = plan_rows(Trace("t", (CLIENT, SERVER), (step,)), states=True, compact=None)
+    assert [row.kind for row in plan.rows] == [RowKind.LATE, RowKind.RECEIVE]
+
+
+def test_state_of_the_receiver_of_a_late_message_changes_when_it_arrives() -> None:
+    late = message(C, S, "A", number=1, fate=Fate.LATE, received_after=2, after={C: "SENT", S: "GOT"})
+    plan = plan_rows(Trace("t", (CLIENT, SERVER), (late, message(C, S, "B", number=2))), states=True, compact=None)
+    shown = [(row.kind, row.states) for row in plan.rows]
+    assert shown == [
+        (RowKind.LATE, {}), (RowKind.PILLS, {C: "SENT"}), (RowKind.OVERTAKEN, {}), (RowKind.RECEIVE, {}),
+        (RowKind.PILLS, {S: "GOT"}),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("way", [1.0, -1.0])
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.5, 0.6, 0.9])
+def test_label_of_an_overtaken_message_keeps_clear_of_the_late_one(share: float, way: float) -> None:
+    left, right, width, slope = 100.0, 500.0, 120.0, 0.3
+    x = left + (right - left) * (share if way > 0 else 1 - share)
+    centre, above = _free_corner(left, right, [(x, way)], width)
+    label_y = -9.5 if above else 9.5
+    for dx in (-width / 2, width / 2):
+        # The late message's line at the height of the label, seen from the crossing.
+        line_x = x + way * label_y / slope
+        inside = (centre + dx - line_x) * (1 if (way > 0) == above else -1)
+        assert inside > 0
+
+
+def test_state_pills_show_changes_only() -> None:
+    steps = (
+        message(C, S, "A", number=1, before={C: "ONE"}, after={C: "TWO"}),
+        message(C, S, "B", number=2, before={C: "TWO"}, after={C: "TWO"}),
+    )
+    plan = plan_rows(Trace("t", (CLIENT, SERVER), steps), states=True, compact=None)
+    assert [row.states for row in plan.rows if row.states] == [{C: "ONE"}, {C: "TWO"}]
+    assert not [row for row in plan_rows(Trace("t", (), steps), states=False, compact=None).rows if row.states]
+
+
+def test_change_cipher_spec_splits_the_tunnels() -> None:
+    plan = plan_rows(full(), states=True, compact=None)
+    assert [len(band.tunnels) for band in plan.bands] == [0, 0, 0, 2, 1, 1]
+
+
+def test_parallel_tunnels_are_equally_high() -> None:
+    plan = plan_rows(mitm(), states=True, compact=None)
+    one, two = plan.bands[-1].tunnels
+    assert (one.top, one.height) == (two.top, two.height)
+    assert one.protection != two.protection
+
+
+def test_tunnel_that_ends_at_the_attacker_says_who_knows_the_key() -> None:
+    text = dot(mitm())
+    assert "session key K1, known to Mallory" in text
+    assert "<B>encrypted with" not in text
+
+
+def test_card_beside_one_tunnel_splits_it() -> None:
+    steps = (
+        message(C, S, "GET", number=1, protection="K"),
+        Step(2, Kind.ACTION, S, title="Process"),
+        message(S, C, "200 OK", number=3, protection="K"),
+    )
+    (band,) = plan_rows(Trace("t", (CLIENT, SERVER), steps), states=True, compact=None).bands
+    assert len(band.tunnels) == 2
+
+
+def test_encrypted_message_is_green_and_carries_a_padlock() -> None:
+    text = dot(full())
+    (edge,) = edges(text, 10)
+    assert OK.light in edge
+    locks = [line for line in text.splitlines() if "shape=circle" in line and '"step_10 name"' in line]
+    assert len(locks) == 1
+
+
+def test_forged_message_without_attacker_starts_in_mid_air() -> None:
+    (edge,) = edges(dot(hostile()), 7)
+    assert "arrowtail=dot" in edge
+    x = float(edge.split("s,")[1].split(",")[0])
+    plain = float(edges(dot(hostile()), 2)[0].split('pos="')[1].split()[1].split(",")[0])
+    assert x > plain + 40
+
+
+def test_forged_message_with_attacker_starts_at_the_attacker() -> None:
+    lanes = (CLIENT, Lane("mallory", "Mallory", side="attacker"), SERVER)
+    text = dot(Trace("t", lanes, (message(C, S, "RST", number=1, fate=Fate.FORGED),)))
+    (edge,) = edges(text, 1)
+    assert "arrowtail=diamond" in edge
+    start = float(edge.split("s,")[1].split(",")[0])
+    (head,) = [line for line in text.splitlines() if line.strip().startswith("lane_1_mallory [")]
+    assert start == pytest.approx(float(head.split('pos="')[1].split(",")[0]), abs=2)
+
+
+def test_tampering_on_the_way_begins_at_the_attacker() -> None:
+    lanes = (CLIENT, Lane("mallory", "Mallory", side="attacker"), SERVER)
+    text = dot(Trace("t", lanes, (message(C, S, "Data", number=1, fate=Fate.TAMPERED),)))
+    (edge,) = edges(text, 1)
+    assert edge.strip().startswith("lane_1_mallory -> lane_2_server")
+    assert BAD.light in edge
+    assert "lane_0_client -> lane_1_mallory" in text
+
+
+def test_step_of_an_unknown_party_gets_a_lane() -> None:
+    text = dot(Trace("t", (CLIENT,), (message(C, "stranger", "Hi", number=1),)))
+    assert "<B>stranger</B>" in text
+
+
+def test_empty_trace_is_a_picture_too() -> None:
+    assert "0 messages, executed." in dot(Trace("Nothing", (CLIENT, SERVER), ()))
+    assert "digraph" in dot(Trace("Nothing", (), ()))
+
+
+def test_rows_from_the_table_show_no_time() -> None:
+    text = dot(replace(full(), origin="table"))
+    assert "18 messages, from the table." in text
+    assert "Courier New" not in text
+
+
+def test_verdict_note_of_a_counterexample_says_so() -> None:
+    text = dot(mitm())
+    assert "Counterexample: server_authenticated" in text
+    assert "Counterexample of 8 messages." not in text
+    assert "Counterexample of 7 messages." in text
+
+
+def test_same_trace_gives_the_same_text() -> None:
+    assert dot(full()) == dot(full())
+
+
+def test_coordinates_have_one_decimal() -> None:
+    positions = re.findall(r'pos="([^"]*)"', dot(full()))
+    values = [value for position in positions for value in re.findall(r"-?\d[\d.]*", position)]
+    assert values
+    assert all(re.fullmatch(r"-?\d+\.\d", value) for value in values)
+    assert "-0.0" not in values
+
+
+def test_long_trace_is_compact_and_repeats_its_heads() -> None:
+    plan = plan_rows(long(COMPACT_FROM + 1), states=True, compact=None)
+    assert plan.compact
+    assert sum(row.kind is RowKind.HEADS for row in plan.rows) == (COMPACT_FROM + 1) // HEADS_EVERY
+    assert not plan_rows(long(COMPACT_FROM), states=True, compact=None).compact
+
+
+def test_only_palette_colours_are_used() -> None:
+    for theme in ("light", "dark"):
+        used = set(re.findall(r"#[0-9a-f]{6}", dot(hostile(), theme=theme)))
+        assert used <= {colour.value(theme) for colour in COLOURS}
+
+
+def test_text_of_a_peer_is_shown_and_never_interpreted() -> None:
+    name, detail = '<B>x</B> & \\N "q"', "<TABLE>&lt;\\G</TABLE>"
+    step = message(C, S, name, detail, number=1, note="<i>\x1b[2J</i>")
+    text = dot(Trace("<t> & \\N", (Lane(C, "<c>"), SERVER), (step,)))
+    assert '<B>&lt;B&gt;x&lt;/B&gt; &amp; \\N "q"</B>' in text.replace('\\"', '"')
+    assert 'label="<TABLE>&amp;lt;\\\\G</TABLE>"' in text
+    assert "\x1b" not in text

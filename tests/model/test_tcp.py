@@ -1,0 +1,233 @@
+"""The table of TCP, held against RFC 9293 sections 3.5, 3.6 and 3.10, and its layout against the table."""
+
+from __future__ import annotations
+
+import pytest
+
+from shakeproof.model import tcp as t
+from shakeproof.model.condensed import condensed
+from shakeproof.model.layout import Layout, changes
+from shakeproof.model.lint import lint, uncovered
+from shakeproof.model.machine import Configuration, Role
+from shakeproof.model.notation import Message, Pattern, State, Symbol
+from shakeproof.model.tcp import Segment, tcp
+from shakeproof.model.tcp_layout import RESET
+from tests.model.goldens import same_as_golden
+
+UNPROTECTED = tcp.under(())
+ELEVEN = {
+    "CLOSED", "LISTEN", "SYN-SENT", "SYN-RECEIVED", "ESTABLISHED", "FIN-WAIT-1", "FIN-WAIT-2", "CLOSE-WAIT", "CLOSING",
+    "LAST-ACK", "TIME-WAIT",
+}  # fmt: skip
+
+
+def at(state: State, *, passive: bool = False, role: Role = tcp) -> Configuration:
+    """A reachable configuration of the state."""
+    wanted = (t.passively if passive else t.actively).bit
+    return next(c for c in role.reachable if c.state is state and c.memory[0] == wanted)
+
+
+def step(here: Configuration, event: Message | Symbol, role: Role = tcp) -> list[tuple[str, list[str]]]:
+    """What may follow: state and reply, as names."""
+    symbol = event.symbol() if isinstance(event, Message) else event
+    out = []
+    for row in role.enabled(here, symbol):
+        for there in role.apply(row, here, symbol):
+            out.append((there.state.name, [t.segment_name(o.pattern) for o in role.flight(row, there)]))
+    return out
+
+
+def test_states_are_the_eleven_of_rfc_9293() -> None:
+    assert {state.name for state in tcp.states} == ELEVEN
+
+
+@pytest.mark.parametrize("role", [tcp, UNPROTECTED], ids=["rfc5961", "without"])
+def test_lint_is_silent_under_both_readings(role: Role) -> None:
+    assert lint(role) == []
+
+
+def test_only_segments_that_would_have_to_be_held_are_uncovered() -> None:
+    cells = list(uncovered(tcp))
+    assert cells
+    assert all(cell.symbol.has(t.ahead) for cell in cells)
+    assert not any(cell.symbol.has(t.rst) or cell.symbol.has(t.syn) for cell in cells)
+
+
+def test_matrix_is_the_reviewed_one() -> None:
+    assert same_as_golden("tcp.txt", condensed(tcp))
+
+
+# --------------------------------------------------------------------------------------------- opening, section 3.5
+
+
+@pytest.mark.parametrize(
+    ("state", "passive", "event", "then"),
+    [
+        (t.CLOSED, False, t.active_open, ("SYN-SENT", ["SYN"])),
+        (t.CLOSED, False, t.passive_open, ("LISTEN", [])),
+        (t.LISTEN, True, t.SEND, ("SYN-SENT", ["SYN"])),
+        (t.LISTEN, True, Segment.symbol(t.syn, t.no_ack), ("SYN-RECEIVED", ["SYN-ACK"])),
+        (t.LISTEN, True, Segment.symbol(t.bare, t.current), ("LISTEN", ["RST"])),
+        (t.LISTEN, True, Segment.symbol(t.rst, t.current), ("LISTEN", [])),
+        (t.SYN_SENT, False, Segment.symbol(t.syn, t.current), ("ESTABLISHED", ["ACK"])),
+        (t.SYN_SENT, False, Segment.symbol(t.syn, t.no_ack), ("SYN-RECEIVED", ["SYN-ACK"])),
+        (t.SYN_SENT, False, Segment.symbol(t.syn, t.beyond), ("SYN-SENT", ["RST"])),
+        (t.SYN_SENT, False, Segment.symbol(t.rst, t.current), ("CLOSED", [])),
+        (t.SYN_SENT, False, Segment.symbol(t.rst, t.earlier), ("SYN-SENT", [])),
+        (t.SYN_SENT, False, Segment.symbol(t.rst, t.no_ack), ("SYN-SENT", [])),
+        (t.SYN_RECEIVED, True, Segment.symbol(t.bare, t.current), ("ESTABLISHED", [])),
+        (t.SYN_RECEIVED, True, Segment.symbol(t.bare, t.earlier), ("SYN-RECEIVED", ["RST"])),
+        (t.SYN_RECEIVED, True, Segment.symbol(t.fin, t.current), ("CLOSE-WAIT", ["ACK"])),
+        (t.CLOSED, False, Segment.symbol(t.syn, t.no_ack), ("CLOSED", ["RST"])),
+        (t.CLOSED, False, Segment.symbol(t.rst, t.current), ("CLOSED", [])),
+    ],
+)
+def test_opening(state: State, passive: bool, event: Message | Symbol, then: tuple[str, list[str]]) -> None:
+    assert step(at(state, passive=passive), event) == [then]
+
+
+def test_syn_received_remembers_how_it_was_reached() -> None:
+    reset, again = Segment.symbol(t.rst, t.current), Segment.symbol(t.syn, t.no_ack)
+    assert step(at(t.SYN_RECEIVED, passive=True), reset) == [("LISTEN", [])]
+    assert step(at(t.SYN_RECEIVED), reset) == [("CLOSED", [])]
+    assert step(at(t.SYN_RECEIVED, passive=True), again) == [("LISTEN", [])]
+    assert step(at(t.SYN_RECEIVED), again) == [("SYN-RECEIVED", ["ACK"])]
+
+
+def test_simultaneous_open_may_be_completed_by_the_syn_ack_of_figure_7() -> None:
+    outcomes = step(at(t.SYN_RECEIVED), Segment.symbol(t.syn, t.old, t.current))
+    assert sorted(outcomes) == [("ESTABLISHED", ["ACK"]), ("SYN-RECEIVED", ["ACK"])]
+
+
+# ------------------------------------------------------------------------------------- closing, section 3.6 and 3.10.4
+
+
+@pytest.mark.parametrize(
+    ("state", "event", "then"),
+    [
+        (t.ESTABLISHED, t.CLOSE, ("FIN-WAIT-1", ["FIN"])),
+        (t.ESTABLISHED, Segment.symbol(t.fin, t.current), ("CLOSE-WAIT", ["ACK"])),
+        (t.FIN_WAIT_1, Segment.symbol(t.bare, t.current), ("FIN-WAIT-2", [])),
+        (t.FIN_WAIT_1, Segment.symbol(t.bare, t.earlier), ("FIN-WAIT-1", [])),
+        (t.FIN_WAIT_1, Segment.symbol(t.fin, t.earlier), ("CLOSING", ["ACK"])),
+        (t.FIN_WAIT_1, Segment.symbol(t.fin, t.current), ("TIME-WAIT", ["ACK"])),
+        (t.FIN_WAIT_1, t.CLOSE, ("FIN-WAIT-1", [])),
+        (t.FIN_WAIT_2, Segment.symbol(t.data, t.current), ("FIN-WAIT-2", ["ACK"])),
+        (t.FIN_WAIT_2, Segment.symbol(t.fin, t.current), ("TIME-WAIT", ["ACK"])),
+        (t.CLOSING, Segment.symbol(t.bare, t.current), ("TIME-WAIT", [])),
+        (t.CLOSING, Segment.symbol(t.bare, t.earlier), ("CLOSING", [])),
+        (t.CLOSE_WAIT, t.SEND, ("CLOSE-WAIT", ["data"])),
+        (t.CLOSE_WAIT, t.CLOSE, ("LAST-ACK", ["FIN"])),
+        (t.LAST_ACK, Segment.symbol(t.bare, t.current), ("CLOSED", [])),
+        (t.LAST_ACK, Segment.symbol(t.bare, t.earlier), ("LAST-ACK", [])),
+        (t.TIME_WAIT, Segment.symbol(t.fin, t.old, t.current), ("TIME-WAIT", ["ACK"])),
+        (t.TIME_WAIT, t.TIME_WAIT_TIMER, ("CLOSED", [])),
+    ],
+)
+def test_closing(state: State, event: Message | Symbol, then: tuple[str, list[str]]) -> None:
+    assert step(at(state), event) == [then]
+
+
+def test_time_wait_timer_runs_in_time_wait_and_nowhere_else() -> None:
+    index = tcp.memory_facts.index(t.TIME_WAIT_TIMER.fact)
+    running = t.TIME_WAIT_TIMER.fact["running"].bit
+    assert {c.state for c in tcp.reachable if c.memory[index] == running} == {t.TIME_WAIT}
+    assert all(c.memory[index] == running for c in tcp.reachable if c.state is t.TIME_WAIT)
+
+
+# --------------------------------------------------------------------------------- every synchronized state, 3.10.7.4
+
+
+@pytest.mark.parametrize("state", t.SYNCHRONIZED.members, ids=repr)
+def test_synchronized_states_answer_what_is_unacceptable_with_an_ack(state: State) -> None:
+    stays = (state.name, ["ACK"])
+    for symbol in (
+        Segment.symbol(t.bare, t.old, t.current),
+        Segment.symbol(t.data, t.outside, t.current),
+        Segment.symbol(t.syn, t.outside, t.no_ack),
+        Segment.symbol(t.bare, t.beyond),
+    ):
+        assert step(at(state), symbol) == [stays], symbol
+    assert step(at(state), Segment.symbol(t.rst, t.old)) == [(state.name, [])]
+    assert step(at(state), Segment.symbol(t.bare, t.no_ack)) == [(state.name, [])]
+
+
+@pytest.mark.parametrize("state", t.SYNCHRONIZED.members, ids=repr)
+def test_reset_closes_exactly_with_rfc_5961_and_anywhere_in_the_window_without(state: State) -> None:
+    exact, near = Segment.symbol(t.rst, t.expected), Segment.symbol(t.rst, t.ahead)
+    closed: list[tuple[str, list[str]]] = [("CLOSED", [])]
+    assert step(at(state), exact) == closed
+    assert step(at(state), near) == [(state.name, ["ACK"])]
+    assert step(at(state, role=UNPROTECTED), exact, UNPROTECTED) == closed
+    assert step(at(state, role=UNPROTECTED), near, UNPROTECTED) == closed
+
+
+@pytest.mark.parametrize("state", t.SYNCHRONIZED.members, ids=repr)
+def test_syn_in_window_is_challenged_with_rfc_5961_and_resets_without(state: State) -> None:
+    again = Segment.symbol(t.syn, t.no_ack)
+    assert step(at(state), again) == [(state.name, ["ACK"])]
+    assert step(at(state, role=UNPROTECTED), again, UNPROTECTED) == [("CLOSED", ["RST"])]
+
+
+@pytest.mark.parametrize("state", set(tcp.states) - {t.CLOSED}, ids=repr)
+def test_abort_closes_from_every_state_and_resets_a_peer_that_may_still_send(state: State) -> None:
+    resets = state in (*t.UP.members, t.SYN_RECEIVED)
+    assert step(at(state, passive=state is t.LISTEN), t.ABORT) == [("CLOSED", ["RST"] if resets else [])]
+
+
+# ----------------------------------------------------------------------------------------------------- the picture
+
+
+def test_every_change_of_state_has_a_route_or_is_excused_and_no_more() -> None:
+    layout = tcp.hints["layout"]
+    assert isinstance(layout, Layout)
+    known = set(changes(tcp))
+    drawn = {layout.ends(route) for route in layout.routes}
+    assert drawn | set(layout.undrawn) == known
+    assert not drawn & set(layout.undrawn)
+    assert len(drawn) == len(layout.routes)
+
+
+def test_routes_begin_and_end_at_the_border_of_their_places_and_turn_at_right_angles() -> None:
+    layout = tcp.hints["layout"]
+    assert isinstance(layout, Layout)
+    for route in layout.routes:
+        for key, (x, y) in ((route.source, route.points[0]), (route.target, route.points[-1])):
+            place = layout.place(key)
+            across, down = abs(x - place.x), abs(y - place.y)
+            at_side = across == layout.node_width / 2 and down <= layout.node_height / 2
+            at_top = down == layout.node_height / 2 and across <= layout.node_width / 2
+            assert at_side or at_top, route
+        for (x0, y0), (x1, y1) in zip(route.points, route.points[1:], strict=False):
+            assert (x0 == x1) != (y0 == y1), route
+
+
+def test_undrawn_resets_are_resets() -> None:
+    layout = tcp.hints["layout"]
+    assert isinstance(layout, Layout)
+    for pair, rows in changes(tcp).items():
+        if layout.undrawn.get(pair) == RESET:
+            assert {t.label(row)[0] for row in rows} <= {"ABORT", "recv RST"}, pair
+
+
+@pytest.mark.parametrize(
+    ("pair", "words"),
+    [
+        (("CLOSED", "SYN-SENT"), ("active OPEN", "send SYN")),
+        (("CLOSED", "LISTEN"), ("passive OPEN", "create TCB")),
+        (("LISTEN", "SYN-RECEIVED"), ("recv SYN", "send SYN-ACK")),
+        (("LISTEN", "SYN-SENT"), ("SEND", "send SYN")),
+        (("SYN-SENT", "ESTABLISHED"), ("recv SYN-ACK", "send ACK")),
+        (("SYN-RECEIVED", "ESTABLISHED"), ("recv ACK of SYN", "")),
+        (("FIN-WAIT-1", "FIN-WAIT-2"), ("recv ACK of FIN", "")),
+        (("FIN-WAIT-1", "TIME-WAIT"), ("recv FIN-ACK", "send ACK")),
+        (("TIME-WAIT", "CLOSED"), ("2 MSL timeout", "delete TCB")),
+    ],
+)
+def test_labels_are_those_of_figure_5(pair: tuple[str, str], words: tuple[str, str]) -> None:
+    assert t.label(changes(tcp)[pair][0]) == words
+
+
+def test_every_reply_has_a_name_for_pictures() -> None:
+    replies = {output.pattern for row in tcp.rows for output in row.outputs}
+    assert all(isinstance(pattern, Pattern) and pattern in t.SEGMENT_NAMES for pattern in replies)

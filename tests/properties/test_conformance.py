@@ -1,0 +1,267 @@
+"""Verdicts: no false alarm on whatever a table allows, each rogue found, each grade earned."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from shakeproof.impl.errors import RemoteProtocolError
+from shakeproof.impl.tls.alerts import AlertDescription
+from shakeproof.impl.tls.protection import CbcHmacProtection, Protection
+from shakeproof.model.clauses import Level
+from shakeproof.model.machine import Role
+from shakeproof.model.messages import ApplicationData, Finished, ServerHelloDone, mismatch
+from shakeproof.model.notation import Row, TableLine
+from shakeproof.model.roles import ROLES
+from shakeproof.properties.audit import Task, audit, words_of
+from shakeproof.properties.conformance import Outcome, Runner
+from shakeproof.properties.findings import Finding, Grade, Run
+from shakeproof.properties.rogues import ROGUES
+from shakeproof.properties.suites import Word
+from shakeproof.properties.targets.base import Endpoint, Reaction, Setup, Target
+from shakeproof.properties.targets.ours import OurEndpoint, OurTarget, make_server
+from shakeproof.properties.targets.scripted import ScriptedEndpoint, ScriptedTarget
+
+TLS_ROLES = ("tls12.client", "tls12.server")
+CBC = Setup("rsa", "rsa", "cbc")
+
+
+def words(role: str, setup: Setup) -> list[Word]:
+    return words_of(Task("shakeproof", "", role, setup, 0))
+
+
+def run_all(target: Target, role: str, setup: Setup) -> tuple[Counter[str], list[Outcome]]:
+    runner = Runner(target, ROLES[role], setup, 0)
+    outcomes = [runner.run(word) for word in words(role, setup)]
+    exercised: Counter[str] = Counter()
+    for outcome in outcomes:
+        exercised.update(outcome.exercised)
+    return exercised, outcomes
+
+
+@pytest.fixture(scope="module")
+def clean() -> Run:
+    return audit(["shakeproof"], jobs=1)
+
+
+def test_the_clean_implementation_has_no_finding_and_nothing_is_left_out(clean: Run) -> None:
+    assert clean.findings == []
+    assert clean.exit_code("deviation") == 0
+    for result in clean.roles:
+        assert result.cells_run == result.cells > 400
+        assert result.not_tested == []
+
+
+def test_every_row_is_exercised_by_us_or_is_a_may_that_a_scripted_endpoint_takes(clean: Run) -> None:
+    for result in clean.roles:
+        role = ROLES[result.role]
+        left = [row for row in role.rows if row.id not in result.exercised]
+        assert all(row.level is Level.MAY for row in left), [row.id for row in left if row.level is not Level.MAY]
+        for row in left:
+            assert takes(role, row), f"no scripted endpoint takes {row.id}"
+
+
+def takes(role: Role, row: Row) -> bool:
+    """Whether an endpoint that prefers the row exercises it, and is judged conforming while it does."""
+    for setup in OurTarget().setups(role.name):
+        runner = Runner(ScriptedTarget([row.id]), role, setup, 0)
+        for word in words(role.name, setup):
+            near = word.configuration.state in row.states.members and word.symbol.message is row.pattern.message
+            if not near and row.kind.value != "send":
+                continue
+            outcome = runner.run(word)
+            assert outcome.problem is None, (row.id, word.text, outcome.problem)
+            if row.id in outcome.exercised:
+                return True
+    return False
+
+
+@pytest.mark.parametrize("name", TLS_ROLES)
+def test_an_endpoint_that_follows_the_table_is_judged_conforming_in_every_cell(name: str) -> None:
+    for setup in OurTarget().setups(name):
+        _, outcomes = run_all(ScriptedTarget(), name, setup)
+        assert [o.problem for o in outcomes if o.problem is not None] == []
+        assert sum(not o.unreached and not o.meaningless for o in outcomes) > 100
+
+
+EXPECTED = {
+    "early-ccs": ("ChangeCipherSpec", "RFC 5246 section 7.1"),
+    "skip-to-finished": ("Finished", "RFC 5246 section 7.4.9"),
+    "missing-ske": ("ServerHelloDone", "RFC 8422 section 5.4"),
+    "ske-under-rsa": ("ServerKeyExchange", "RFC 5246 section 7.4.3"),
+    "goto-fail": ("ServerKeyExchange", "RFC 8422 section 5.4"),
+    "finished-unchecked": ("Finished", "RFC 5246 section 7.4.9"),
+    "mac-unchecked": ("Record", "RFC 5246 section 6.2.3.3"),
+    "padding-unchecked": ("Record", "RFC 5246 section 6.2.3.2"),
+    "expired-certificate": ("Certificate", "RFC 5280 section 6.1.3"),
+    "wrong-name": ("Certificate", "RFC 6125 section 6.6.4"),
+    "certificate-unchecked": ("Certificate", "RFC 5280 section 6.1.3"),
+}
+
+
+@pytest.mark.parametrize("name", list(ROGUES))
+def test_each_rogue_is_found_as_went_on_with_its_clause_in_its_shortest_form(name: str) -> None:
+    run = audit(["shakeproof"], roles=ROGUES[name].roles, rogue=name, jobs=1)
+    assert run.exit_code() == 1
+    worst = [finding for finding in run.findings if finding.grade is Grade.WENT_ON]
+    message, clause = EXPECTED[name]
+    finding = next(f for f in worst if f.input.startswith(message) and f.clause == clause)
+    assert finding.seen == (3, 3)
+    assert finding.trace.steps
+    assert finding.trace.meta["target"] == "shakeproof"
+    assert {finding.role for finding in worst} <= set(ROGUES[name].roles)
+
+
+# ------------------------------------------------------------------------------------------------------ every grade
+
+
+class Broken(ScriptedEndpoint):
+    """A scripted endpoint whose reactions are bent on the way out."""
+
+    def __init__(self, role: Role, setup: Setup, bend: Callable[[Reaction, int], Reaction]) -> None:
+        super().__init__(role, setup)
+        self._bend, self._count = bend, 0
+
+    def feed(self, data: bytes) -> Reaction:
+        self._count += 1
+        return self._bend(super().feed(data), self._count)
+
+
+class BrokenTarget(ScriptedTarget):
+    def __init__(self, bend: Callable[[Reaction, int], Reaction], table: Role | None = None) -> None:
+        super().__init__((), table)
+        self._bend = bend
+
+    def connect(self, role: str, setup: Setup) -> Endpoint:
+        return Broken(self.table or ROLES[role], setup, self._bend)
+
+
+def grades(target: Target, role: str = "tls12.client") -> set[Grade]:
+    _, outcomes = run_all(target, role, CBC)
+    return {outcome.problem.grade for outcome in outcomes if outcome.problem is not None}
+
+
+def test_crash_is_a_target_that_dies() -> None:
+    assert Grade.CRASH in grades(BrokenTarget(lambda r, n: replace(r, crashed="segfault") if n == 3 else r))
+
+
+def test_hang_is_a_target_that_owes_an_answer_and_gives_none() -> None:
+    assert Grade.HANG in grades(BrokenTarget(lambda r, n: Reaction() if n == 3 else r))
+
+
+def test_inconclusive_is_silence_that_only_a_timer_tells_from_slowness() -> None:
+    assert Grade.INCONCLUSIVE in grades(BrokenTarget(lambda r, n: Reaction(exact=False) if n == 3 else r))
+
+
+def test_refused_valid_is_a_target_that_closes_on_a_legal_input() -> None:
+    assert Grade.REFUSED_VALID in grades(BrokenTarget(lambda r, n: Reaction(b"", True) if n == 2 else r))
+
+
+def table_without(name: str, keep: Callable[[Row], bool], change: Callable[[Row], Row]) -> Role:
+    role = ROLES[name]
+    lines: list[TableLine] = [change(line) if isinstance(line, Row) and not keep(line) else line for line in role.lines]
+    return replace(role, lines=lines)
+
+
+def test_wrong_output_is_a_message_that_no_possible_state_allows() -> None:
+    def twice(row: Row) -> Row:
+        return replace(row, outputs=row.outputs + row.outputs[-1:])
+
+    table = table_without(
+        "tls12.client", lambda row: row.pattern.message is not ServerHelloDone or not row.outputs, twice
+    )
+    assert Grade.WRONG_OUTPUT in grades(ScriptedTarget(table=table))
+
+
+def test_went_on_is_a_table_that_takes_a_wrong_finished() -> None:
+    role = ROLES["tls12.client"]
+    sound = next(r for r in role.rows if r.id.endswith("WAIT_FINISHED:Finished[match]"))
+
+    def takes_it(row: Row) -> Row:
+        return replace(row, next=sound.next, effects=sound.effects, outputs=sound.outputs)
+
+    table = table_without(
+        "tls12.client",
+        lambda row: row.pattern.message is not Finished or row.pattern.guards != (mismatch,),
+        takes_it,
+    )
+    assert Grade.WENT_ON in grades(ScriptedTarget(table=table))
+
+
+def test_deviation_is_another_alert_or_none() -> None:
+    def silent(reaction: Reaction, count: int) -> Reaction:
+        return Reaction(b"", True) if reaction.closed else reaction
+
+    found = grades(BrokenTarget(silent))
+    assert Grade.DEVIATION in found
+    assert not any(grade.is_failure for grade in found - {Grade.REFUSED_VALID})
+
+
+def test_ignoring_what_is_forbidden_is_a_deviation_and_no_failure() -> None:
+    class Ignoring(ScriptedEndpoint):
+        def feed(self, data: bytes) -> Reaction:
+            here, there = self._here, super().feed(data)
+            if self._here.state is not self._role.aborted:
+                return there
+            self._here = here
+            return Reaction()
+
+    class IgnoringTarget(ScriptedTarget):
+        def connect(self, role: str, setup: Setup) -> Endpoint:
+            return Ignoring(ROLES[role], setup)
+
+    runner = Runner(IgnoringTarget(), ROLES["tls12.client"], CBC, 0)
+    some = [w for w in words("tls12.client", CBC) if w.symbol.message is ApplicationData][:3]
+    problems = [runner.run(word).problem for word in some]
+    assert problems
+    assert all(p is not None and p.grade is Grade.DEVIATION for p in problems), problems
+
+
+class TellingTarget(OurTarget):
+    """Our server, with another alert for bad padding than for a bad MAC: what lets an attacker decrypt."""
+
+    def connect(self, role: str, setup: Setup) -> Endpoint:
+        server = make_server()
+        sound = server.make_protection
+
+        def make_protection(*, by_client: bool) -> Protection:
+            protection = sound(by_client=by_client)
+            if isinstance(protection, CbcHmacProtection):
+                good = protection.check_padding
+
+                def check_padding(block: bytes) -> bool:
+                    if not good(block):
+                        raise RemoteProtocolError(
+                            AlertDescription.DECRYPT_ERROR, expected="padding", got="none", clause="none"
+                        )
+                    return True
+
+                setattr(protection, "check_padding", check_padding)  # noqa: B010
+            return protection
+
+        setattr(server, "make_protection", make_protection)  # noqa: B010
+        return OurEndpoint(server)
+
+
+def test_distinguishes_is_another_answer_to_bad_padding_than_to_a_bad_mac() -> None:
+    runner = Runner(TellingTarget(), ROLES["tls12.server"], CBC, 0)
+    alike = ROLES["tls12.server"].alike[0]
+    prefix = next(w.prefix for w in words("tls12.server", CBC) if w.configuration.state.name == "CONNECTED")
+    difference = runner.compare(prefix, alike)
+    assert difference is not None
+    assert difference.to_one != difference.to_other
+    assert Runner(OurTarget(), ROLES["tls12.server"], CBC, 0).compare(prefix, alike) is None
+
+
+def test_a_finding_tells_what_where_why_and_how_to_see_it_again() -> None:
+    run = audit(["shakeproof"], roles=["tls12.client"], rogue="goto-fail", jobs=1)
+    finding: Finding = run.findings[0]
+    assert finding.word == ("ServerHello[PROPER, ECDHE]", "Certificate[TRUSTED]", "ServerKeyExchange[FORGED_SIGNATURE]")
+    assert "decrypt_error" in finding.expected
+    assert "signature" in finding.sentence
+    again = audit(["shakeproof"], roles=["tls12.client"], rogue="goto-fail", jobs=1).findings[0]
+    assert again.id == finding.id
+    assert [s.message for s in again.trace.steps] == [s.message for s in finding.trace.steps]

@@ -1,0 +1,239 @@
+"""The command line: exit codes, suggestions, and that bad input never gives a traceback."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from shakeproof import __version__
+from shakeproof.cli import main
+from shakeproof.exits import unknown
+from shakeproof.properties.findings import Run
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Each test runs in an empty folder, without settings of the user."""
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith("SHAKEPROOF_")]:
+        monkeypatch.delenv(name)
+    return tmp_path
+
+
+@pytest.fixture
+def closed_port() -> int:
+    """A port on loopback where nothing listens."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def test_version_is_the_package_s(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"shakeproof {__version__}\n"
+
+
+@pytest.mark.parametrize("command", ["audit", "test", "draw", "replay", "list", "explain", "doctor"])
+def test_help_of_every_command_works(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    assert f"\n  {command} " in capsys.readouterr().out
+    assert main([command, "--help"]) == 0
+    assert command in capsys.readouterr().out
+
+
+def test_no_command_is_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+    assert "Commands:" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("audti", "Did you mean 'audit'"),
+        ("audit opensl", "Did you mean 'openssl'"),
+        ("audit --rol client", "--role"),
+        ("audit --role clinet", "Did you mean 'client'"),
+        ("audit --suite ful", "no suite 'ful'"),
+        ("audit --fail-on mist", "Did you mean 'must'"),
+        ("audit --format jsn", "Did you mean 'json'"),
+        ("audit --time soon", "no time"),
+        ("audit --seed -1", "out of range"),
+        ("audit --rogue early-css", "Did you mean 'early-ccs'"),
+        ("audit openssl --rogue early-ccs", "can't have one"),
+        ("audit localhost:0", "from 1 to 65535"),
+        ("audit localhost:99999", "from 1 to 65535"),
+        ("audit example.com:443", "--i-am-authorized"),
+        ("draw ful", "Did you mean 'full'"),
+        ("draw machine", "takes 1 argument, none came"),
+        ("draw full x", "takes no argument"),
+        ("draw machine tls12.clent", "Did you mean 'tls12.client'"),
+        ("draw full -f svgg", "Did you mean 'svg'"),
+        ("draw full --key-exchange rsaa", "Did you mean 'rsa'"),
+        ("draw trace missing.json", "can't be read"),
+        ("draw all -o -", "name a folder"),
+        ("replay 0123", "no saved finding"),
+        ("list rols", "Did you mean 'roles'"),
+        ("explain TLS12-NOTHING-AT-ALL", "no check or clause"),
+        ("explain 99.99", "no check or clause"),
+    ],
+)
+def test_bad_input_is_usage_with_a_suggestion(line: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(line.split()) == 2
+    captured = capsys.readouterr()
+    assert said in captured.err
+    assert "Traceback" not in captured.err
+    assert not captured.out
+
+
+def test_unknown_names_all_candidates() -> None:
+    assert "There are: alpha, beta." in str(unknown("letter", "zzz", ["alpha", "beta"]))
+    assert "Did you mean 'alpha'?" in str(unknown("letter", "alpah", ["alpha", "beta"]))
+
+
+def test_bad_settings_are_usage(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (elsewhere / "shakeproof.toml").write_text("tiem = '20s'\n", encoding="utf-8")
+    assert main(["doctor"]) == 2
+    assert "Did you mean 'time'" in capsys.readouterr().err
+
+
+def test_audit_where_nothing_listens_is_not_tested(closed_port: int, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["audit", f"127.0.0.1:{closed_port}", "-j", "1"]) == 3
+    *_, verdict, _ = capsys.readouterr().out.splitlines()
+    assert verdict.startswith("NOT TESTED")
+    assert "refused" in verdict
+
+
+def test_audit_named_target_of_the_settings(
+    elsewhere: Path, closed_port: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (elsewhere / "shakeproof.toml").write_text(
+        f'[targets.mine]\nconnect = "127.0.0.1:{closed_port}"\n', encoding="utf-8"
+    )
+    assert main(["audit", "mine", "-j", "1"]) == 3
+    assert f"127.0.0.1:{closed_port}" in capsys.readouterr().out
+
+
+def test_settings_give_way_to_environment_and_command_line(
+    elsewhere: Path, closed_port: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = f"127.0.0.1:{closed_port}"
+    (elsewhere / "shakeproof.toml").write_text('time = "20s"\nseed = 5\njobs = 1\n', encoding="utf-8")
+    main(["audit", target])
+    assert "seed 5 · budget 20 s" in capsys.readouterr().out
+    monkeypatch.setenv("SHAKEPROOF_TIME", "30s")
+    main(["audit", target])
+    assert "seed 5 · budget 30 s" in capsys.readouterr().out
+    main(["audit", target, "--time", "40s"])
+    assert "seed 5 · budget 40 s" in capsys.readouterr().out
+
+
+def test_audit_json_to_standard_output_is_json_alone(closed_port: int, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["audit", f"127.0.0.1:{closed_port}", "-j", "1", "--json", "-", "--seed", "9"]) == 3
+    captured = capsys.readouterr()
+    data = json.loads(captured.out)
+    assert (data["format"], data["exit_code"], data["seed"]) == ("shakeproof.run/1", 3, 9)
+    assert "NOT TESTED" in captured.err
+
+
+def test_audit_without_a_time_budget_left_says_what_was_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["audit", "shakeproof", "--role", "client", "--time", "1ms", "-j", "1"]) == 3
+    assert "for lack of time" in capsys.readouterr().out
+
+
+def test_audit_interrupted_still_writes_its_reports(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object, **__: object) -> Run:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("shakeproof.properties.audit.audit", interrupted)
+    assert main(["audit", "shakeproof"]) == 130
+    assert "INTERRUPTED" in capsys.readouterr().out
+    assert json.loads((elsewhere / "shakeproof-report" / "run.json").read_text())["interrupted"] is True
+
+
+def test_error_of_ours_is_saved_and_reported(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken() -> None:
+        raise RuntimeError("a \x1b[31mbug")
+
+    monkeypatch.setattr("shakeproof.doctor.examine", broken)
+    monkeypatch.setattr("tempfile.tempdir", str(elsewhere))
+    assert main(["doctor"]) == 4
+    said = capsys.readouterr().err
+    assert "please report it: RuntimeError: a \\x1b[31mbug" in said
+    (saved,) = elsewhere.glob("shakeproof-error-*.txt")
+    assert "Traceback" in saved.read_text(encoding="utf-8")
+    assert str(saved) in said
+
+
+def test_closed_pipe_ends_quietly() -> None:
+    run = subprocess.run(
+        f"{sys.executable} -m shakeproof list clauses | head -1", shell=True, capture_output=True, text=True, check=True
+    )
+    assert len(run.stdout.splitlines()) == 1
+    assert not run.stderr
+
+
+@pytest.mark.parametrize("what", ["roles", "properties", "targets", "figures", "rogues", "clauses"])
+def test_list_names_something(what: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list", what]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) >= 2
+    assert all(len(line.split()) >= 2 for line in lines), "each name has a sentence"
+
+
+def test_doctor_knows_what_is_installed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor"]) == 0
+    out = capsys.readouterr().out
+    assert "cryptography" in out
+    assert "everything that is required is there" in out
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("RFC 5246 7.4.9", "Recipients of Finished messages MUST verify"),
+        ("5246 §7.4.9", "Recipients of Finished messages MUST verify"),
+        ("7.4.9", "Recipients of Finished messages MUST verify"),
+        ("RFC 5246 section 7.4.9 preceded", "not preceded by a ChangeCipherSpec"),
+        ("TLS12-CLIENT-WAIT-FINISHED-FINISHED-MISMATCH", "abort(decrypt_error)"),
+        ("tls12-client-wait-finished-finished-mismatch", "abort(decrypt_error)"),
+        ("deviation", "another alert than required"),
+        ("FAIL", "after an event that forbids it"),
+    ],
+)
+def test_explain_gives_the_sentence(question: str, answer: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["explain", *question.split()]) == 0
+    assert answer in capsys.readouterr().out
+
+
+def test_draw_writes_what_it_says(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["draw", "key-exchange", "-f", "dot", "-o", "pictures"]) == 0
+    assert capsys.readouterr().out.strip() == str(Path("pictures") / "key-exchange.gv")
+    assert (elsewhere / "pictures" / "key-exchange.gv").read_text(encoding="utf-8").startswith("digraph")
+
+
+def test_draw_as_text_goes_to_the_terminal(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    assert main(["draw", "full", "-f", "txt"]) == 0
+    out = capfdbinary.readouterr().out.decode()
+    for word in ("SYN", "ClientHello", "ClientKeyExchange", "Finished", "GET / HTTP/1.1", "close_notify", "TIME-WAIT"):
+        assert word in out
+
+
+def test_draw_without_graphviz_writes_dot_text_and_says_how_to_get_it(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("shakeproof.diagrams.render.find_renderer", lambda: None)
+    assert main(["draw", "tcp-handshake"]) == 0
+    captured = capsys.readouterr()
+    assert captured.out.strip() == "tcp-handshake.gv"
+    assert "shakeproof[dot]" in captured.err
+    assert (elsewhere / "tcp-handshake.gv").exists()
