@@ -61,7 +61,9 @@ def draw_arrow(canvas: Canvas, trace: Trace, plan: Plan, lanes: Lanes, row: Row,
     attackers = [lane.name for lane in lanes.attackers if lane.name != step.receiver]
     found = start is None
     if start is None or (step.fate is Fate.FORGED and step.sender not in attackers):
-        honest = start if start is not None else min((x for x in lanes.x.values() if x != end), default=end - LABEL_ROOM)
+        honest = (
+            start if start is not None else min((x for x in lanes.x.values() if x != end), default=end - LABEL_ROOM)
+        )
         found = not attackers
         start = lanes.x[attackers[0]] if attackers else honest
     way = 1.0 if end > start else -1.0

@@ -286,7 +286,7 @@ def times(count: int) -> str:
     """How often something was executed, in words."""
     if not count:
         return "never executed"
-    return f"{count:,}".replace(",", "\u00a0") + (" time" if count == 1 else " times")
+    return f"{count:,}".replace(",", " ") + (" time" if count == 1 else " times")
 
 
 def _joined(triggers: Sequence[str]) -> str:

@@ -318,7 +318,8 @@ def _tunnels(run: list[Row]) -> list[Tunnel]:
 
 def _protected(row: Row) -> bool:
     kinds = (RowKind.MESSAGE, RowKind.LATE, RowKind.OVERTAKEN, RowKind.RECEIVE)
-    return row.kind in kinds and bool(row.step.protection) and not is_self(row.step)
+    ends = bool(row.step.sender and row.step.receiver)
+    return row.kind in kinds and bool(row.step.protection) and ends and not is_self(row.step)
 
 
 def _protected_runs(band: Band) -> list[list[Row]]:

@@ -69,15 +69,16 @@ def wrap(text: str, size: float, width: float, *, bold: bool = False) -> list[st
 def clean(text: str) -> str:
     """`text` without characters that a peer could use to disturb a picture or a terminal.
 
-    Line breaks and tabs become spaces; other control, format and surrogate characters become U+FFFD.
+    Line breaks, tabs and all kinds of space become spaces; other control, format and surrogate characters U+FFFD.
     """
     if text.isascii() and text.isprintable():
         return text
     out = []
     for character in text:
-        if character in "\t\n\r":
+        kind = unicodedata.category(character)
+        if character in "\t\n\r" or kind in ("Zs", "Zl", "Zp"):
             out.append(" ")
-        elif unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn"):
+        elif kind in ("Cc", "Cf", "Cs", "Co", "Cn"):
             out.append("\ufffd")
         else:
             out.append(character)

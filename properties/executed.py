@@ -25,7 +25,7 @@ from shakeproof.model.notation import Symbol
 from shakeproof.model.oracle import Oracle
 from shakeproof.model.roles import ROLES
 from shakeproof.model.trace import Check, Kind, Lane, Line, Step, Trace, number_steps
-from shakeproof.properties.mapper import certificates, classify
+from shakeproof.properties.mapper import certificates, classify, readings
 from shakeproof.properties.mapper.context import Context, Options
 from shakeproof.properties.rogues import ROGUES, Rogue
 from shakeproof.properties.targets.ours import make_client, make_server
@@ -243,11 +243,11 @@ class Recorder:
                 rest = rest[length:]
             return out
         if record.content_type == ContentType.CHANGE_CIPHER_SPEC:
-            reading = classify.change_cipher_spec(record.fragment)
+            reading = readings.change_cipher_spec(record.fragment)
         elif record.content_type == ContentType.ALERT:
-            reading = classify.alert(record.fragment)
+            reading = readings.alert(record.fragment)
         else:
-            reading = classify.application_data(record.fragment)
+            reading = readings.application_data(record.fragment)
         return [(self._agreed(reading.symbol), reading.detail)]
 
     def _agreed(self, symbol: Symbol) -> Symbol:

@@ -186,8 +186,8 @@ def audit(
 ) -> RunView:
     """Audit targets by name; without any, our implementation and this Python's OpenSSL.
 
-    jobs: processes; more than one needs a script that is guarded by `if __name__ == "__main__"`. Raises ValueError for a
-    name that is no target, and for one that is not on this machine: those are for the command line, which asks for consent.
+    jobs: processes; more than one needs a script that is guarded by `if __name__ == "__main__"`. Raises ValueError for
+    a name that is no target, and for one that is not on this machine: the command line asks for consent to those.
     """
     from shakeproof.properties.audit import audit as engine
     from shakeproof.properties.findings import ignore

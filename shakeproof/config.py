@@ -1,7 +1,7 @@
 """Settings: command line over environment (SHAKEPROOF_*) over file over default.
 
-The file is `shakeproof.toml`, or `[tool.shakeproof]` in `pyproject.toml`, of the working folder or the nearest folder above
-it that has either. What stands there is checked: an unknown key is an error with a suggestion, never ignored.
+The file is `shakeproof.toml`, or `[tool.shakeproof]` in `pyproject.toml`, of the working folder or the nearest folder
+above it that has either. What stands there is checked: an unknown key is an error with a suggestion, never ignored.
 """
 
 from __future__ import annotations

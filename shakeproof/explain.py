@@ -14,10 +14,10 @@ from shakeproof.model.notation import Row
 from shakeproof.model.roles import ROLES
 
 VERDICTS = {
-    "FAIL went-on": "after an event that forbids it the target made progress, or application data was sent or accepted",
+    "FAIL went-on": "after an event that forbids it: progress, or application data sent or accepted",
     "FAIL refused-valid": "a legal input of the negotiated configuration was refused",
-    "FAIL wrong-output": "a message other than an alert that no possible state allows, or that contradicts what was agreed",
-    "FAIL distinguishes": "two inputs that must be answered alike, differing only in a secret, were answered differently",
+    "FAIL wrong-output": "a message, no alert, that no possible state allows, or that contradicts what was agreed",
+    "FAIL distinguishes": "two inputs that differ only in a secret were answered differently",
     "CRASH": "the process died",
     "HANG": "it neither answered nor closed where it must",
     "DEVIATION": "it stopped, with another alert than required or with none; or it ignored a forbidden input",
@@ -41,7 +41,7 @@ class Explanation:
 
 
 def explain(text: str) -> list[Explanation]:
-    """What `text` means: the id of a check, a row's id, a clause ("RFC 5246 7.4.9", "5246 7.4.9", "7.4.9") or a verdict.
+    """What `text` means: a check's or row's id, a clause ("RFC 5246 7.4.9", "5246 7.4.9", "7.4.9") or a verdict.
 
     Raises UsageError with what looks like it.
     """

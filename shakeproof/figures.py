@@ -1,4 +1,4 @@
-"""The figures by name: where each comes from, and how it is drawn. A drawing needs no knowledge of protocols; this has it."""
+"""The figures by name: where each comes from. `diagrams` draws and knows no protocol; here is what it draws."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Drawing:
     takes: str = ""
 
 
-def draw_full(options: Options = Options()) -> Figure:  # noqa: B008  a frozen default
+def draw_full(options: Options = Options()) -> Figure:
     """The whole interaction, TCP to teardown."""
     from shakeproof.diagrams.sequence import draw_trace
     from shakeproof.scenes import https_trace
@@ -59,13 +59,18 @@ def _full(arguments: Sequence[str], options: Options) -> Figure:
     return draw_full(options)
 
 
-def _machine(arguments: Sequence[str], options: Options) -> Figure:
+def draw_role(name: str, *, coverage: Mapping[str, int] | None = None, theme: str | None = None) -> Figure:
+    """The state machine of a role. coverage: row id -> how often it was executed. Raises UsageError."""
     from shakeproof.diagrams.machine import draw_machine
     from shakeproof.diagrams.machines import picture_of
     from shakeproof.model.roles import ROLES
 
+    return draw_machine(picture_of(ROLES[choose("role", name, ROLES)], coverage=coverage), theme=theme)
+
+
+def _machine(arguments: Sequence[str], options: Options) -> Figure:
     _takes("machine ROLE", arguments, 1, "`shakeproof list roles` has them")
-    return draw_machine(picture_of(ROLES[choose("role", arguments[0], ROLES)]), theme=options.theme)
+    return draw_role(arguments[0], theme=options.theme)
 
 
 def _trace(arguments: Sequence[str], options: Options) -> Figure:
@@ -119,7 +124,7 @@ FIGURES: dict[str, Drawing] = {
 }
 
 
-def draw(name: str, arguments: Sequence[str] = (), options: Options = Options()) -> Figure:  # noqa: B008
+def draw(name: str, arguments: Sequence[str] = (), options: Options = Options()) -> Figure:
     """The figure of that name. Raises UsageError."""
     return FIGURES[choose("figure", name, FIGURES)].draw(arguments, options)
 

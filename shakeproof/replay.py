@@ -29,7 +29,7 @@ FIXED, FAILED, ERROR = "FIXED", "FAILED", "ERROR"
 
 @dataclass(frozen=True)
 class Replayed:
-    """What came of a replay. status: FIXED, FAILED or ERROR; text: why, for people; trace: the run, where there is one."""
+    """What came of a replay. status: FIXED, FAILED or ERROR; text: why; trace: the run, where there is one."""
 
     status: str
     text: str

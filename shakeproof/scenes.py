@@ -1,4 +1,4 @@
-"""The whole interaction as one trace: TLS and HTTP executed by our own client and server, TCP around them from its table.
+"""The whole interaction as one trace: TLS and HTTP executed by our client and server, TCP around them from its table.
 
 TCP's part says that it was not executed, until there is a TCP that can be.
 """

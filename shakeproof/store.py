@@ -83,7 +83,7 @@ def _value(data: Mapping[str, Any], name: str) -> Any:
     wanted = int if name == "shrunk_from" else str
     if not isinstance(value, wanted) or isinstance(value, bool):
         return _wrong(name, value)
-    if name == "id" and not _ID.fullmatch(value):
+    if name == "id" and not _ID.fullmatch(str(value)):
         return _wrong(name, value)
     return value
 

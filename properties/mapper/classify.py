@@ -32,7 +32,18 @@ from shakeproof.properties.mapper.concretise import CHAIN_DEFECTS, accept_server
 from shakeproof.properties.mapper.context import Context
 from shakeproof.properties.mapper.hypotheses import FINISHED_KEYS, Keys
 from shakeproof.properties.mapper.keys import Owner, private_key
-from shakeproof.properties.mapper.readings import Reading, bits_of, grouped, symbol_of, visible
+from shakeproof.properties.mapper.readings import (
+    Reading,
+    alert,
+    application_data,
+    bits_of,
+    change_cipher_spec,
+    grouped,
+    symbol_of,
+    visible,
+)
+
+__all__ = ["alert", "application_data", "change_cipher_spec", "handshake"]
 
 SHOWN_SUITES = 4
 VERSION_NAMES = {0x0300: "SSL 3.0", 0x0301: "TLS 1.0", 0x0302: "TLS 1.1", 0x0303: "TLS 1.2", 0x0304: "TLS 1.3"}

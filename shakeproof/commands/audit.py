@@ -6,15 +6,15 @@ import secrets
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from shakeproof import __version__
-from shakeproof.commands.running import running
-from shakeproof.config import Settings, seconds
+from shakeproof.commands.running import report_bug, running
+from shakeproof.config import ENVIRONMENT, Settings, seconds
 from shakeproof.console import console, visible
-from shakeproof.exits import UsageError, choose, unknown
+from shakeproof.exits import UsageError, choose, unknown, worst
 from shakeproof.properties.findings import Event, Listener, RoleRun, Run
 
 DEFAULT_TARGETS = ("shakeproof", "openssl")
@@ -28,23 +28,26 @@ SEED_DIGITS = 100_000
 Targets = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[TARGET]...",
+        metavar="TARGET",
         help="shakeproof (our own implementation), openssl (in process), HOST:PORT (a server), or a name of "
-        "\\[tool.shakeproof.targets]. None: shakeproof and openssl.".replace("\\", ""),
+        "[tool.shakeproof.targets]. None: shakeproof and openssl.",
     ),
 ]
-Role = Annotated[str, typer.Option(help="client, server or both.", envvar="SHAKEPROOF_ROLE")]
-Time = Annotated[str, typer.Option(help="Budget for the whole run: 20s, 2m.", envvar="SHAKEPROOF_TIME")]
-Seed = Annotated[
-    int | None, typer.Option(help="Repeat a run exactly; random and printed if not given.", envvar="SHAKEPROOF_SEED")
-]
-Suite = Annotated[str, typer.Option(help="quick: every cell of every table.", envvar="SHAKEPROOF_SUITE")]
-Report = Annotated[str, typer.Option(metavar="DIR", help="Folder for the report.", envvar="SHAKEPROOF_REPORT")]
-Formats = Annotated[str, typer.Option("--format", help="json, text, or both with a comma.", envvar="SHAKEPROOF_FORMAT")]
-FailOn = Annotated[
-    str, typer.Option(help="must: FAIL, CRASH, HANG; deviation: those too; never.", envvar="SHAKEPROOF_FAIL_ON")
-]
-Jobs = Annotated[int, typer.Option("-j", "--jobs", help="Processes; 0: one per core.", envvar="SHAKEPROOF_JOBS", min=0)]
+
+
+def _option(env: str, metavar: str, help: str, *names: str, least: int | None = None) -> Any:
+    """An option that the environment variable SHAKEPROOF_`env` may give too."""
+    return typer.Option(*names, metavar=metavar, help=help, envvar=f"{ENVIRONMENT}{env}", min=least)
+
+
+Role = Annotated[str, _option("ROLE", "SIDE", "client, server or both.")]
+Time = Annotated[str, _option("TIME", "TIME", "Budget for the whole run: 20s, 2m.")]
+Seed = Annotated[int | None, _option("SEED", "N", "Repeat a run; random and printed if not given.")]
+Suite = Annotated[str, _option("SUITE", "NAME", "quick: every cell of every table.")]
+Report = Annotated[str, _option("REPORT", "DIR", "Folder for the report.")]
+Formats = Annotated[str, _option("FORMAT", "LIST", "json, text, or both with a comma.", "--format")]
+FailOn = Annotated[str, _option("FAIL_ON", "LEVEL", "must: FAIL, CRASH, HANG; deviation: those too; never.")]
+Jobs = Annotated[int, _option("JOBS", "N", "Processes; 0: one per core.", "-j", "--jobs", least=0)]
 Rogue = Annotated[str, typer.Option(metavar="NAME", help="Plant this fault in our own implementation.")]
 Json = Annotated[str, typer.Option("--json", metavar="FILE", help="The run as JSON; -: standard output, alone.")]
 Authorized = Annotated[bool, typer.Option("--i-am-authorized", help="Allow targets that are not on this machine.")]
@@ -65,7 +68,7 @@ def audit(
     json: Json = "",
     i_am_authorized: Authorized = False,
 ) -> None:
-    """Conformance of a stack, graded: FAIL, DEVIATION, NOT TESTED apart."""
+    """Conformance of a stack: verdicts with their clauses."""
     settings = context.obj if isinstance(context.obj, Settings) else Settings()
     running(_audit)(
         settings, targets or [], role, time, seed, suite, report, formats, fail_on, jobs, rogue, json, i_am_authorized
@@ -190,7 +193,7 @@ def run_audit(
             sys.stdout.write(text)
         else:
             Path(json).write_text(text, encoding="utf-8")
-    return int(judgement.exit_code)
+    return int(worst([judgement.exit_code, *map(report_bug, written.errors)]))
 
 
 def both(*listeners: Listener) -> Listener:

@@ -10,7 +10,7 @@ from shakeproof.exits import Exit
 
 
 def doctor() -> None:
-    """What is installed, what is missing, what it costs to be without it."""
+    """What is installed, and what a missing tool costs."""
     running(_doctor)()
 
 

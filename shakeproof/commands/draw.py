@@ -13,11 +13,13 @@ from shakeproof.console import console, visible
 from shakeproof.exits import Exit, UsageError, choose
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="`shakeproof list figures` has them; or all.")]
-Arguments = Annotated[list[str] | None, typer.Argument(metavar="[ARG]...", help="machine ROLE, trace FILE.")]
-Format = Annotated[str, typer.Option("-f", "--format", help="svg, png, pdf, dot, or txt (on the terminal).")]
+Arguments = Annotated[list[str] | None, typer.Argument(metavar="ARG", help="machine ROLE, trace FILE.")]
+Format = Annotated[
+    str, typer.Option("-f", "--format", metavar="FORMAT", help="svg, png, pdf, dot, or txt (on the terminal).")
+]
 Out = Annotated[str, typer.Option("-o", "--out", metavar="DIR", help="Folder; - writes to standard output.")]
-KeyExchange = Annotated[str, typer.Option(help="rsa or ecdhe, for figures with a handshake.")]
-Theme = Annotated[str, typer.Option(help="auto (an SVG that follows the reader's), light or dark.")]
+KeyExchange = Annotated[str, typer.Option(metavar="NAME", help="rsa or ecdhe, for figures with a handshake.")]
+Theme = Annotated[str, typer.Option(metavar="NAME", help="auto (an SVG that follows the reader's), light or dark.")]
 
 
 def draw(
@@ -28,7 +30,7 @@ def draw(
     key_exchange: KeyExchange = "rsa",
     theme: Theme = "auto",
 ) -> None:
-    """A picture: drawn from a run that was executed, or from the tables."""
+    """A picture, of an executed run or of a table."""
     running(_draw)(name, arguments or [], format, out, key_exchange, theme)
 
 

@@ -18,7 +18,7 @@ Words = Annotated[
 
 
 def explain(words: Words) -> None:
-    """What a check, a clause or a verdict means, with the RFC's sentence."""
+    """What a check, a clause or a verdict means."""
     running(_explain)(" ".join(words))
 
 

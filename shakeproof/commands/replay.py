@@ -22,7 +22,7 @@ Authorized = Annotated[bool, typer.Option("--i-am-authorized", help="Allow a tar
 def replay(
     context: typer.Context, name: Name, on: On = "", rogue: Rogue = None, i_am_authorized: Authorized = False
 ) -> None:
-    """A saved finding again: FIXED (exit code 0), FAILED (1) or ERROR (4)."""
+    """A saved finding again: FIXED, FAILED or ERROR."""
     settings = context.obj if isinstance(context.obj, Settings) else Settings()
     running(_replay)(settings, name, on, rogue, i_am_authorized)
 

@@ -1,10 +1,11 @@
-"""The report folder: what is written for people. Each finding's files as soon as it is confirmed, the rest at the end."""
+"""The report folder: each finding's files as soon as it is confirmed, what concerns the whole run at the end."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 from shakeproof.console import console
@@ -41,13 +42,14 @@ def file_name(text: str) -> str:
 class FolderReport:
     """Listens to a run and writes into a folder.
 
-    formats: of `FORMATS`; seed, rogue: what makes a finding repeatable. Raises UsageError where the folder can't be had.
+    formats: of `FORMATS`; seed, rogue: what makes a finding repeatable. Raises UsageError for a folder that can't be.
     """
 
     def __init__(self, folder: Path, *, formats: Iterable[str] = FORMATS, seed: int = 0, rogue: str = "") -> None:
         self.folder, self.formats, self.seed, self.rogue = folder, tuple(formats), seed, rogue
         self.files: list[str] = []
         self.notes: list[str] = []
+        self.errors: list[Exception] = []
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._clear()
@@ -76,7 +78,7 @@ class FolderReport:
             saved = SavedFinding(finding, self.seed, self.rogue)
             self._write(f"{finding.id}.json", finding_to_json(saved))
             self._write(f"{finding.id}.py", TEST.format(id=finding.id))
-            self.draw(finding.id, draw_trace(finding.trace))
+            self.draw(finding.id, lambda: draw_trace(finding.trace))
 
     def _write(self, name: str, text: str) -> None:
         (self.folder / name).write_text(text, encoding="utf-8")
@@ -86,25 +88,31 @@ class FolderReport:
         if name not in self.files:
             self.files.append(name)
 
-    def draw(self, stem: str, figure: Figure) -> None:
-        """Write a picture as SVG; as DOT text, with a note how to get a renderer, where there is none."""
-        saved = figure.save(self.folder / f"{stem}.svg")
+    def draw(self, stem: str, make: Callable[[], Figure]) -> None:
+        """Write a picture as SVG; as DOT text, with a note how to get a renderer, where there is none.
+
+        A picture that can't be made is an error of ours, kept in `errors`: it must not cost the user the verdict.
+        """
+        try:
+            saved = make().save(self.folder / f"{stem}.svg")
+        except Exception as error:  # noqa: BLE001  see above; the command reports it and ends with exit code 4
+            error.add_note(f"while drawing {stem}")
+            self.errors.append(error)
+            return
         self._wrote(saved.path.name)
         if saved.note:
             self.notes.append(saved.note)
 
     def finish(self, judgement: Judgement, *, version: str) -> None:
         """Write the pictures of the whole run and the reports in the formats asked for."""
-        from shakeproof.diagrams.machine import draw_machine
-        from shakeproof.diagrams.machines import picture_of
-        from shakeproof.figures import draw_full
+        from shakeproof.figures import draw_full, draw_role
         from shakeproof.model.roles import ROLES
 
         for result in judgement.run.roles:
             if result.role in ROLES and result.exercised:
-                picture = picture_of(ROLES[result.role], coverage=result.exercised)
-                self.draw(f"machine-{result.role}-{file_name(result.target)}", draw_machine(picture))
-        self.draw("full", draw_full())
+                stem = f"machine-{result.role}-{file_name(result.target)}"
+                self.draw(stem, partial(draw_role, result.role, coverage=result.exercised))
+        self.draw("full", draw_full)
         if "text" in self.formats:
             self._summary(judgement)
         # Always written: it lists what a later run may remove.

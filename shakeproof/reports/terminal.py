@@ -10,6 +10,7 @@ from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
+from rich.table import Column
 from rich.text import Text
 
 from shakeproof.console import visible
@@ -29,6 +30,9 @@ from shakeproof.reports.summary import Judgement, rows_text
 SAY_EVERY_S = 5.0
 """Where the output is no terminal, a line this often: enough for a log, and a CI sees that it lives."""
 
+BAR_WIDTH = 24
+"""Columns: leaves room for the counts on a terminal of 100."""
+
 REASONS_MOST = 4
 """Reasons for not testing in the last lines; the JSON report has all of them."""
 
@@ -39,10 +43,13 @@ Key = tuple[str, str]
 
 
 class _Tail(ProgressColumn):
-    """What stands behind a bar."""
+    """What stands behind a bar; cut, not wrapped, where the terminal is narrow."""
+
+    def __init__(self) -> None:
+        super().__init__(Column(no_wrap=True, overflow="ellipsis"))
 
     def render(self, task: Task) -> Text:
-        return Text(str(task.fields.get("tail", "")))
+        return Text(str(task.fields.get("tail", "")), no_wrap=True, overflow="ellipsis")
 
 
 class TerminalReport:
@@ -62,8 +69,8 @@ class TerminalReport:
         self.said = clock()
         self.live = out.is_terminal
         self.progress = Progress(
-            TextColumn("  {task.description}", markup=False),
-            BarColumn(bar_width=32),
+            TextColumn("  {task.description}", markup=False, table_column=Column(no_wrap=True)),
+            BarColumn(bar_width=BAR_WIDTH),
             _Tail(),
             console=out,
             auto_refresh=True,
@@ -116,7 +123,8 @@ class TerminalReport:
         key = (result.target, result.role)
         line = role_line(result)
         if self.live and key in self.bars:
-            self.progress.update(self.bars[key], completed=max(1, result.cells), tail=line)
+            total = max(1, result.cells)
+            self.progress.update(self.bars[key], total=total, completed=total, tail=line)
         else:
             self.out.print(f"  {visible(result.target)} {result.role}  {line}")
 
@@ -159,7 +167,8 @@ def role_line(result: RoleRun) -> str:
         return f"NOT TESTED: {visible(result.error)}"
     failures = sum(finding.grade.is_failure for finding in result.findings)
     rate = f", {result.words / result.seconds:.0f} words/s" if result.seconds else ""
-    return f"{result.cells_run}/{result.cells} cells   {rows_text(result)}   {failures} FAIL   {result.seconds:.1f} s{rate}"
+    cells = f"{result.cells_run}/{result.cells} cells"
+    return f"{cells}   {rows_text(result)}   {failures} FAIL   {result.seconds:.1f} s{rate}"
 
 
 def print_finding(out: Console, finding: Finding, report: Path | None) -> None:

@@ -158,6 +158,21 @@ def test_audit_interrupted_still_writes_its_reports(
     assert json.loads((elsewhere / "shakeproof-report" / "run.json").read_text())["interrupted"] is True
 
 
+def test_audit_whose_picture_fails_still_gives_its_verdict(
+    elsewhere: Path, closed_port: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken() -> None:
+        raise RuntimeError("no picture")
+
+    monkeypatch.setattr("shakeproof.figures.draw_full", broken)
+    monkeypatch.setattr("tempfile.tempdir", str(elsewhere))
+    assert main(["audit", f"127.0.0.1:{closed_port}", "-j", "1"]) == 4
+    captured = capsys.readouterr()
+    assert "NOT TESTED" in captured.out
+    assert "please report it: RuntimeError: no picture" in captured.err
+    assert (elsewhere / "shakeproof-report" / "run.json").exists()
+
+
 def test_error_of_ours_is_saved_and_reported(
     elsewhere: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

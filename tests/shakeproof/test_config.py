@@ -85,7 +85,7 @@ def test_load_finds_the_table_of_a_project_above(tmp_path: Path) -> None:
     ],
 )
 def test_load_names_what_is_wrong(tmp_path: Path, text: str, said: str) -> None:
-    with pytest.raises(UsageError, match="shakeproof.toml") as caught:
+    with pytest.raises(UsageError, match=r"shakeproof\.toml") as caught:
         write(tmp_path, text)
     assert said in str(caught.value)
 
