@@ -66,7 +66,7 @@ class Lanes:
 
     @property
     def attackers(self) -> list[Lane]:
-        return [lane for lane in self.order if lane.side == "attacker"]
+        return [lane for lane in self.order if lane.side in ("attacker", "tester")]
 
 
 def lanes_of(trace: Trace) -> tuple[Lane, ...]:

@@ -56,7 +56,7 @@ TINTS: dict[str, tuple[Colour, Colour]] = {
 }
 """Phase tint -> fill of the band, colour of its strip and title."""
 
-SIDES: dict[str, Colour] = {"client": CLIENT, "server": SERVER, "attacker": ATTACKER, "ca": CA}
+SIDES: dict[str, Colour] = {"client": CLIENT, "server": SERVER, "attacker": ATTACKER, "tester": ATTACKER, "ca": CA}
 """Side of a lane -> its colour."""
 
 COLOURS: tuple[Colour, ...] = (

@@ -104,7 +104,11 @@ def counted(trace: Trace) -> str:
     messages = f"{count} message{'' if count == 1 else 's'}"
     if trace.origin == "counterexample":
         return f"Counterexample of {messages}."
-    return f"{messages}, from the table." if trace.origin == "table" else f"{messages}, executed."
+    if trace.origin == "table":
+        return f"{messages}, from the table."
+    # Rows that come from a table have no time: a picture made of both says how many were executed.
+    timed = sum(step.time_s is not None for step in trace.messages())
+    return f"{messages}, {timed} of them executed." if 0 < timed < count else f"{messages}, executed."
 
 
 def step_class(step: Step, *more: str) -> str:

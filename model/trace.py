@@ -47,7 +47,10 @@ class Check(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """A party: `name` keys it in steps; `title` and `subtitle` are shown; `side` is client, server, attacker or ca."""
+    """A party.
+
+    name: keys it in steps; title, subtitle: as shown; side: client, server, attacker, tester or ca.
+    """
 
     name: str
     title: str

@@ -393,6 +393,7 @@ def _finding(
     what = f"{symbol.text} in {exchange.state}" if symbol else f"in {exchange.state}"
     title = f"{what}: {problem.why}" + (f" ({problem.how})" if problem.how else "")
     talk = outcome.conversation if outcome else None
+    told = f"{title}. {clause.reference}." if clause else f"{title}."
     expected = problem.row.outcome if problem.row else "an honest handshake"
     return Finding(
         id=_id(runner, problem.check, problem.grade, word),
@@ -411,7 +412,10 @@ def _finding(
         word=word.text,
         shrunk_from=len(talk.steps) if talk else len(word.text),
         seen=seen,
-        trace=(talk or runner.open(True)).trace(f"{problem.grade.value}: {title}", clause.reference if clause else ""),
+        trace=(talk or runner.open(True)).trace(
+            f"{problem.grade.value}: {symbol.text if symbol else problem.why}",
+            f"{title}. {clause.reference if clause else ''}",
+        ),
         level=problem.row.level.value if problem.row else "MUST",
     )
 

@@ -6,7 +6,7 @@ what the oracle does not allow is kept apart as unexplained, for `conformance` t
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from shakeproof.model.facts import Value
@@ -115,11 +115,11 @@ class Conversation:
 
     def send(self, symbol: Symbol, *, counts: bool = True) -> Exchange:
         """Send one symbol. counts: whether the tester goes on as one who had sent it, and not as if it was ignored."""
-        before = self.oracle.state_text
+        before, phase = self.oracle.state_text, self._phase()
         data = self.peer.concretise(symbol, counts=counts)
         rows = self.oracle.receive(symbol)
         if self.record:
-            self._note_input(symbol, data, rows, before)
+            self._note_input(symbol, data, rows, before, phase)
         return self._react(symbol, before, rows, self.endpoint.feed(data))
 
     def call(self, message: Message) -> Exchange | None:
@@ -136,12 +136,12 @@ class Conversation:
         seen = tuple(self.peer.classify(reaction.data)) if reaction.data else ()
         unexplained: list[Observation] = []
         for item in seen:
-            before = self.oracle.state_text
+            before, phase = self.oracle.state_text, self._phase()
             allowed = self.oracle.send(item.symbol)
             if not allowed:
                 unexplained.append(item)
             if self.record:
-                self._note_output(item, before, rows, allowed)
+                self._note_output(item, before, rows, allowed, phase)
         settled = self.oracle.quiet()
         rightly = not reaction.closed or self.oracle.may_close()
         ends = bool(rows) and all(isinstance(row.next, State) and self.role.is_final(row.next) for row in rows)
@@ -156,6 +156,10 @@ class Conversation:
         self.oracle.release()
         self.oracle = oracle
         self.peer.assume(keys)
+        if self.record:
+            at = max(index for index, step in enumerate(self.steps) if step.sender == TESTER)
+            # The table demands a stop here; the chart goes on with the state that the hypothesis says.
+            self.steps[at] = replace(self.steps[at], after={TARGET: oracle.state_text})
 
     def dispose(self) -> None:
         """Free what the connection holds."""
@@ -164,7 +168,7 @@ class Conversation:
 
     # ------------------------------------------------------------------------------------------------------ recording
 
-    def _note_input(self, symbol: Symbol, data: bytes, rows: tuple[Row, ...], before: str) -> None:
+    def _note_input(self, symbol: Symbol, data: bytes, rows: tuple[Row, ...], before: str, phase: str = "") -> None:
         defects = tuple(value.name.upper() for value in symbol.defects)
         forged = bool(rows) and all(row.is_violation for row in rows)
         sent = self.peer.sent
@@ -181,15 +185,18 @@ class Conversation:
                 detail=", ".join(value.sentence for value in symbol.defects) or (sent.detail if sent else ""),
                 data=data,
                 protection=sent.protection if sent else "",
-                phase=self._phase(),
+                phase=phase or self._phase(),
                 before={TARGET: before},
                 after={TARGET: self.oracle.state_text},
                 row=rows[0].id if rows else "",
-                clause=rows[0].clauses[0].short if rows and rows[0].clauses else "",
+                clause=rows[0].clauses[0].short if forged and rows[0].clauses else symbol.message.source,
+                note=f"required: {rows[0].outcome}" if forged else "",
             )
         )
 
-    def _note_output(self, item: Observation, before: str, rows: tuple[Row, ...], allowed: bool) -> None:
+    def _note_output(
+        self, item: Observation, before: str, rows: tuple[Row, ...], allowed: bool, phase: str = ""
+    ) -> None:
         self.steps.append(
             Step(
                 len(self.steps) + 1,
@@ -199,13 +206,13 @@ class Conversation:
                 message=item.symbol.message.name,
                 facts=item.symbol.shown,
                 detail=item.detail,
-                data=item.raw,
+                data=item.data,
                 protection=item.protection,
-                phase=self._phase(),
+                phase=phase or self._phase(),
                 before={TARGET: before},
                 after={TARGET: self.oracle.state_text},
                 row=rows[0].id if rows else "",
-                clause=rows[0].clauses[0].short if rows and rows[0].clauses else "",
+                clause=item.symbol.message.source,
                 verdict="" if allowed else "not allowed",
             )
         )
@@ -219,7 +226,7 @@ class Conversation:
         is_client = self.role.name.endswith(".client")
         lanes = (
             Lane(TARGET, self.target.name, self.role.title, "client" if is_client else "server"),
-            Lane(TESTER, "tester", "plays the peer", "attacker"),
+            Lane(TESTER, "tester", "plays the peer", "tester"),
         )
         return Trace(
             title,

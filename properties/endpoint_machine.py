@@ -19,10 +19,9 @@ from hypothesis.stateful import precondition
 from shakeproof.impl.tls.records import HEADER_LENGTH
 from shakeproof.impl.tls.suites import SUITES_BY_NAME, TLS_1_2, Authentication, Cipher, CipherSuite
 from shakeproof.model.facts import Value
-from shakeproof.model.machine import Role
+from shakeproof.model.machine import Configuration, Role
 from shakeproof.model.messages import (
     CHAIN,
-    RECORD,
     Alert,
     ApplicationData,
     Certificate,
@@ -31,27 +30,36 @@ from shakeproof.model.messages import (
     HelloRequest,
     Record,
     ServerKeyExchange,
-    alien_type,
     bad_mac,
     bad_padding,
     broken_chain,
     close,
+    closure,
     empty_chain,
-    empty_message,
     forged_signature,
     mismatch,
     not_one,
-    too_long,
     write,
     wrong_key_type,
-    zero_length,
 )
 from shakeproof.model.notation import Message, Symbol
 from shakeproof.model.roles import ROLES
 from shakeproof.model.trace import Fate, Trace
 from shakeproof.properties.conformance import Problem
 from shakeproof.properties.conversation import Conversation, chosen_values
-from shakeproof.properties.play import Aftermath, Call, Choices, Move, Play, Repeat, Say, choices, next_honest, reads
+from shakeproof.properties.play import (
+    Aftermath,
+    Call,
+    Choices,
+    Move,
+    Play,
+    Repeat,
+    Say,
+    belonging,
+    choices,
+    next_honest,
+    reads,
+)
 from shakeproof.properties.recorded import RecordedMachine, Tally, beginning, offered, step
 from shakeproof.properties.safety import (
     CLEAN_FAILURE,
@@ -77,12 +85,6 @@ SMALLEST = st.integers(1, 64)
 FORGERIES = (Finished.symbol(mismatch), ServerKeyExchange.symbol(forged_signature), Record.symbol(bad_mac),
              Record.symbol(bad_padding))  # fmt: skip
 """What can be made without the keys."""
-
-ODD_RECORDS = (zero_length, too_long, alien_type, empty_message)
-"""Records that are remarkable as such, and need no keys to be made."""
-
-CALLS = (write, close)
-"""What the application can call on an open connection."""
 
 CHAIN_DEFECTS = tuple(value.name for value in CHAIN.defects if value not in (empty_chain, broken_chain, wrong_key_type))
 """Defects that a well-formed chain can have in any combination."""
@@ -188,9 +190,13 @@ class EndpointMachine(RecordedMachine):
 
     def honest(self) -> Symbol | None:
         """What an honest peer says next, None where nothing is left to say."""
-        play = self.ready()
-        here = next((c for c in play.oracle.configurations if not self.role.is_final(c.state)), None)
+        here = self._here()
         return next_honest(self.role, here, self.chosen) if here is not None else None
+
+    def _here(self) -> Configuration | None:
+        """The first configuration still possible that reads on."""
+        possible = self.ready().oracle.configurations
+        return next((one for one in possible if not self.role.is_final(one.state)), None)
 
     def symbol(self, text: str) -> Symbol:
         """The symbol of the alphabet that prints so."""
@@ -223,8 +229,7 @@ class EndpointMachine(RecordedMachine):
     @step(count=st.integers(2, LONGEST_HANDSHAKE), piece=SMALLEST)
     def coalesce(self, *, count: int, piece: int) -> None:
         """Honest messages in one go, as many as need no answer in between, handed over in pieces."""
-        play = self.ready()
-        here = next((c for c in play.oracle.configurations if not self.role.is_final(c.state)), None)
+        here = self._here()
         symbols: list[Symbol] = []
         while here is not None and len(symbols) < count:
             symbol = next_honest(self.role, here, self.chosen)
@@ -309,29 +314,55 @@ class EndpointMachine(RecordedMachine):
         self._send(symbol, "unusual")
 
     def defective(self) -> list[str]:
-        """Every defective version of a message that the role reads, other than forgeries, alerts and odd records."""
+        """Everything that is wrong in itself and needs no forging, and every message of the wrong side."""
+        awaited = belonging(self.role)
         return [
             symbol.text
             for symbol in self.role.symbols
-            if symbol.defects and symbol.message not in (Alert, Record) and symbol not in FORGERIES
+            if symbol.message is not Alert
+            and symbol not in FORGERIES
+            and (symbol.defects or symbol.message not in awaited)
         ]
 
-    @step(symbol=offered("defective"))
-    def defect(self, *, symbol: str) -> None:
-        """On to where the message is due, and a version of it that is wrong in itself."""
-        if self.go_on_until(self.symbol(symbol).message):
+    @step(symbol=offered("defective"), after=AFTER)
+    def defect(self, *, symbol: str, after: int) -> None:
+        """On to where the message is due, and a version of it that is wrong in itself; after some honest messages where
+        it is never due.
+        """
+        wanted = self.symbol(symbol)
+        due = wanted.message in belonging(self.role)
+        if self.go_on_until(wanted.message) if due else self.go_on(after):
             self._send(symbol, "defective")
 
-    def sound_ones(self) -> list[str]:
-        """Every sound message."""
-        return self.symbols_of()
+    def displaced(self) -> list[str]:
+        """Every sound message that belongs somewhere."""
+        awaited = belonging(self.role)
+        return [symbol.text for symbol in self.role.symbols if symbol.is_sound and symbol.message in awaited]
 
-    @step(after=AFTER, symbol=offered("sound_ones"))
+    @step(after=AFTER, symbol=offered("displaced"))
     def reorder(self, *, after: int, symbol: str) -> None:
         """A sound message from another place of the handshake, after some honest ones."""
         self.go_on(after)
         if self.symbol(symbol) in self.choices().forbidden:
             self._send(symbol, "reordered")
+
+    @step(after=AFTER, count=st.integers(1, 3))
+    def drop(self, *, after: int, count: int) -> None:
+        """Some honest messages, then some that get lost, then the one that follows them."""
+        self.go_on(after)
+        here = self._here()
+        following = self.honest()
+        for _ in range(count):
+            if here is None or following is None:
+                return
+            rows = self.role.enabled(here, following)
+            if len(rows) != 1 or rows[0].outputs:
+                return  # nothing follows until this one is answered
+            here = self.role.apply(rows[0], here, following)[0]
+            following = next_honest(self.role, here, self.chosen)
+        if following is not None and following in self.choices().forbidden:
+            self.remark(following.text)
+            self._send(following.text, "reordered")
 
     @precondition(lambda self: self.past)
     @step(after=AFTER, message=st.runner().flatmap(lambda machine: st.integers(0, len(machine.past) - 1)))
@@ -462,33 +493,31 @@ class EndpointMachine(RecordedMachine):
         self.go_on(after)
         self._send(symbol, "alert")
 
-    @step(after=AFTER)
-    def application_data(self, *, after: int) -> None:
-        """Application data, whether it may come or not."""
+    @step(after=AFTER, by_peer=st.booleans())
+    def application_data(self, *, after: int, by_peer: bool) -> None:
+        """Application data of the peer, whether it may come or not, or of the endpoint's own application."""
         self.go_on(after)
-        self.make(Say((ApplicationData.symbol(),)), "application data")
+        if by_peer:
+            self.make(Say((ApplicationData.symbol(),)), "application data")
+        else:
+            self._call(write)
 
-    @step(after=AFTER, defect=st.sampled_from([value.name for value in ODD_RECORDS]))
-    def record_layer(self, *, after: int, defect: str) -> None:
-        """A record that is empty, too long, or of an unknown type."""
+    def _call(self, message: Message) -> None:
+        if all(self.role.enabled(one, message.symbol()) for one in self.ready().oracle.configurations):
+            self.make(Call(message))
+
+    @step(after=AFTER, how=st.sampled_from(("close_notify", "application", "transport")))
+    def close(self, *, after: int, how: str) -> None:
+        """The peer closes, the application does, or the transport just ends."""
         self.go_on(after)
-        self._send(Record.symbol(RECORD[defect]).text, "odd record")
+        if how == "close_notify":
+            self._send(Alert.symbol(closure).text, "close")
+        elif how == "application":
+            self._call(close)
+        else:
+            self._transport_ends()
 
-    def calls_now(self) -> list[str]:
-        """The calls that the application can make now."""
-        here = self.ready().oracle.configurations
-        return [call.name for call in CALLS if all(self.role.enabled(one, call.symbol()) for one in here)]
-
-    @step(call=st.sampled_from([call.name for call in CALLS]))
-    def application_call(self, *, call: str) -> None:
-        """On to an open connection, and the application writes or closes."""
-        if self.go_on_until(ApplicationData) and call in self.calls_now():
-            self.make(Call(next(message for message in CALLS if message.name == call)))
-
-    @step(after=AFTER)
-    def transport_ends(self, *, after: int) -> None:
-        """The transport ends without close_notify: that may not pass for an orderly end."""
-        self.go_on(after)
+    def _transport_ends(self) -> None:
         play = self.ready()
         self.witness = play
         reaction = play.endpoint.end()

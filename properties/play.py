@@ -14,19 +14,19 @@ from typing import TypeAlias
 
 from shakeproof.model.facts import Value
 from shakeproof.model.machine import Configuration, Role
-from shakeproof.model.messages import ApplicationData
+from shakeproof.model.messages import Alert, ApplicationData, HelloRequest, Record
 from shakeproof.model.notation import Kind, Message, Row, Symbol
 from shakeproof.model.oracle import Oracle
 from shakeproof.model.trace import Fate
 from shakeproof.properties.conformance import Problem, Runner, judge
 from shakeproof.properties.conversation import Conversation, Exchange
 from shakeproof.properties.suites import Word, agrees
-from shakeproof.properties.targets.base import Reaction, Setup, Target
+from shakeproof.properties.targets.base import Reaction
 
 
 @dataclass(frozen=True)
 class Say:
-    """Send these symbols in one go. fragment: bytes of plaintext a record; piece: bytes handed over at a time; 0: all."""
+    """Send these symbols in one go. fragment: bytes of plaintext a record, piece: bytes handed over at once; 0: all."""
 
     symbols: tuple[Symbol, ...]
     fragment: int = 0
@@ -160,7 +160,7 @@ class Aftermath(Runner):
         return self._probe(word, problem, self.play.record)
 
 
-# ------------------------------------------------------------------------------------------------------ what can be said
+# ----------------------------------------------------------------------------------------------------- what can be said
 
 
 @lru_cache(maxsize=4096)
@@ -222,9 +222,15 @@ def choices(role: Role, configurations: Sequence[Configuration]) -> Choices:
     return Choices(tuple(legal), tuple(disputed), tuple(forbidden))
 
 
+@lru_cache(maxsize=16)
+def belonging(role: Role) -> frozenset[Message]:
+    """The messages of a handshake that are legal in some place, and not in every one."""
+    found = {
+        row.pattern.message for row in role.rows if row.kind is Kind.RECV and not row.is_violation and not row.is_rest
+    }
+    return frozenset(found - {Alert, ApplicationData, HelloRequest, Record})
+
+
 def reads(role: Role, message: Message) -> bool:
     """Whether the role's table has rows that read the message."""
     return any(row.kind is Kind.RECV and row.pattern.message is message for row in role.rows)
-
-
-__all__ = ["Aftermath", "Call", "Choices", "Move", "Play", "Repeat", "Say", "Setup", "Target", "choices", "next_honest"]

@@ -1,8 +1,8 @@
 """Named properties: what must hold in every run, whoever is on the network.
 
-A property that does not hold raises a `PropertyViolation`, of a class of its own: Hypothesis compares failures by class,
-so that shrinking stays on one bug. The checks here look at ledgers, in which whoever watches both ends of a connection
-writes down what each end sent, accepted and agreed on.
+A property that does not hold raises a `PropertyViolation`, of a class of its own: Hypothesis compares failures by
+class, so that shrinking stays on one bug. The checks here look at ledgers, in which whoever watches both ends
+of a connection writes down what each end sent, accepted and agreed on.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ PROPERTIES: dict[str, str] = {
 """Every property by name, with what it says."""
 
 
-class PropertyViolation(AssertionError):
+class PropertyViolation(AssertionError):  # noqa: N818  # the word of the field
     """A property does not hold: what came, what was expected, and where that stands.
 
     property: its name; clause: the section that demands it; sentence: the quoted sentence, "" where there is none.
@@ -153,7 +153,7 @@ class Ledger:
 
 
 def check_intact(receiver: Ledger, sender: Ledger) -> None:
-    """What the receiver's application got is a beginning of what the sender's wrote, and all of it after close_notify."""
+    """What the receiver's application got is the beginning of what the sender's wrote; all of it after close_notify."""
     got, wrote = bytes(receiver.accepted), bytes(sender.written)
     if not wrote.startswith(got):
         at = next((i for i, (a, b) in enumerate(zip(got, wrote, strict=False)) if a != b), len(wrote))

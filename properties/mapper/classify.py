@@ -37,8 +37,8 @@ from shakeproof.properties.mapper.readings import (
     alert,
     application_data,
     bits_of,
+    bytes_text,
     change_cipher_spec,
-    grouped,
     symbol_of,
     visible,
 )
@@ -57,7 +57,7 @@ def handshake(context: Context, message: bytes) -> Reading:
     reader = _READERS.get(handshake_type)
     if reader is None:
         name = codec.message_name(handshake_type)
-        reading = Reading(symbol_of(alphabet.UnknownHandshake), f"{name}, {grouped(len(body))} bytes")
+        reading = Reading(symbol_of(alphabet.UnknownHandshake), f"{name}, {bytes_text(len(body))}")
     else:
         reading = reader(context, body)
     if handshake_type != codec.HandshakeType.HELLO_REQUEST:  # never part of the transcript (section 7.4.1.1)
@@ -278,7 +278,7 @@ def _server_key_exchange(context: Context, body: bytes) -> Reading:
         parsed = _rsa_params(body)
     if parsed is None:
         broken = symbol_of(alphabet.ServerKeyExchange, alphabet.broken_params.bit)
-        return Reading(broken, f"{grouped(len(body))} bytes that can't be decoded")
+        return Reading(broken, f"{bytes_text(len(body))} that can't be decoded")
     group, public, params, scheme, signature = parsed
     found: list[Value] = []
     hello = context.client_hello
@@ -351,7 +351,7 @@ def _server_hello_done(context: Context, body: bytes) -> Reading:
 
 
 def _new_session_ticket(context: Context, body: bytes) -> Reading:
-    return Reading(symbol_of(alphabet.NewSessionTicket), f"{grouped(len(body))} bytes")
+    return Reading(symbol_of(alphabet.NewSessionTicket), f"{bytes_text(len(body))}")
 
 
 # ------------------------------------------------------------------------------------------------ the client's flight
@@ -374,7 +374,7 @@ def _client_key_exchange(context: Context, body: bytes) -> Reading:
 
 
 def _unwrap(context: Context, encrypted: bytes) -> tuple[int, bytes | None, str]:
-    detail = f"RSA, {grouped(len(encrypted))} bytes"
+    detail = f"RSA, {bytes_text(len(encrypted))}"
     owned = context.own_key or private_key("rsa", Owner.LEAF)
     keys = [stock.temporary_rsa_key()] if context.temporary_rsa else []
     if isinstance(owned, rsa.RSAPrivateKey):
@@ -404,12 +404,12 @@ def _derive(context: Context, public: bytes) -> tuple[int, bytes | None, str]:
 
 
 def _certificate_verify(context: Context, body: bytes) -> Reading:
-    return Reading(symbol_of(alphabet.CertificateVerify), f"{grouped(len(body))} bytes")
+    return Reading(symbol_of(alphabet.CertificateVerify), f"{bytes_text(len(body))}")
 
 
 def _finished(context: Context, body: bytes) -> Reading:
     of_client = not context.is_client
-    detail = f"{grouped(len(body))} bytes of verify_data"
+    detail = f"{bytes_text(len(body))} of verify_data"
     if len(body) != context.suite.verify_data_length:
         reading = Reading(symbol_of(alphabet.Finished, alphabet.broken_finished.bit), detail)
     else:

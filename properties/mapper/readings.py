@@ -50,6 +50,11 @@ def grouped(number: int) -> str:
     return f"{number:,}".replace(",", " ")
 
 
+def bytes_text(count: int) -> str:
+    """A number of bytes, in words."""
+    return f"{grouped(count)} byte{'' if count == 1 else 's'}"
+
+
 # ------------------------------------------------------------------------------------------- outside of handshakes
 
 _DESCRIPTIONS = {
@@ -66,7 +71,7 @@ def alert(fragment: bytes) -> Reading:
     """What an alert says; close_notify is closure whatever its level."""
     if len(fragment) != ALERT_LENGTH:
         symbol = symbol_of(alphabet.Alert, alphabet.broken_alert.bit, alphabet.DESCRIPTION.mask)
-        return Reading(symbol, f"{grouped(len(fragment))} bytes")
+        return Reading(symbol, f"{bytes_text(len(fragment))}")
     level, code = fragment
     description = _DESCRIPTIONS.get(code)
     bits = description.bit if description is not None else alphabet.DESCRIPTION.mask
@@ -100,7 +105,7 @@ def application_data(fragment: bytes) -> Reading:
     """Data, or a record with nothing in it."""
     if not fragment:
         return record(alphabet.zero_length)
-    return Reading(symbol_of(alphabet.ApplicationData), f"{grouped(len(fragment))} bytes")
+    return Reading(symbol_of(alphabet.ApplicationData), f"{bytes_text(len(fragment))}")
 
 
 def record(value: Value, detail: str = "") -> Reading:

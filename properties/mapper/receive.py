@@ -21,7 +21,7 @@ from shakeproof.model.notation import Symbol
 from shakeproof.properties.mapper import classify, readings
 from shakeproof.properties.mapper.context import Context
 from shakeproof.properties.mapper.hypotheses import Keys
-from shakeproof.properties.mapper.readings import Reading, grouped
+from shakeproof.properties.mapper.readings import Reading, bytes_text, grouped
 
 _TEXT = frozenset(range(32, 127)) | {9, 10, 13}
 
@@ -96,7 +96,7 @@ class Receiver:
         context = self.context
         read = context.read
         limit = MAX_CIPHERTEXT if read.switched else MAX_PLAINTEXT
-        length = f"{grouped(len(fragment))} bytes"
+        length = f"{bytes_text(len(fragment))}"
         if len(fragment) > limit:
             read.sequence += 1
             self._note(found, readings.record(alphabet.too_long, length), fragment, Keys.NONE)

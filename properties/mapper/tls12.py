@@ -49,7 +49,7 @@ from shakeproof.properties.mapper.hypotheses import (
     Keys,
 )
 from shakeproof.properties.mapper.keys import KeyKind
-from shakeproof.properties.mapper.readings import grouped
+from shakeproof.properties.mapper.readings import bytes_text
 from shakeproof.properties.mapper.receive import Observation, Receiver
 
 __all__ = [
@@ -319,7 +319,7 @@ class Peer:
             out += encode_record(content_type, version, sealed)
             sequence += 1
             self.context.write.sequence += 1
-        self.sent = Sent(symbol, content, detail or f"{grouped(len(content))} bytes", named.label, named)
+        self.sent = Sent(symbol, content, detail or f"{bytes_text(len(content))}", named.label, named)
         return out
 
     # ---------------------------------------------------------------------------------------------- remarkable records
@@ -358,7 +358,7 @@ class Peer:
             sealed = protection.seal(kind, TLS_1_2, sequence, content)
             sealed = sealed[:-1] + bytes((sealed[-1] ^ 1,))
         context.write.sequence += 1
-        self.sent = Sent(symbol, content, f"{grouped(len(content))} bytes", named.label, named)
+        self.sent = Sent(symbol, content, f"{bytes_text(len(content))}", named.label, named)
         if made is not None:
             self._sent(made, content)
         return encode_record(kind, TLS_1_2, sealed)

@@ -143,11 +143,11 @@ def run_audit(
     """Run the audit with its reporters; the exit code."""
     from shakeproof.doctor import facts
     from shakeproof.properties.audit import audit as engine
-    from shakeproof.properties.findings import FindingConfirmed, RoleDone
+    from shakeproof.properties.findings import CellDone, FindingConfirmed, RoleDone, RoleStarted
     from shakeproof.properties.targets.base import TargetError
     from shakeproof.reports.folder import FolderReport
     from shakeproof.reports.json import run_to_json
-    from shakeproof.reports.summary import judge_run
+    from shakeproof.reports.summary import break_off, judge_run
     from shakeproof.reports.terminal import TerminalReport
     from shakeproof.store import SavedFinding, Store
 
@@ -156,13 +156,25 @@ def run_audit(
         _check_writable(Path(json))
     written = FolderReport(folder, formats=formats, seed=seed, rogue=rogue)
     store = Store()
-    done: dict[tuple[str, str], RoleRun] = {}
+    notes: list[str] = []
+    roles_seen: dict[tuple[str, str], RoleRun] = {}
+    sizes: dict[tuple[str, str], int] = {}
+    done: dict[tuple[str, str], int] = {}
 
     def keep(event: Event) -> None:
         if isinstance(event, FindingConfirmed):
-            store.save(SavedFinding(event.finding, seed, rogue))
+            try:
+                store.save(SavedFinding(event.finding, seed, rogue))
+            except OSError as error:
+                # The report has the finding too: replay takes its file.
+                notes.append(f"{store.folder} can't be written to ({error.strerror}): replay from the report instead")
+        elif isinstance(event, RoleStarted):
+            sizes[event.target, event.role] = event.cells
+            roles_seen[event.target, event.role] = RoleRun(event.target, event.description, event.role)
+        elif isinstance(event, CellDone):
+            done[event.target, event.role] = event.done
         elif isinstance(event, RoleDone):
-            done[event.result.target, event.result.role] = event.result
+            roles_seen[event.result.target, event.result.role] = event.result
 
     out.print(f"shakeproof {__version__} · {command} · seed {seed} · budget {budget_s:g} s")
     with TerminalReport(out, report=folder) as terminal:
@@ -182,11 +194,13 @@ def run_audit(
         except TargetError as error:
             raise UsageError(str(error)) from error
         except KeyboardInterrupt:
-            run = Run(f"shakeproof {command}", seed, budget_s, list(done.values()), interrupted=True)
+            run = Run(f"shakeproof {command}", seed, budget_s, list(roles_seen.values()), interrupted=True)
+    if run.interrupted:
+        break_off(run, sizes, done)
     run.facts = {**facts(), **run.facts}
     judgement = judge_run(run, settings.accept, fail_on)
     written.finish(judgement, version=__version__)
-    terminal.finish(judgement, written.files, written.notes)
+    terminal.finish(judgement, written.files, [*written.notes, *notes])
     if json:
         text = run_to_json(judgement, version=__version__, files=written.files)
         if json == "-":

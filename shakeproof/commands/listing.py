@@ -25,9 +25,9 @@ def _roles(_: Settings) -> Iterator[Entry]:
 
 
 def _properties(_: Settings) -> Iterator[Entry]:
-    from shakeproof.commands.test import known_properties
+    from shakeproof.properties.safety import PROPERTIES
 
-    yield from known_properties().items()
+    yield from PROPERTIES.items()
 
 
 def _targets(settings: Settings) -> Iterator[Entry]:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from shakeproof.config import Accepted
 from shakeproof.exits import Exit
-from shakeproof.properties.findings import OUT_OF_TIME, Finding, Grade, RoleRun, Run
+from shakeproof.properties.findings import OUT_OF_TIME, Finding, Grade, NotTested, RoleRun, Run
+
+BROKEN_OFF = "interrupted"
+"""The reason of cells that were not run because the user interrupted."""
 
 
 @dataclass(frozen=True)
@@ -47,9 +51,12 @@ class Judgement:
 
     @property
     def left_out(self) -> str:
-        """For what the time did not suffice, in words."""
-        cells = sum(role.left_out for role in self.run.roles)
-        return f"{cells} cells for lack of time" if cells else "nothing"
+        """For what the time did not suffice, or what an interruption cut off, in words."""
+        late = sum(role.left_out for role in self.run.roles)
+        broken = sum(item.cells for role in self.run.roles for item in role.not_tested if item.reason == BROKEN_OFF)
+        parts = [f"{late} cells for lack of time"] if late else []
+        parts += [f"{broken} cells by the interruption"] if broken else []
+        return " and ".join(parts) or "nothing"
 
     @property
     def not_tested(self) -> list[tuple[str, int]]:
@@ -60,7 +67,7 @@ class Judgement:
                 whose = "" if role.error.startswith(role.target) else f"{role.target} {role.role}: "
                 reasons[whose + role.error] += max(0, role.cells - role.cells_run)
             for item in role.not_tested:
-                if item.reason != OUT_OF_TIME:
+                if item.reason not in (OUT_OF_TIME, BROKEN_OFF):
                     reasons[item.reason] += item.cells
         return reasons.most_common()
 
@@ -94,6 +101,22 @@ def judge_run(run: Run, accept: tuple[Accepted, ...], fail_on: str, today: dt.da
     roles = [replace(role, findings=[f for f in role.findings if id(f) in kept]) for role in run.roles]
     code = replace(run, roles=roles).exit_code(fail_on)
     return Judgement(run, tuple(opened), tuple(accepted), tuple(expired), Exit(code))
+
+
+def break_off(run: Run, sizes: Mapping[tuple[str, str], int], done: Mapping[tuple[str, str], int]) -> None:
+    """Put what an interruption cut off into the run. sizes, done: cells in all, and cells run, by target and role.
+
+    What ran in a task that did not end is counted, although its result is lost.
+    """
+    for role in run.roles:
+        key = (role.target, role.role)
+        cells = max(role.cells, sizes.get(key, 0))
+        role.cells_run = max(role.cells_run, min(cells, done.get(key, 0)))
+        named = sum(item.cells for item in role.not_tested)
+        rest = cells - role.cells_run - named
+        role.cells = cells
+        if rest > 0:
+            role.not_tested.append(NotTested(BROKEN_OFF, rest))
 
 
 def rows_text(role: RoleRun) -> str:

@@ -194,8 +194,15 @@ def print_finding(out: Console, finding: Finding, report: Path | None) -> None:
     elif finding.clause:
         out.print(indent + finding.clause)
     again = f"again: shakeproof replay {finding.id}"
-    where = f"    picture, test: {visible(str(report / finding.id))}.{{svg,py}}" if report is not None else ""
-    out.print(f"{indent}{again}{where}")
+    out.print(f"{indent}{again}{_files_of(finding, report)}")
+
+
+def _files_of(finding: Finding, report: Path | None) -> str:
+    """Which files show the finding; "" where none were written."""
+    kinds = [kind for kind in ("svg", "gv", "py") if report is not None and (report / f"{finding.id}.{kind}").exists()]
+    if report is None or not kinds:
+        return ""
+    return f"    picture, test: {visible(str(report / finding.id))}.{{{','.join(kinds)}}}"
 
 
 def verdict_lines(judgement: Judgement) -> list[Text]:

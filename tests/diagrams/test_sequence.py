@@ -229,3 +229,8 @@ def test_text_of_a_peer_is_shown_and_never_interpreted() -> None:
     assert '<B>&lt;B&gt;x&lt;/B&gt; &amp; \\N "q"</B>' in text.replace('\\"', '"')
     assert 'label="<TABLE>&amp;lt;\\\\G</TABLE>"' in text
     assert "\x1b" not in text
+
+
+def test_trace_made_of_both_says_how_many_messages_were_executed() -> None:
+    steps = tuple(replace(step, time_s=None) if step.phase == "tcp" else step for step in full().steps)
+    assert "18 messages, 15 of them executed." in dot(replace(full(), steps=steps))

@@ -12,7 +12,7 @@ from shakeproof.impl.tls.messages import ServerHello
 from shakeproof.impl.tls.suites import TLS_RSA_WITH_AES_128_CBC_SHA
 from shakeproof.model import messages as m
 from shakeproof.model.notation import Symbol
-from shakeproof.properties.mapper import stock
+from shakeproof.properties.mapper import registry, stock
 from shakeproof.properties.mapper.certificates import chain
 from shakeproof.properties.mapper.hypotheses import HYPOTHESES, WEAK_KEYS
 from shakeproof.properties.mapper.keys import Owner, private_key
@@ -241,6 +241,55 @@ def test_defects_are_computed_from_what_this_client_offers() -> None:
     assert answer().cipher_suite == TLS_RSA_WITH_AES_128_CBC_SHA.code
     offered = (TLS_RSA_WITH_AES_128_CBC_SHA,)
     assert answer(suites=offered).cipher_suite != TLS_RSA_WITH_AES_128_CBC_SHA.code
+
+
+@pytest.mark.parametrize("groups", [(23,), (29,), (23, 29), (23, 29, 24), (23, 29, 24, 25, 26)])
+def test_an_alien_group_is_one_in_which_the_tester_can_go_on(groups: tuple[int, ...]) -> None:
+    pair = Pair(ECDHE)
+    pair.peers["client"] = Peer("client", groups=groups)
+    pair.advance(3)
+    alien = m.ServerKeyExchange.symbol(m.alien_group)
+    assert [item.symbol for item in pair.say("server", alien)] == [alien]
+    for side, symbol in handshake_of(ECDHE)[4:]:
+        assert [item.symbol for item in pair.say(side, symbol)] == [symbol]
+    assert pair.peers["server"].context.group not in groups
+
+
+@pytest.mark.parametrize("setup", [ECDHE, ECDSA], ids=str)
+@pytest.mark.parametrize("left_out", [0x0200, 0x0600, 0x0300, 0x0100])
+def test_an_alien_scheme_is_the_one_that_this_client_leaves_out_and_its_signature_is_good(
+    setup: Setup, left_out: int
+) -> None:
+    schemes = tuple(code for code in registry.SCHEME_NAMES if code & 0xFF00 != left_out)
+    pair = Pair(setup)
+    pair.peers["client"] = Peer("client", certificate_key=setup.certificate_key, schemes=schemes)
+    pair.advance(3)
+    for alien in (
+        m.ServerKeyExchange.symbol(m.alien_scheme),
+        m.ServerKeyExchange.symbol(m.alien_scheme, m.forged_signature),
+    ):
+        assert [item.symbol for item in pair.say("server", alien)] == [alien]
+
+
+def test_a_client_that_offers_everything_leaves_nothing_to_be_alien() -> None:
+    pair = Pair(ECDHE)
+    pair.peers["client"] = Peer("client", groups=stock.GROUPS, schemes=tuple(registry.SCHEME_NAMES))
+    pair.advance(3)
+    server = pair.peers["server"]
+    assert "every group" in server.applicable(m.ServerKeyExchange.symbol(m.alien_group))
+    assert "every signature algorithm" in server.applicable(m.ServerKeyExchange.symbol(m.alien_scheme))
+
+
+def test_a_client_without_extensions_leaves_every_group_open_and_gets_sha1() -> None:
+    pair = Pair(ECDHE)
+    pair.say("client", m.ClientHello.symbol(m.offers_ecdhe, m.bare))
+    for _, symbol in handshake_of(ECDHE)[1:3]:
+        pair.say("server", symbol)
+    server = pair.peers["server"]
+    assert "leaves every group open" in server.applicable(m.ServerKeyExchange.symbol(m.alien_group))
+    (seen,) = pair.say("server", m.ServerKeyExchange.symbol())
+    assert seen.symbol == m.ServerKeyExchange.symbol()
+    assert "rsa_pkcs1_sha1" in seen.detail
 
 
 def test_bad_padding_means_nothing_without_padding() -> None:

@@ -14,7 +14,7 @@ import pytest
 from shakeproof import __version__
 from shakeproof.cli import main
 from shakeproof.exits import unknown
-from shakeproof.properties.findings import Run
+from shakeproof.properties.findings import CellDone, Listener, RoleStarted, Run
 
 
 @pytest.fixture(autouse=True)
@@ -149,12 +149,15 @@ def test_audit_without_a_time_budget_left_says_what_was_left_out(capsys: pytest.
 def test_audit_interrupted_still_writes_its_reports(
     elsewhere: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def interrupted(*_: object, **__: object) -> Run:
+    def interrupted(*_: object, listener: Listener, **__: object) -> Run:
+        listener(RoleStarted("shakeproof", "ours", "tls12.client", 100))
+        listener(CellDone("shakeproof", "tls12.client", 30, 100))
         raise KeyboardInterrupt
 
     monkeypatch.setattr("shakeproof.properties.audit.audit", interrupted)
     assert main(["audit", "shakeproof"]) == 130
-    assert "INTERRUPTED" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "INTERRUPTED   0 FAIL · 0 DEVIATION · left out: 70 cells by the interruption" in out
     assert json.loads((elsewhere / "shakeproof-report" / "run.json").read_text())["interrupted"] is True
 
 

@@ -98,13 +98,15 @@ def test_terminal_prints_no_control_characters_of_a_peer() -> None:
     assert "[bold]x[/bold]" in text, "what looks like markup is printed as it is"
 
 
-def test_terminal_prints_a_finding_with_clause_chart_and_how_to_see_it_again() -> None:
-    text = printed(lambda out: TerminalReport(out, report=Path("r"))(FindingConfirmed(made_finding())))
+def test_terminal_prints_a_finding_with_clause_chart_and_how_to_see_it_again(tmp_path: Path) -> None:
+    for kind in ("svg", "py"):
+        (tmp_path / f"abc123.{kind}").touch()
+    text = printed(lambda out: TerminalReport(out, report=tmp_path)(FindingConfirmed(made_finding())))
     assert "✗ FAIL went-on   it went on" in text
     assert "seen 3/3" in text
     assert "required: abort(decrypt_error); came: ApplicationData" in text
     assert 'RFC 5246 section 7.4.9: "Recipients of Finished messages MUST verify' in text
-    assert "again: shakeproof replay abc123    picture, test: r/abc123.{svg,py}" in text
+    assert f"again: shakeproof replay abc123    picture, test: {tmp_path / 'abc123'}.{{svg,py}}" in text
 
 
 def test_terminal_that_is_none_says_a_line_every_five_seconds() -> None:
