@@ -58,7 +58,8 @@ class Role:
     value it starts with; rows: rows and voids in the order of the table; quotes: the sentences that rows cite; alert,
     fatal: how `abort` speaks; peer: the role at the other end; readings: names of readings with a sentence each;
     default_readings: those in force; partial: why the table is not complete, "" when it is; hints: layout for pictures;
-    theory: how the role works; alike: inputs that must be answered alike.
+    theory: how the role works; alike: inputs that must be answered alike; without: mechanisms of the standard that the
+    table has no rows for yet, so that an audit can say what it did not test.
     Raises ModelError, with the row named, where the table is ill-formed.
     """
 
@@ -83,6 +84,7 @@ class Role:
     hints: Mapping[str, object] = field(default_factory=dict)
     theory: str = ""
     alike: tuple[Alike, ...] = ()
+    without: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self.memory_facts: tuple[Fact, ...] = tuple(self.memory)

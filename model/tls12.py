@@ -298,7 +298,8 @@ client = Role(
   alphabet=TLS12_MESSAGES, quotes=client_quotes, phases=(HELLO, CERTIFICATE, KEYS, DATA, CLOSE), peer="tls12.server",
   memory={OFFER: offers_both, KEY_EXCHANGE: rsa, REQUESTED: unasked}, alert=Alert, fatal=fatal, theory=__doc__ or "",
   readings={"https": "a chain must lead to a trust anchor, be current, be meant for this use, and name the server"},
-  default_readings=frozenset({"https"}), alike=(unseen_padding,), lines=[
+  default_readings=frozenset({"https"}), alike=(unseen_padding,),
+  without=("resumption", "session tickets", "renegotiation", "client certificates"), lines=[
   #    state, input, what must be remembered, next state and reply, authority
   call(START, connect,  WAIT_SERVER_HELLO, pick(OFFER), sends(ClientHello), MUST("7.4.1.2")),
   void(START, ANYTHING, why="there is no connection yet"),
@@ -385,7 +386,8 @@ server = Role(
   "tls12.server", "TLS 1.2 server", rfc=5246, initial=WAIT_CLIENT_HELLO, accepting=CONNECTED, final=CLOSED,
   aborted=ABORTED, alphabet=TLS12_MESSAGES, quotes=server_quotes, phases=(HELLO, KEYS, DATA, CLOSE), peer="tls12.client",
   memory={KEY_EXCHANGE: rsa, SECRET: shared}, alert=Alert, fatal=fatal, theory=__doc__ or "",
-  alike=(unseen_padding, unseen_block), lines=[
+  alike=(unseen_padding, unseen_block),
+  without=("resumption", "session tickets", "renegotiation", "client certificates"), lines=[
   #    state, input, what must be remembered, next state and reply, authority
   recv(WAIT_CLIENT_HELLO, ClientHello[acceptable, extended, offers_both],  WAIT_CLIENT_KEY_EXCHANGE, pick(KEY_EXCHANGE), answer, MUST(*answering)),
   recv(WAIT_CLIENT_HELLO, ClientHello[acceptable, extended, offers_rsa],   WAIT_CLIENT_KEY_EXCHANGE, now(rsa), answer,           MUST(*answering)),

@@ -293,7 +293,9 @@ def truncate(wire: Wire, to: Side, keep: int) -> list[Unit]:
     unit = wire.queues[to][0] if wire.queues[to] else Unit(wire.connection, to, b"")
     wire.queues[to].clear()
     part = unit.data[: keep % (len(unit.data) or 1)]
-    return [_touched(unit, "truncate", Fate.LOST, data=part, seen=(), ends=True, note=f"{len(part)} bytes, and the end")]
+    return [
+        _touched(unit, "truncate", Fate.LOST, data=part, seen=(), ends=True, note=f"{len(part)} bytes, and the end")
+    ]
 
 
 @verb("put another certificate in place of the server's, and play the server from there", "defective certificate")
@@ -319,9 +321,7 @@ def certificate_defect(wire: Wire, defects: tuple[str, ...]) -> list[Unit]:
         made = peer.concretise(alphabet.ServerKeyExchange.symbol())
         own.append(wire.own("client", made, "ServerKeyExchange", "certificate_defect"))
     own.append(
-        wire.own(
-            "client", peer.concretise(alphabet.ServerHelloDone.symbol()), "ServerHelloDone", "certificate_defect"
-        )
+        wire.own("client", peer.concretise(alphabet.ServerHelloDone.symbol()), "ServerHelloDone", "certificate_defect")
     )
     return [*passed, *own]
 

@@ -26,7 +26,6 @@ from shakeproof.properties.conversation import calls_of, chosen_values
 from shakeproof.properties.findings import (
     OUT_OF_TIME,
     CellDone,
-    Event,
     Finding,
     FindingConfirmed,
     Grade,
@@ -103,6 +102,8 @@ def audit(
         wanted = [role for role in target.roles if not roles or role in set(roles)]
         for role in wanted:
             run.roles.append(RoleRun(name, target.description, role, rows=len(ROLES[role].rows)))
+            if ROLES[role].without:
+                run.roles[-1].not_tested.append(NotTested(f"{', '.join(ROLES[role].without)} (no rows yet)", 0))
             tasks += [Task(name, rogue, role, setup, seed) for setup in target.setups(role)]
         if not wanted:
             run.roles.append(
@@ -414,10 +415,7 @@ def _finding(
         seen=seen,
         trace=(talk or runner.open(True)).trace(
             f"{problem.grade.value}: {symbol.text if symbol else problem.why}",
-            f"{title}. {clause.reference if clause else ''}",
+            told,
         ),
         level=problem.row.level.value if problem.row else "MUST",
     )
-
-
-__all__ = ["DEFAULT_TIME_S", "Event", "audit"]

@@ -35,7 +35,7 @@ from shakeproof.properties.targets.ours import make_client, make_server
 
 @dataclass(frozen=True)
 class Turn:
-    """What an end did with something that happened: the records that it sent, and what is wrong with that, if anything."""
+    """What an end did with something that happened: the records that it sent, and what is wrong with them."""
 
     records: tuple[tuple[bytes, tuple[Observation, ...]], ...]
     problem: Problem | None = None
@@ -160,6 +160,7 @@ class Party:
             except RemoteProtocolError:
                 complained = True
 
+        self.is_judged, self.swallowed = False, None  # the end of the transport is no event of the table
         turn = self._turn(ending, ())
         return turn, not (complained or closing)
 
@@ -203,9 +204,7 @@ class Party:
         settled = self.oracle.quiet()
         rightly = not reaction.closed or self.oracle.may_close()
         ends = bool(rows) and all(isinstance(row.next, State) and self.role.is_final(row.next) for row in rows)
-        exchange = Exchange(
-            symbol, state, rows, expected, reaction, turn.said, unexplained, settled, rightly, ends
-        )
+        exchange = Exchange(symbol, state, rows, expected, reaction, turn.said, unexplained, settled, rightly, ends)
         problem = self._judge(exchange, before, quiet_input=quiet_input)
         before.release()
         return replace(turn, problem=problem)
@@ -264,4 +263,3 @@ def split(data: bytes) -> Iterator[bytes]:
         length = HEADER_LENGTH + int.from_bytes(data[at + 3 : at + 5], "big")
         yield data[at : at + length]
         at += length
-

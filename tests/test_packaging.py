@@ -27,7 +27,8 @@ BANNED_NAMES = {"utils", "helpers", "common"}
 
 def settings() -> dict[str, object]:
     with (ROOT / "pyproject.toml").open("rb") as file:
-        return tomllib.load(file)["tool"]["setuptools"]
+        found: dict[str, object] = tomllib.load(file)["tool"]["setuptools"]
+    return found
 
 
 def files(folder: str) -> list[Path]:
