@@ -21,6 +21,7 @@ from importlib import metadata
 
 from shakeproof.properties.audit import audit
 from shakeproof.properties.targets import find_target
+from shakeproof.properties.targets.base import TargetError
 
 TARGETS = ("openssl", "shakeproof")
 GOAL = 200
@@ -60,15 +61,18 @@ def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description="words per second of an audit, on one core")
     parser.add_argument("targets", nargs="*", default=TARGETS, help="openssl, shakeproof (both)")
-    parser.add_argument("--rounds", type=int, default=5, help="rounds, of which the median counts")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds, of which the median counts")
     options = parser.parse_args()
+    try:
+        pairs = [(name, role) for name in options.targets for role in find_target(name).roles]
+    except TargetError as error:
+        parser.error(str(error))
     versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("shakeproof", "transitions", "cryptography"))
     print(
         f"Python {platform.python_version()}, {versions}, {ssl.OPENSSL_VERSION}; {os.cpu_count()} cores, one used; "
         f"suite quick, every setup"
     )
     print(f"{options.rounds} rounds in turn; words per second of processor time, the median round (all); goal {GOAL}\n")
-    pairs = [(name, role) for name in options.targets for role in find_target(name).roles]
     measured: dict[tuple[str, str], list[Measured]] = {pair: [] for pair in pairs}
     for _ in range(options.rounds):
         for pair in pairs:

@@ -238,7 +238,7 @@ def _merge(run: Run, partial: Partial, listener: Listener) -> None:
     rows = ROLES[partial.task.role].by_id
     for row_id in result.exercised:
         row = rows.get(row_id)
-        if row is not None and row.level is Level.MAY and row.kind is Kind.RECV:
+        if row is not None and row.level is Level.MAY and row.kind in (Kind.RECV, Kind.SEND):
             result.notes[row_id] = row.title
 
 

@@ -56,8 +56,15 @@ class Problem:
 
     @property
     def clause(self) -> Clause | None:
-        """The clause that was broken."""
+        """The clause that was broken; where only the alert is another one, the clause that names the alert."""
         clauses = self.row.clauses if self.row else ()
+        if self.grade is Grade.DEVIATION and self.exchange.stopped and self.row is not None:
+            alerts = [alert.name for alert in alerts_of((self.row,))]
+            naming = [clause for clause in clauses if any(alert in clause.sentence for alert in alerts)]
+            if naming:
+                return naming[0]
+            clauses = tuple(sorted(clauses, key=lambda clause: not clause.section.startswith(ALERTS)))
+            return next((clause for clause in clauses if clause.sentence), clauses[0] if clauses else None)
         quoted = (clause for clause in clauses if clause.sentence and not clause.section.startswith(ALERTS))
         return next(quoted, clauses[0] if clauses else None)
 

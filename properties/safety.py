@@ -172,6 +172,14 @@ def check_intact(receiver: Ledger, sender: Ledger) -> None:
         )
 
 
+_PROVED_BY = {
+    Certificate: "RFC 5246 section 7.4.2",
+    ServerKeyExchange: "RFC 8422 section 5.4",
+    Finished: "RFC 5246 section 7.4.9",
+}
+"""Where it stands what each proof of the server is worth."""
+
+
 def check_authenticated(client: Ledger, said: Sequence[Observation]) -> None:
     """Application data leaves the client only after a sound chain, sound parameters and a matching Finished."""
     if not any(item.symbol.message is ApplicationData for item in said):
@@ -185,7 +193,7 @@ def check_authenticated(client: Ledger, said: Sequence[Observation]) -> None:
     raise NotAuthenticated(
         f"the client sent application data although {wrong}; expected a fatal alert instead of data",
         property=SERVER_AUTHENTICATED,
-        clause="RFC 5246 section 7.4.2" if bad is None or bad.message is Certificate else "RFC 5246 section 7.4.3",
+        clause=_PROVED_BY.get(bad.message if bad is not None else Finished, ""),
     )
 
 

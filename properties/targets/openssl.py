@@ -116,8 +116,9 @@ class OpenSslEndpoint(Endpoint):
                 self._ssl.write(REQUEST)
         for _ in range(ROUNDS_LIMIT):
             data = self._ssl.read(READ_BYTES)
-            if not data:
+            if not data:  # how Python says that close_notify came
                 self._closed = True
+                self._answer_closure()
                 return
             delivered += data
             if self._server:
@@ -149,6 +150,7 @@ class OpenSslTarget(Target):
         return (
             Setup("rsa", "rsa", "cbc"),
             Setup("ecdhe", "rsa", "gcm"),
+            Setup("ecdhe", "ecdsa", "gcm"),
         )
 
     def connect(self, role: str, setup: Setup) -> Endpoint:

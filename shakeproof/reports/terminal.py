@@ -210,7 +210,9 @@ def verdict_lines(judgement: Judgement) -> list[Text]:
     run = judgement.run
     style = {"CONFORMING": "bold green", "NOT CONFORMING": "bold red"}.get(judgement.verdict, "bold yellow")
     reasons = judgement.not_tested
-    shown = [f"{visible(reason)} ({cells} cells)" if cells else visible(reason) for reason, cells in reasons[:REASONS_MOST]]
+    shown = [
+        f"{visible(reason)} ({cells} cells)" if cells else visible(reason) for reason, cells in reasons[:REASONS_MOST]
+    ]
     if len(reasons) > REASONS_MOST:
         rest = sum(cells for _, cells in reasons[REASONS_MOST:])
         shown.append(f"{len(reasons) - REASONS_MOST} more reasons ({rest} cells)")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -237,19 +239,15 @@ def test_lint_names_the_line_at_fault(line: TableLine, said: str) -> None:
 def test_lint_finds_a_defect_that_rest_swallows() -> None:
     role = door()
     lines = [line for line in role.lines if line.pattern.text != "Knock[burnt]"]
-    problems = lint(Role(**{**vars_of(role), "lines": lines}))
+    problems = lint(replace(role, lines=lines))
     assert any("swallows a defect" in problem and "BURNT" in problem for problem in problems)
 
 
 def test_lint_finds_an_uncovered_cell_where_there_is_no_rest() -> None:
     role = door()
     lines = [line for line in role.lines if line.pattern.message is not ANYTHING]
-    problems = lint(Role(**{**vars_of(role), "lines": lines}))
+    problems = lint(replace(role, lines=lines))
     assert any("no row covers OPEN" in problem for problem in problems)
-
-
-def vars_of(role: Role) -> dict[str, object]:
-    return {name: getattr(role, name) for name in Role.__dataclass_fields__}
 
 
 def test_a_row_that_cites_what_is_not_quoted_is_an_error_that_names_it() -> None:
