@@ -124,8 +124,10 @@ PROFILES: dict[str, Profile] = {
 
 @dataclass(frozen=True)
 class Failure:
-    """A property that does not hold. machine: which one found it; text: what happened, with the clause; code: the run, to
-    be pasted; calls: its steps; trace: the run; kinds: how many messages of each kind it needed.
+    """A property that does not hold.
+
+    machine: which one found it; text: what happened, with the clause; code: the run, to be pasted; calls: its steps;
+    trace: the run; kinds: how many messages of each kind it needed; found_as: the class of the violation.
     """
 
     property: str
@@ -257,6 +259,9 @@ def run_properties(
             continue
         if rogue and not set(machine.roles) & set(ROGUES[rogue].roles):
             run.skipped[machine.name] = f"the rogue {rogue} is a fault of another role"
+            continue
+        if rogue and run.failures:
+            run.skipped[machine.name] = "the planted fault was found already"
             continue
         _run_machine(machine, chosen, run, frozenset(names), report)
     run.seconds = time.monotonic() - began

@@ -1,15 +1,94 @@
-"""`shakeproof test`: Hypothesis stateful tests of our implementation."""
+"""`shakeproof test`: Hypothesis drives our implementation, the model judges every step."""
 
 from __future__ import annotations
 
-from shakeproof.exits import Exit
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from shakeproof import __version__
+from shakeproof.commands.running import running
+from shakeproof.config import ENVIRONMENT
+from shakeproof.console import console
+from shakeproof.exits import Exit, UsageError, choose
+
+if TYPE_CHECKING:
+    from shakeproof.properties.stateful import TestRun
+
+DEFAULT_REPORT = "shakeproof-report"
+
+Properties = Annotated[
+    list[str] | None, typer.Argument(metavar="PROPERTY", help="`shakeproof list properties` has them. None: all.")
+]
+Profile = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        envvar=f"{ENVIRONMENT}PROFILE",
+        help="dev: a few seconds; ci: about a minute, the same runs each time; deep: as long as a coffee break.",
+    ),
+]
+Rogue = Annotated[str, typer.Option(metavar="NAME", help="Plant this fault in our implementation: it must be found.")]
+Seed = Annotated[
+    int | None,
+    typer.Option(metavar="N", envvar=f"{ENVIRONMENT}SEED", help="Of the random choices; printed if not given."),
+]
+Report = Annotated[
+    str, typer.Option(metavar="DIR", envvar=f"{ENVIRONMENT}REPORT", help="Folder for the runs of failures.")
+]
 
 
-def known_properties() -> dict[str, str]:
-    """Name and sentence of every property."""
-    return {}
+def test(
+    properties: Properties = None,
+    profile: Profile = "dev",
+    rogue: Rogue = "",
+    seed: Seed = None,
+    report: Report = DEFAULT_REPORT,
+) -> None:
+    """Hypothesis tests of our implementation, judged by the model."""
+    running(_test)(properties or [], profile, rogue, seed, Path(report))
 
 
-def test() -> None:
-    """(to come)"""
-    raise SystemExit(Exit.USAGE)
+def _test(names: list[str], profile: str, rogue: str, seed: int | None, folder: Path) -> int:
+    from shakeproof.properties.rogues import ROGUES
+    from shakeproof.properties.safety import PROPERTIES
+    from shakeproof.properties.stateful import PROFILES, run_properties
+    from shakeproof.reports.properties import PropertiesReport
+
+    wanted = [choose("property", name, PROPERTIES) for name in names]
+    choose("profile", profile, PROFILES)
+    if rogue:
+        choose("rogue", rogue, ROGUES, hint="`shakeproof list rogues` says what each does.")
+    if seed is not None and not 0 <= seed < 2**63:
+        raise UsageError(f"--seed {seed} is out of range; it must be from 0 to 2**63 - 1")
+    out = console()
+    command = " ".join(["test", *wanted, *(["--rogue", rogue] if rogue else [])])
+    out.print(f"shakeproof {__version__} · {command} · profile {profile}: {PROFILES[profile].sentence}")
+    with PropertiesReport(out) as reporter:
+        run = run_properties(wanted, profile=profile, rogue=rogue, seed=seed, report=reporter)
+    reporter.finish(run, save(run, folder))
+    if not run.failures and not run.passed:
+        return Exit.NOT_TESTED
+    return Exit.OK if run.passed else Exit.FINDINGS
+
+
+def save(run: TestRun, folder: Path) -> dict[int, Path]:
+    """Write each failure: its code, its trace, and its chart; by the failure's place in the run, the code's file.
+
+    Raises UsageError where the folder can't be written to.
+    """
+    from shakeproof.diagrams.sequence import draw_trace
+
+    written: dict[int, Path] = {}
+    for index, failure in enumerate(run.failures):
+        stem = f"{failure.property}-{failure.machine}{f'-{run.rogue}' if run.rogue else ''}"
+        path = folder / f"{stem}.py"
+        try:
+            failure.trace.save(folder / f"{stem}.json")
+            path.write_text(failure.code, encoding="utf-8")
+            draw_trace(failure.trace).save(folder / f"{stem}.svg")
+        except OSError as error:
+            raise UsageError(f"{folder}: can't be written to ({error.strerror}); name another with --report") from error
+        written[index] = path
+    return written
