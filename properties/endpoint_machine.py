@@ -161,6 +161,7 @@ class EndpointMachine(RecordedMachine):
     def make(self, move: Move, kind: str = "") -> None:
         """Make a move and judge what comes of it."""
         play = self.ready()
+        self.meet()
         if kind:
             self.reach(kind)
         problem = play.make(move)
@@ -432,6 +433,7 @@ class EndpointMachine(RecordedMachine):
         elif symbol.message is ChangeCipherSpec:
             self.make(Repeat(ChangeCipherSpec.symbol(not_one), bytes(data), Fate.TAMPERED), "tampered")
         else:
+            self.meet()
             self.reach("tampered")
             self._never_completes(play, symbol, bytes(data))
 

@@ -118,6 +118,7 @@ class InteractionMachine(RecordedMachine):
             receiver = self.parties[unit.to]
             if not receiver.is_open:
                 continue
+            self.meet()
             if unit.verb != "deliver" and (unit.seen or unit.verb != "fragment"):
                 self.reach(VERBS[unit.verb].kind)
             if unit.verb == "tamper" and not receiver.is_protected:

@@ -181,9 +181,10 @@ class Party:
     def _turn(self, call: Callable[[], None], heard: tuple[Observation, ...], *, quiet_input: bool = False) -> Turn:
         before = self.oracle.fork()
         symbol, state, rows = None, self.oracle.state_text, tuple[Row, ...]()
-        for item in heard:
-            before.release()
-            before = self.oracle.fork()
+        for number, item in enumerate(heard):
+            if number:
+                before.release()
+                before = self.oracle.fork()
             symbol, state = item.symbol, self.oracle.state_text
             rows = self.oracle.receive(symbol)
             if rows and all(row.is_violation for row in rows):

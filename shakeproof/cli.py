@@ -32,7 +32,7 @@ app = typer.Typer(
 )
 
 app.command("audit")(audit.audit)
-app.command("test")(test.test)
+app.command("test")(test.run_tests)
 app.command("draw")(draw.draw)
 app.command("replay")(replay.replay)
 app.command("list")(listing.list_names)

@@ -26,7 +26,8 @@ Profile = Annotated[
     typer.Option(
         metavar="NAME",
         envvar=f"{ENVIRONMENT}PROFILE",
-        help="dev: a few seconds; ci: about a minute, the same runs each time; deep: as long as a coffee break.",
+        help="dev: a few seconds; ci: about a minute, the same runs each time; deep: as long as a coffee break. "
+        "Default: dev, and ci for a rogue.",
     ),
 ]
 Rogue = Annotated[str, typer.Option(metavar="NAME", help="Plant this fault in our implementation: it must be found.")]
@@ -39,9 +40,9 @@ Report = Annotated[
 ]
 
 
-def test(
+def run_tests(
     properties: Properties = None,
-    profile: Profile = "dev",
+    profile: Profile = "",
     rogue: Rogue = "",
     seed: Seed = None,
     report: Report = DEFAULT_REPORT,
@@ -57,7 +58,7 @@ def _test(names: list[str], profile: str, rogue: str, seed: int | None, folder: 
     from shakeproof.reports.properties import PropertiesReport
 
     wanted = [choose("property", name, PROPERTIES) for name in names]
-    choose("profile", profile, PROFILES)
+    profile = choose("profile", profile or ("ci" if rogue else "dev"), PROFILES)
     if rogue:
         choose("rogue", rogue, ROGUES, hint="`shakeproof list rogues` says what each does.")
     if seed is not None and not 0 <= seed < 2**63:

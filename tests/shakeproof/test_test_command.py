@@ -1,0 +1,70 @@
+"""`shakeproof test`: what it prints, and how it ends."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from shakeproof.cli import main
+from shakeproof.model.trace import Trace
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Each test runs in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("test agreemnt", "Did you mean 'agreement'"),
+        ("test --profile cii", "Did you mean 'ci'"),
+        ("test --rogue wrong-nam", "Did you mean 'wrong-name'"),
+        ("test --seed -3", "out of range"),
+    ],
+)
+def test_bad_input_is_usage_with_a_suggestion(line: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(line.split()) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_clean_implementation_holds_and_statistics_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["test", "server-follows-table", "--seed", "5"]) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert out[-1].startswith("HELD   1 of 1 properties held")
+    assert "seed 5" in out[-1]
+    counts = {line[:20].strip(): int(line.split()[-1]) for line in out if line.startswith(("  re", "  forged"))}
+    assert set(counts) == {"reordered", "replayed", "forged"}
+    assert all(count > 0 for count in counts.values())
+
+
+def test_rogue_is_found_with_a_run_to_paste(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["test", "--rogue", "expired-certificate"]) == 1
+    out = capsys.readouterr().out
+    assert "✗ client-follows-table" in out
+    assert "Certificate[EXPIRED]" in out
+    assert "RFC 5280 section 6.1.3" in out
+    code = out[out.index("from shakeproof.properties.stateful import") : out.index("    test_client_follows_table()\n")]
+    assert "state.certificate_defect(" in code
+    assert out.splitlines()[-1].startswith("FAILED   client-follows-table")
+
+    (pasted,) = (elsewhere / "shakeproof-report").glob("*.py")
+    again = subprocess.run([sys.executable, str(pasted)], capture_output=True, text=True)
+    assert again.returncode == 1
+    assert "WentOn" in again.stderr
+    clean = elsewhere / "clean.py"
+    clean.write_text(pasted.read_text(encoding="utf-8").replace("'expired-certificate'", "''"), encoding="utf-8")
+    assert subprocess.run([sys.executable, str(clean)], capture_output=True).returncode == 0
+    assert Trace.load(pasted.with_suffix(".json")).messages()
+    assert any(pasted.with_suffix(suffix).exists() for suffix in (".svg", ".gv"))
+
+
+def test_nothing_tested_is_never_success(capsys: pytest.CaptureFixture[str]) -> None:
+    # The rogue is a client's fault, the property is the server's alone: no machine applies.
+    assert main(["test", "server-follows-table", "--rogue", "goto-fail", "--profile", "dev"]) in (1, 3)
+    assert "HELD" not in capsys.readouterr().out
