@@ -8,17 +8,21 @@ connection that is over is followed by a fresh one at the next step; the attacke
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition
 
 from shakeproof.impl.tls.suites import SUITES_BY_NAME, CipherSuite
 from shakeproof.model.messages import Certificate, expired
+from shakeproof.model.notation import Symbol
 from shakeproof.model.roles import ROLES
 from shakeproof.model.trace import Fate, Lane, Step, Trace, number_steps
 from shakeproof.properties import adversary
 from shakeproof.properties.adversary import ATTACKER, FORGERIES, SIDES, VERBS, Side, Unit, Wire
+from shakeproof.properties.endpoint_base import SUITE_NAMES
 from shakeproof.properties.endpoint_machine import CHAIN_DEFECTS, SMALLEST
+from shakeproof.properties.mapper.receive import Observation
 from shakeproof.properties.party import Party, Turn
 from shakeproof.properties.recorded import RecordedMachine, Tally, beginning, step
 from shakeproof.properties.safety import (
@@ -128,7 +132,7 @@ class InteractionMachine(RecordedMachine):
             turn = receiver.receive(unit.data)
             if any(s.message is Certificate and s.has(expired) for s in receiver.ledger.heard[known:]):
                 self.reach("expired certificate")
-            self._note(unit, before)
+            self._note(unit, before, receiver.ledger.heard[known:])
             self._after(unit.to, turn)
             if unit.ends:
                 self._end(unit.to)
@@ -150,6 +154,8 @@ class InteractionMachine(RecordedMachine):
         """Put what the end sent on the wire, and check everything."""
         party = self.parties[side]
         for data, seen in turn.records:
+            if self.wire.impersonator is not None and side == "client":
+                self._note_taken(data, seen)
             self.wire.put(side, data, seen)
         if turn.crashed:
             self.object_to(
@@ -179,62 +185,73 @@ class InteractionMachine(RecordedMachine):
     # ------------------------------------------------------------------------------------------------------ the trace
 
     def _states(self) -> dict[str, str]:
-        return {side: party.oracle.state_text for side, party in self.parties.items()} if self.record else {}
+        return {side: party.tls.state for side, party in self.parties.items()}
 
-    def _note(self, unit: Unit, before: dict[str, str]) -> None:
+    def _phase(self) -> str:
+        """The band of a picture: where the client stands."""
+        at = next((one.phase for one in ROLES["tls12.client"].states if one.name == self.client.tls.state), "")
+        return at or "closed"
+
+    def _note(
+        self, unit: Unit, before: dict[str, str], heard: Sequence[Symbol] = (), *, receiver: str = "", note: str = ""
+    ) -> None:
+        """Write a step down. heard: what it was to the receiver, where that is not what its sender said."""
         if not self.record:
             return
-        party = self.parties[unit.to]
-        heard = party.ledger.heard[-1] if party.ledger.heard else None
-        phase = party.role.phase_of(party.oracle.states[0])
-        sent = unit.seen[0] if unit.seen else None
-        shown = sent.symbol if sent is not None else heard
-        self.steps.append(
-            Step(
-                0,
-                sender=unit.sender or ATTACKER,
-                receiver=unit.to,
-                layer="tls12",
-                message=shown.message.name if shown is not None else unit.note,
-                facts=shown.shown if shown is not None else (),
-                defect=tuple(value.name.upper() for value in heard.defects) if heard is not None else (),
-                fate=unit.fate,
-                detail=unit.note or (sent.detail if sent is not None else ""),
-                data=unit.data,
-                protection=sent.protection if sent is not None else "",
-                phase=phase.key if phase else "",
-                before=before,
-                after=self._states(),
-            )
-        )
-
-    def _note_loss(self, unit: Unit) -> None:
-        if self.record:
-            name = unit.seen[0].symbol.message.name if unit.seen else unit.note
-            states = self._states()
+        shown: list[tuple[Symbol | None, str, str]]
+        if unit.seen and unit.sender != ATTACKER:
+            shown = [(item.symbol, item.detail, item.protection) for item in unit.seen]
+        else:
+            remark = unit.note if unit.verb in ("tamper", "truncate", "fragment") else ""
+            shown = [(symbol, remark, "") for symbol in heard] or [(None, remark, "")]
+        for symbol, detail, protection in shown:
+            defects = [
+                value for one in heard if symbol is not None and one.message is symbol.message for value in one.defects
+            ]
             self.steps.append(
                 Step(
                     0,
                     sender=unit.sender or ATTACKER,
-                    receiver=unit.to,
+                    receiver=receiver or unit.to,
                     layer="tls12",
-                    message=name,
-                    fate=Fate.LOST,
+                    message=symbol.message.name if symbol is not None else "part of a record",
+                    facts=symbol.shown if symbol is not None else (),
+                    defect=tuple(value.name.upper() for value in defects),
+                    fate=unit.fate,
+                    detail=", ".join(part for part in (detail, note) if part),
                     data=unit.data,
-                    before=states,
-                    after=states,
+                    protection=protection,
+                    phase=self._phase(),
+                    before=before,
+                    after=self._states(),
                 )
             )
+
+    def _note_taken(self, data: bytes, seen: tuple[Observation, ...]) -> None:
+        """What the client sends to the attacker who plays the server."""
+        unit = Unit(self.wire.connection, "server", data, seen, "client")
+        self._note(unit, self._states(), receiver=ATTACKER)
+
+    def _under_way(self) -> list[Step]:
+        """What was sent and has not arrived: the last thing that an end did may be among it."""
+        known = len(self.steps)
+        for side in SIDES:
+            for unit in self.wire.queues[side]:
+                if unit.sender != ATTACKER:
+                    self._note(unit, self._states(), note="still under way")
+        added, self.steps = self.steps[known:], self.steps[:known]
+        return added
 
     def trace(self, title: str) -> Trace:
         rogue = f" with the rogue {self.rogue.name}" if self.rogue is not None else ""
         lanes = [Lane("client", "Client", f"ours{rogue}"), Lane("server", "Server", f"ours{rogue}", "server")]
-        if any(ATTACKER in (one.sender, one.receiver) for one in self.steps):
+        steps = [*self.steps, *self._under_way()]
+        if any(ATTACKER in (one.sender, one.receiver) for one in steps):
             lanes.insert(1, Lane(ATTACKER, "Attacker", "on the network", "attacker"))
         return Trace(
             title,
             tuple(lanes),
-            number_steps(self.steps),
+            number_steps(steps),
             ROLES["tls12.client"].phases,
             self.suite.name,
             secrets=tuple(dict.fromkeys(line for party in self.parties.values() for line in party.ledger.key_log)),
@@ -267,7 +284,7 @@ class InteractionMachine(RecordedMachine):
 
     # --------------------------------------------------------------------------------------------------------- rules
 
-    @beginning(suite=st.sampled_from(sorted(SUITES_BY_NAME, key=lambda name: SUITES_BY_NAME[name].code)))
+    @beginning(suite=st.sampled_from(SUITE_NAMES))
     def configure(self, *, suite: str) -> None:
         """The cipher suite that the client offers; a connection is opened."""
         self.suite = SUITES_BY_NAME[suite]
@@ -295,7 +312,7 @@ class InteractionMachine(RecordedMachine):
             self._attack("drop")
             lost = unit % len(self.wire.queues[to])
             self.remark(self.wire.queues[to][lost].name)
-            self._note_loss(self.wire.queues[to][lost])
+            self._note(replace(self.wire.queues[to][lost], fate=Fate.LOST), self._states())
             adversary.drop(self.wire, to, lost)
 
     @step(after=AFTER)

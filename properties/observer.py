@@ -8,9 +8,11 @@ observation never rests on what an attacker says of a message, only on what the 
 
 from __future__ import annotations
 
-from functools import cache
+import warnings
+from functools import lru_cache
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from shakeproof.impl.errors import RemoteProtocolError
@@ -148,12 +150,14 @@ def _learn(context: Context, handshake_type: int, body: bytes) -> None:
             context.server_verify_data = body
 
 
-@cache
+@lru_cache(maxsize=256)
 def key_of(certificate: bytes) -> PrivateKey | None:
     """The private key of a certificate of the factory; None for any other."""
     try:
-        public = _bytes_of(x509.load_der_x509_certificate(certificate).public_key())
-    except ValueError:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what is odd about a certificate on the wire is no concern of ours
+            public = _bytes_of(x509.load_der_x509_certificate(certificate).public_key())
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion):
         return None
     known = [private_key(kind, owner) for kind in KINDS for owner in (Owner.LEAF, Owner.ATTACKER_LEAF)]
     return next((key for key in known if _bytes_of(key.public_key()) == public), None)

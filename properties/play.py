@@ -17,9 +17,10 @@ from shakeproof.model.machine import Configuration, Role
 from shakeproof.model.messages import Alert, ApplicationData, HelloRequest, Record
 from shakeproof.model.notation import Kind, Message, Row, Symbol
 from shakeproof.model.oracle import Oracle
-from shakeproof.model.trace import Fate
+from shakeproof.model.trace import Fate, Step
 from shakeproof.properties.conformance import Problem, Runner, judge
-from shakeproof.properties.conversation import Conversation, Exchange
+from shakeproof.properties.conversation import TARGET, TESTER, Conversation, Exchange
+from shakeproof.properties.mapper.receive import Observation
 from shakeproof.properties.suites import Word, agrees
 from shakeproof.properties.targets.base import Reaction
 
@@ -107,6 +108,21 @@ class Play(Conversation):
             self._note_input(move.symbol, move.data, rows, state)
             self.steps[-1] = replace(self.steps[-1], fate=move.fate, detail=f"{len(move.data)} bytes")
         return self._react(move.symbol, state, rows, self.endpoint.feed(move.data))
+
+    def feed_unjudged(
+        self, data: bytes, name: str, fate: Fate = Fate.DELIVERED
+    ) -> tuple[Reaction, tuple[Observation, ...]]:
+        """Feed bytes of which the table can't say what they are; what came of it."""
+        state = self.oracle.state_text
+        if self.record:
+            step = Step(len(self.steps) + 1, sender=TESTER, receiver=TARGET, message=name, fate=fate, data=data)
+            self.steps.append(replace(step, layer=self.role.name.split(".")[0], phase=self._phase()))
+        reaction = self.endpoint.feed(data)
+        seen = tuple(self.peer.classify(reaction.data)) if reaction.data else ()
+        if self.record:
+            for item in seen:
+                self._note_output(item, state, (), True)
+        return reaction, seen
 
     def _feed(self, data: bytes, piece: int) -> Reaction:
         if not piece:

@@ -19,6 +19,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from shakeproof.model.trace import Trace
 from shakeproof.properties.adversary import VERBS
+from shakeproof.properties.endpoint_base import SUITE_NAMES
 from shakeproof.properties.endpoint_machine import ClientMachine, ServerMachine
 from shakeproof.properties.interaction import InteractionMachine
 from shakeproof.properties.recorded import Arguments, RecordedMachine, Tally
@@ -133,8 +134,9 @@ PROFILES: dict[str, Profile] = {
 class Failure:
     """A property that does not hold.
 
-    machine: which one found it; text: what happened, with the clause; code: the run, to be pasted; calls: its steps;
-    trace: the run; kinds: how many messages of each kind it needed; found_as: the class of the violation.
+    machine: which one found it; text: what happened, with the clause; code: the run, to be pasted; run: its calls, and
+    calls their number; trace: the run, executed; kinds: how many messages of each kind it needed; found_as: the
+    violation's class.
     """
 
     property: str
@@ -143,10 +145,11 @@ class Failure:
     clause: str
     sentence: str
     code: str
-    calls: int
+    run: tuple[tuple[str, Arguments], ...]
     trace: Trace
     kinds: Counter[str]
     found_as: str
+    calls: int
 
 
 @dataclass
@@ -314,7 +317,7 @@ def settings_of(profile: Profile, examples: int) -> settings:
         derandomize=profile.derandomized,
         report_multiple_bugs=False,
         print_blob=False,
-        phases=(Phase.generate, Phase.shrink),
+        phases=(Phase.generate,),  # `simplify` does the shrinking
         # Steps are bounded by their own loops, and a machine that is slow to choose is still worth its time.
         suppress_health_check=list(HealthCheck),
     )
@@ -331,7 +334,7 @@ def _failure(
         found = again.violation
         return again if type(found) is type(violation) and found.property == violation.property else None
 
-    shortest = simplify(list(calls), lambda tried: attempt(tried) is not None)
+    shortest = simplify(calls, lambda tried: attempt(tried) is not None)
     final = attempt(shortest, record=True)
     if final is None or final.violation is None:
         raise RuntimeError(f"the run does not repeat itself; please report this: {calls}") from violation
@@ -345,6 +348,7 @@ def _failure(
         clause=found.clause,
         sentence=found.sentence,
         code=code,
+        run=tuple(final.calls),
         calls=len(final.calls),
         trace=replace(trace, meta={**trace.meta, "code": code, "seed": run.seed, "profile": run.profile}),
         kinds=final.tally.reached,
@@ -375,38 +379,46 @@ def repeat(
     return machine
 
 
-def simplify(calls: list[tuple[str, Arguments]], fails: Callable[[Calls], bool]) -> list[tuple[str, Arguments]]:
+def simplify(calls: Calls, fails: Callable[[Calls], bool]) -> list[tuple[str, Arguments]]:
     """The calls with whatever can be left out left out, and the rest made smaller, as long as it still fails.
 
-    Hypothesis shrinks the choices; which rules are switched on is one of them, so that some calls stay which the
-    failure does not need.
+    It works on calls, which is what is printed, and takes tens of runs where Hypothesis' own shrinking of the choices
+    behind them took hundreds and left calls in that only switched rules on or off. The first call is kept: it
+    configures the machine.
     """
-    budget = itertools.count()
+    left = itertools.count(SIMPLIFICATIONS_LIMIT, -1)
+
+    def still(tried: Calls) -> bool:
+        return next(left) > 0 and fails(tried)
+
+    best = list(calls)
+    for kept in (1, 2, 4):
+        if kept < len(best) - 1 and still([best[0], *best[-kept:]]):
+            best = [best[0], *best[-kept:]]
     progress = True
     while progress:
         progress = False
-        for tried in _simpler(calls):
-            if next(budget) >= SIMPLIFICATIONS_LIMIT:
-                return calls
-            if fails(tried):
-                calls, progress = tried, True
-                break
-    return calls
+        for index in range(len(best) - 1, 0, -1):
+            if still(best[:index] + best[index + 1 :]):
+                best, progress = best[:index] + best[index + 1 :], True
+        for index in range(len(best)):
+            for plainer in _plainer(*best[index]):
+                if still([*best[:index], plainer, *best[index + 1 :]]):
+                    best, progress = [*best[:index], plainer, *best[index + 1 :]], True
+                    break
+    return best
 
 
-def _simpler(calls: list[tuple[str, Arguments]]) -> Iterator[list[tuple[str, Arguments]]]:
-    for index in range(len(calls) - 1, 0, -1):
-        yield calls[:index] + calls[index + 1 :]
-    for index, (name, arguments) in enumerate(calls):
-        if name in PLAINER:
-            other, kept = PLAINER[name]
-            if set(kept) <= set(arguments):
-                yield [*calls[:index], (other, {key: arguments[key] for key in kept}), *calls[index + 1 :]]
-        for key, value in arguments.items():
-            if key in SIZES:
-                continue
-            for smaller in _smaller(value):
-                yield [*calls[:index], (name, {**arguments, key: smaller}), *calls[index + 1 :]]
+def _plainer(name: str, arguments: Arguments) -> Iterator[tuple[str, Arguments]]:
+    """Plainer calls, the plainest first."""
+    if name in PLAINER:
+        other, kept = PLAINER[name]
+        if set(kept) <= set(arguments):
+            yield other, {key: arguments[key] for key in kept}
+    for key, value in arguments.items():
+        candidates = SUITE_NAMES[: SUITE_NAMES.index(value)] if value in SUITE_NAMES else _smaller(value)
+        if key not in SIZES:
+            yield from ((name, {**arguments, key: smaller}) for smaller in candidates)
 
 
 def _smaller(value: Any) -> Iterator[Any]:

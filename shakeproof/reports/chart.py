@@ -9,7 +9,7 @@ from shakeproof.console import visible
 from shakeproof.model.trace import Kind, Step, Trace
 
 WIDTH_LEAST = 24
-WIDTH_MOST = 84
+WIDTH_MOST = 72
 LINES_MOST = 16
 """Arrows in a terminal; the picture has all of them."""
 

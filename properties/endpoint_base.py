@@ -1,0 +1,322 @@
+"""What a machine with one endpoint and a scripted peer can do: open connections, go on honestly, send, replay, judge.
+
+The rules that use it are in `endpoint_machine`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from shakeproof.impl.tls.suites import SUITES_BY_NAME, TLS_1_2, Authentication, Cipher, CipherSuite
+from shakeproof.model.facts import Value
+from shakeproof.model.machine import Configuration, Role
+from shakeproof.model.messages import (
+    Alert,
+    ApplicationData,
+    HelloRequest,
+    Record,
+    ServerKeyExchange,
+    bad_mac,
+    forged_signature,
+)
+from shakeproof.model.notation import Message, Symbol
+from shakeproof.model.trace import Fate, Trace
+from shakeproof.properties.conformance import Problem
+from shakeproof.properties.conversation import Conversation
+from shakeproof.properties.mapper.receive import Observation
+from shakeproof.properties.play import Aftermath, Call, Choices, Move, Play, Say, choices, next_honest
+from shakeproof.properties.recorded import RecordedMachine, Tally
+from shakeproof.properties.safety import (
+    CLEAN_FAILURE,
+    DATA_INTACT,
+    Crashed,
+    Deviated,
+    NotIntact,
+    WentOn,
+    follows_table,
+    violation_of,
+)
+from shakeproof.properties.targets.base import Reaction, Setup
+from shakeproof.properties.targets.ours import OurTarget
+
+LONGEST_HANDSHAKE = 8
+"""Honest messages of one side from the beginning to application data, and one more: TLS 1.2 has at most seven."""
+
+SUITE_NAMES = sorted(SUITES_BY_NAME, key=lambda name: SUITES_BY_NAME[name].code)
+"""The cipher suites that a run can be about, plainest first: RSA key transport before ECDHE."""
+
+HARMLESS = (HelloRequest, Alert, Record)
+"""Messages that leave nothing to remember, so that a replayed one that is legal can be followed."""
+
+
+def setup_of(suite: CipherSuite) -> Setup:
+    """The setup that leads to that suite."""
+    return Setup(
+        suite.key_exchange.value.lower(),  # type: ignore[arg-type]  # the names are the same
+        "ecdsa" if suite.authentication is Authentication.ECDSA else "rsa",
+        "cbc" if suite.cipher is Cipher.AES_CBC else "gcm",
+    )
+
+
+@dataclass(frozen=True)
+class Past:
+    """Bytes that went to an endpoint. connection: which one, counted from 1; protected: under the session keys."""
+
+    symbol: Symbol
+    data: bytes
+    connection: int
+    protected: bool
+    suite: CipherSuite
+
+
+class EndpointBase(RecordedMachine):
+    """One endpoint of ours, a scripted peer, and what both do between the rules' own events."""
+
+    role: ClassVar[Role]
+
+    def __init__(
+        self,
+        rogue: str = "",
+        *,
+        tally: Tally | None = None,
+        watched: frozenset[str] = frozenset(),
+        record: bool = False,
+    ) -> None:
+        super().__init__(rogue, tally=tally, watched=watched, record=record)
+        self.target = OurTarget(rogue)
+        self.setup = Setup()
+        self.chosen: tuple[Value, ...] = ()
+        self.play: Play | None = None
+        self.connections = 0
+        self.past: list[Past] = []
+        self.witness: Conversation | None = None
+
+    # ------------------------------------------------------------------------------------------------ the connection
+
+    @property
+    def is_open(self) -> bool:
+        return self.play is not None and self.play.is_open
+
+    def ready(self) -> Play:
+        """The open connection, a fresh one where the last is over."""
+        if self.play is None or not self.play.is_open:
+            self._connect()
+        assert self.play is not None
+        return self.play
+
+    def _connect(self) -> None:
+        if self.play is not None:
+            self.play.dispose()
+        self.connections += 1
+        seed = b"connection %d" % self.connections
+        self.play = Play(self.target, self.role, self.setup, seed, self.record)
+        if self.connections > 1:
+            self.remark("on a new connection")
+        self.judge(self.play.start())
+
+    def make(self, move: Move, kind: str = "") -> None:
+        """Make a move and judge what comes of it."""
+        play = self.ready()
+        self.meet()
+        if kind:
+            self.reach(kind)
+        problem = play.make(move)
+        if isinstance(move, Say):
+            protected = play.peer.context.write.switched
+            for symbol, data in play.bytes_sent[-len(move.symbols) :]:
+                self.past.append(Past(symbol, data, self.connections, protected, play.peer.context.suite))
+        self.judge(problem)
+
+    def judge(self, problem: Problem | None) -> None:
+        play = self.play
+        if problem is None or play is None:
+            return
+        self.witness = play
+        if problem.pending:
+            # Nothing answered yet: the verdict depends on what follows, and the connection is spent on finding out.
+            play.is_open = False
+            graded, self.witness = Aftermath(play).grade(problem)
+            if graded is None:
+                return
+            problem = graded
+        self.object_to(violation_of(problem, self.role.name))
+
+    def choices(self) -> Choices:
+        """What can be said now."""
+        return choices(self.role, self.ready().oracle.configurations)
+
+    def honest(self) -> Symbol | None:
+        """What an honest peer says next, None where nothing is left to say."""
+        here = self.here()
+        return next_honest(self.role, here, self.chosen) if here is not None else None
+
+    def here(self) -> Configuration | None:
+        """The first configuration still possible that reads on."""
+        possible = self.ready().oracle.configurations
+        return next((one for one in possible if not self.role.is_final(one.state)), None)
+
+    def symbol(self, text: str) -> Symbol:
+        """The symbol of the alphabet that prints so."""
+        return next(symbol for symbol in self.role.symbols if symbol.text == text)
+
+    def teardown(self) -> None:
+        if self.play is not None:
+            self.play.dispose()
+
+    def trace(self, title: str) -> Trace:
+        talk = self.witness or self.play
+        if talk is None:
+            raise ValueError("no connection was opened")
+        return talk.trace(title)
+
+    # ------------------------------------------------------------------------------------------------------- going on
+
+    def symbols_of(self, *messages: Message, sound: bool = True) -> list[str]:
+        """The role's symbols of these messages (of all but alerts and records, where none is named)."""
+        return [
+            symbol.text
+            for symbol in self.role.symbols
+            if (symbol.message in messages or not (messages or symbol.message in (Alert, Record)))
+            and (symbol.is_sound or not sound)
+        ]
+
+    def go_on(self, count: int) -> bool:
+        """Deliver some honest messages; whether the connection is still open."""
+        for _ in range(count):
+            symbol = self.honest()
+            if symbol is None:
+                break
+            self.make(Say((symbol,)))
+            if not self.is_open:
+                return False
+        self.ready()
+        return True
+
+    def go_on_until(self, message: Message) -> bool:
+        """Deliver honest messages until this one is due, on a new connection if it went by; whether it is due."""
+        return self._until(message) or (self._renew() and self._until(message))
+
+    def _until(self, message: Message) -> bool:
+        for _ in range(LONGEST_HANDSHAKE):
+            symbol = self.honest()
+            if symbol is None or not self.is_open:
+                return False
+            if symbol.message is message:
+                return True
+            self.make(Say((symbol,)))
+        return False
+
+    def _renew(self) -> bool:
+        if self.play is not None:
+            self.play.is_open = False
+        self.ready()
+        return True
+
+    def send(self, text: str, kind: str, fragment: int = 0, piece: int = 0) -> None:
+        """Send the symbol, where it means something now."""
+        symbol = self.symbol(text)
+        now = self.choices()
+        if symbol in (*now.legal, *now.disputed, *now.forbidden) and not self.ready().peer.applicable(symbol):
+            self.make(Say((symbol,), fragment, piece), kind)
+
+    def make_call(self, message: Message) -> None:
+        if all(self.role.enabled(one, message.symbol()) for one in self.ready().oracle.configurations):
+            self.make(Call(message))
+
+    def again(self, past: Past) -> Symbol | None:
+        """What bytes that went by are to the endpoint now; None where that can't be told."""
+        play = self.ready()
+        if past.symbol.message is Record and not past.symbol.has(bad_mac):
+            return None
+        if past.data[1:3] != TLS_1_2.to_bytes(2, "big"):
+            return None  # a first ClientHello may say an older version; later the record alone would be refused for it
+        if play.peer.context.write.switched:
+            return Record.symbol(bad_mac)
+        symbol = past.symbol
+        if past.protected:
+            return symbol if symbol.message is ApplicationData else None
+        if symbol.message is ServerKeyExchange:
+            if past.suite is not play.peer.context.suite:
+                return None
+            if past.connection != self.connections and symbol.is_sound:
+                symbol = ServerKeyExchange.symbol(forged_signature)
+        now = self.choices()
+        if symbol in now.forbidden:
+            return symbol
+        # One that is legal would be taken into the transcript, where the peer does not have it.
+        return symbol if symbol in (*now.legal, *now.disputed) and symbol.message in HARMLESS else None
+
+    def never_completes(self, play: Play, symbol: Symbol, data: bytes) -> None:
+        """The rest of the handshake after a tampered message: some message must be refused before data flows."""
+        self.witness = play
+        play.is_open = False
+        reaction, seen = play.feed_unjudged(data, symbol.message.name, Fate.TAMPERED)
+        play.oracle.receive(symbol)
+        for _ in range(LONGEST_HANDSHAKE):
+            self.check_unjudged(reaction, seen, f"{symbol.text} with one bit flipped")
+            if reaction.closed:
+                return
+            for item in seen:
+                play.oracle.send(item.symbol)
+            play.oracle.quiet()
+            here = next((c for c in play.oracle.configurations if not self.role.is_final(c.state)), None)
+            following = next_honest(self.role, here, self.chosen) if here is not None else None
+            if following is None:
+                return
+            made = play.peer.concretise(following)
+            play.oracle.receive(following)
+            reaction, seen = play.feed_unjudged(made, following.message.name)
+
+    def refuses(self, play: Play, data: bytes, what: str) -> bool:
+        """Bytes that are no message: refused with an alert, or waited on for more; whether the endpoint closed."""
+        self.witness = play
+        play.is_open = False
+        reaction, seen = play.feed_unjudged(data, what, Fate.TAMPERED)
+        self.check_unjudged(reaction, seen, what)
+        if reaction.note and not any(item.symbol.message is Alert for item in seen):
+            self.object_to(
+                Deviated(
+                    f"{self.role.name} got {what} and closed without an alert; expected a fatal alert first",
+                    property=follows_table(self.role.name),
+                    clause="RFC 5246 section 7.2.2",
+                )
+            )
+        return reaction.closed
+
+    def check_unjudged(self, reaction: Reaction, seen: Sequence[Observation], what: str) -> None:
+        """No crash, and no application data either way, after something that no honest peer sends."""
+        if reaction.crashed:
+            self.object_to(
+                Crashed(
+                    f"{self.role.name} got {what} and raised {reaction.crashed}; expected nothing but "
+                    "RemoteProtocolError",
+                    property=CLEAN_FAILURE,
+                    clause="RFC 5246 section 7.2.2",
+                )
+            )
+        if reaction.delivered or any(item.symbol.message is ApplicationData for item in seen):
+            self.object_to(
+                WentOn(
+                    f"{self.role.name} got {what} and went on to application data; expected a fatal alert, at Finished "
+                    "at the latest",
+                    property=follows_table(self.role.name),
+                    clause="RFC 5246 section 7.4.9",
+                )
+            )
+
+    def transport_ends(self, play: Play) -> None:
+        """The transport ends without close_notify, and that must not pass for an orderly end."""
+        self.witness = play
+        reaction = play.endpoint.end()
+        play.is_open = False
+        if not reaction.note:
+            self.object_to(
+                NotIntact(
+                    f"{self.role.name}: the transport ended without close_notify, and that was taken for an orderly "
+                    "end; expected an error, since data may have been cut off",
+                    property=DATA_INTACT,
+                    clause="RFC 5246 section 7.2.1",
+                )
+            )
