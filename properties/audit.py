@@ -7,14 +7,11 @@ first, and a check that has already been found to fail is not reported twice: so
 from __future__ import annotations
 
 import hashlib
-import multiprocessing
 import os
-import queue
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, wait
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TypeAlias
 
 from shakeproof.model.clauses import Level
 from shakeproof.model.machine import Role
@@ -40,6 +37,7 @@ from shakeproof.properties.findings import (
 from shakeproof.properties.suites import Word, quick
 from shakeproof.properties.targets import find_target
 from shakeproof.properties.targets.base import Setup, TargetError
+from shakeproof.properties.workers import run_in_processes, share_of
 
 CONFIRMATIONS = 3
 """How often a finding is repeated before it is reported."""
@@ -115,18 +113,19 @@ def audit(
     }
     for item in run.roles:
         listener(RoleStarted(item.target, item.description, item.role, sizes[item.target, item.role]))
-    progress = _Progress(sizes, listener)
-    workers = min(jobs or os.cpu_count() or 1, len(tasks))
+    board = Board(run, sizes, listener, tasks)
     deadline = began + time_s
+    # A server at an address may take one connection at a time: its tasks come one after the other.
+    alone = [task for task in tasks if not find_target(task.target, rogue=task.rogue).takes_many]
+    together = [task for task in tasks if task not in alone]
+    workers = min(jobs or os.cpu_count() or 1, len(together))
+    weights = {task: len(words_of(task)) for task in tasks}
     try:
-        for partial in (
-            _in_processes(tasks, deadline, workers, progress) if workers > 1 else _here(tasks, deadline, progress)
-        ):
-            _merge(run, partial, listener)
-            if not any(
-                t for t in progress.waiting(tasks) if (t.target, t.role) == (partial.task.target, partial.task.role)
-            ):
-                listener(RoleDone(next(r for r in run.roles if _same(r, partial.task))))
+        if workers > 1:
+            run_in_processes(run_task, together, weights, deadline, workers, board.hear)
+        for task in alone if workers > 1 else tasks:
+            share = share_of(task, weights, board.unfinished, deadline, 1)
+            board.hear(run_task(task, time.monotonic() + share, board.hear))
     except KeyboardInterrupt:
         run.interrupted = True
     run.seconds = time.monotonic() - began
@@ -157,95 +156,99 @@ def _same(result: RoleRun, task: Task) -> bool:
     return (result.target, result.role) == (task.target, task.role)
 
 
-class _Progress:
-    """Sums up what tasks say of themselves."""
+@dataclass(frozen=True)
+class Progress:
+    """Words that a task has run so far."""
 
-    def __init__(self, sizes: dict[tuple[str, str], int], listener: Listener) -> None:
-        self.sizes, self.listener = sizes, listener
-        self.done: dict[Task, int] = {}
-        self.finished: set[Task] = set()
-
-    def say(self, task: Task, done: int) -> None:
-        self.done[task] = done
-        key = (task.target, task.role)
-        total = sum(n for t, n in self.done.items() if (t.target, t.role) == key)
-        self.listener(CellDone(task.target, task.role, total, self.sizes[key]))
-
-    def waiting(self, tasks: Sequence[Task]) -> list[Task]:
-        return [task for task in tasks if task not in self.finished]
+    task: Task
+    done: int
 
 
-def _here(tasks: Sequence[Task], deadline: float, progress: _Progress) -> Iterator[Partial]:
-    for index, task in enumerate(tasks):
-        left = deadline - time.monotonic()
-        share = time.monotonic() + left / (len(tasks) - index)
-        partial = run_task(task, share, progress.say)
-        progress.finished.add(task)
-        yield partial
+@dataclass(frozen=True)
+class Found:
+    """A finding that a task has just confirmed."""
+
+    task: Task
+    finding: Finding
 
 
-_reports: Any = None
+Said: TypeAlias = Progress | Found | Partial
 
 
-def _worker(reports: Any) -> None:
-    global _reports
-    _reports = reports
+class Board:
+    """Where everything that tasks say comes together: keeps the run up to date and tells the listener."""
 
+    def __init__(
+        self, run: Run, sizes: Mapping[tuple[str, str], int], listener: Listener, tasks: Sequence[Task]
+    ) -> None:
+        self.run, self.sizes, self.listener = run, sizes, listener
+        self.unfinished = list(tasks)
+        self._tasks = tuple(tasks)
+        self._done: dict[Task, int] = {}
+        self._failed: dict[Task, str] = {}
 
-def _remote(task: Task, seconds: float) -> Partial:
-    return run_task(task, time.monotonic() + seconds, lambda t, n: _reports.put((t, n)))
+    def hear(self, said: Said) -> None:
+        """One thing that a task says."""
+        if isinstance(said, Progress):
+            self._done[said.task] = said.done
+            key = (said.task.target, said.task.role)
+            total = sum(n for task, n in self._done.items() if (task.target, task.role) == key)
+            self.listener(CellDone(*key, total, self.sizes[key]))
+        elif isinstance(said, Found):
+            self._finding(said.task, said.finding)
+        else:
+            self._finish(said)
 
+    def _result(self, task: Task) -> RoleRun:
+        return next(result for result in self.run.roles if _same(result, task))
 
-def _in_processes(tasks: Sequence[Task], deadline: float, workers: int, progress: _Progress) -> Iterator[Partial]:
-    context = multiprocessing.get_context("spawn")
-    reports = context.Queue()
-    rounds = -(-len(tasks) // workers)
-    share = max(1.0, (deadline - time.monotonic()) / rounds)
-    with ProcessPoolExecutor(workers, context, _worker, (reports,)) as pool:
-        waiting: set[Future[Partial]] = {pool.submit(_remote, task, share) for task in tasks}
-        try:
-            while waiting:
-                done, waiting = wait(waiting, timeout=0.1, return_when="FIRST_COMPLETED")
-                while True:
-                    try:
-                        progress.say(*reports.get_nowait())
-                    except queue.Empty:
-                        break
-                for future in done:
-                    partial = future.result()
-                    progress.finished.add(partial.task)
-                    yield partial
-        except (KeyboardInterrupt, GeneratorExit):
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
-def _merge(run: Run, partial: Partial, listener: Listener) -> None:
-    result = next(r for r in run.roles if _same(r, partial.task))
-    result.cells += partial.cells
-    result.cells_run += partial.cells_run
-    result.words += partial.words
-    result.seconds += partial.seconds
-    result.setups += (partial.task.setup.text,)
-    result.exercised.update(partial.exercised)
-    result.error = result.error or partial.error
-    result.not_tested += [NotTested(why, len(cells), tuple(cells[:5])) for why, cells in partial.not_tested.items()]
-    known = {(f.check, f.grade) for f in result.findings}
-    for finding in partial.findings:
-        if (finding.check, finding.grade) not in known:
+    def _finding(self, task: Task, finding: Finding) -> None:
+        result = self._result(task)
+        if (finding.check, finding.grade) not in {(known.check, known.grade) for known in result.findings}:
             result.findings.append(finding)
-            listener(FindingConfirmed(finding))
-    rows = ROLES[partial.task.role].by_id
-    for row_id in result.exercised:
-        row = rows.get(row_id)
-        if row is not None and row.level is Level.MAY and row.kind in (Kind.RECV, Kind.SEND):
-            result.notes[row_id] = row.title
+            self.listener(FindingConfirmed(finding))
+
+    def _finish(self, partial: Partial) -> None:
+        task = partial.task
+        result = self._result(task)
+        for finding in partial.findings:
+            self._finding(task, finding)
+        result.cells_run += partial.cells_run
+        result.words += partial.words
+        result.seconds += partial.seconds
+        result.exercised.update(partial.exercised)
+        if partial.error:
+            self._failed[task] = partial.error
+        else:
+            result.cells += partial.cells
+            result.setups += (task.setup.text,)
+            result.not_tested += [
+                NotTested(why, len(cells), tuple(cells[:5])) for why, cells in partial.not_tested.items()
+            ]
+        rows = ROLES[task.role].by_id
+        for row_id in result.exercised:
+            row = rows.get(row_id)
+            if row is not None and row.level is Level.MAY and row.kind in (Kind.RECV, Kind.SEND):
+                result.notes[row_id] = row.title
+        self.unfinished.remove(task)
+        if not any(_same(result, other) for other in self.unfinished):
+            self._conclude(result)
+
+    def _conclude(self, result: RoleRun) -> None:
+        """A role in which no setup works is not tested; where one does, the others are only not tested."""
+        own = [task for task in self._tasks if _same(result, task)]
+        failed = {task: self._failed[task] for task in own if task in self._failed}
+        if len(failed) == len(own):
+            result.error = next(iter(failed.values()))
+        else:
+            result.not_tested += [NotTested(f"{task.setup.text}: {why}", 0) for task, why in failed.items()]
+        self.listener(RoleDone(result))
 
 
 # ----------------------------------------------------------------------------------------------------------- one task
 
 
-def run_task(task: Task, deadline: float, say: Callable[[Task, int], None]) -> Partial:
+def run_task(task: Task, deadline: float, say: Callable[[Said], None]) -> Partial:
     """Run one role of one target in one setup until the deadline (of time.monotonic)."""
     began = time.monotonic()
     partial = Partial(task)
@@ -267,7 +270,7 @@ def run_task(task: Task, deadline: float, say: Callable[[Task, int], None]) -> P
 
 
 def _run_words(
-    runner: Runner, words: Sequence[Word], deadline: float, partial: Partial, say: Callable[[Task, int], None]
+    runner: Runner, words: Sequence[Word], deadline: float, partial: Partial, say: Callable[[Said], None]
 ) -> None:
     found: set[tuple[str, Grade]] = set()
     for index, word in enumerate(words):
@@ -275,7 +278,7 @@ def _run_words(
             partial.not_tested[OUT_OF_TIME] = [left.cell for left in words[index:]]
             return
         if index % PROGRESS_EVERY == 0:
-            say(partial.task, index)
+            say(Progress(partial.task, index))
         outcome = runner.run(word)
         partial.words += 1
         for row in outcome.exercised:
@@ -294,7 +297,8 @@ def _run_words(
             found.add((problem.check, problem.grade))
             finding = confirm(runner, word, problem)
             partial.findings.append(finding)
-    say(partial.task, len(words))
+            say(Found(partial.task, finding))
+    say(Progress(partial.task, len(words)))
 
 
 def _run_calls(runner: Runner, words: Sequence[Word], partial: Partial) -> None:

@@ -105,6 +105,7 @@ class Conversation:
             certificate_key=self.setup.certificate_key,
             bulk=self.setup.bulk,
             seed=self.seed,
+            anchors=None if self.target.has_factory_certificate else (),
         )
         self.oracle = Oracle(self.role)
 

@@ -27,7 +27,7 @@ from shakeproof.properties.conformance import Problem
 from shakeproof.properties.conversation import Conversation
 from shakeproof.properties.mapper.receive import Observation
 from shakeproof.properties.play import Aftermath, Call, Choices, Move, Play, Say, choices, next_honest
-from shakeproof.properties.recorded import RecordedMachine, Tally
+from shakeproof.properties.recorded import Arguments, RecordedMachine, Step, Tally
 from shakeproof.properties.safety import (
     CLEAN_FAILURE,
     DATA_INTACT,
@@ -99,6 +99,10 @@ class EndpointBase(RecordedMachine):
     def is_open(self) -> bool:
         return self.play is not None and self.play.is_open
 
+    def take(self, method: Step, arguments: Arguments) -> None:
+        super().take(method, arguments)
+        self.ready()  # so that what the rules offer is read from an open connection
+
     def ready(self) -> Play:
         """The open connection, a fresh one where the last is over."""
         if self.play is None or not self.play.is_open:
@@ -113,7 +117,7 @@ class EndpointBase(RecordedMachine):
         seed = b"connection %d" % self.connections
         self.play = Play(self.target, self.role, self.setup, seed, self.record)
         if self.connections > 1:
-            self.remark("on a new connection")
+            self.remark("a new connection follows")
         self.judge(self.play.start())
 
     def make(self, move: Move, kind: str = "") -> None:

@@ -7,14 +7,14 @@ connection that is over is followed by a fresh one at the next step; the attacke
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition
 
 from shakeproof.impl.tls.suites import SUITES_BY_NAME, CipherSuite
-from shakeproof.model.messages import Certificate, expired
+from shakeproof.model.messages import Certificate, ChangeCipherSpec, Record, expired
 from shakeproof.model.notation import Symbol
 from shakeproof.model.roles import ROLES
 from shakeproof.model.trace import Fate, Lane, Step, Trace, number_steps
@@ -22,6 +22,7 @@ from shakeproof.properties import adversary
 from shakeproof.properties.adversary import ATTACKER, FORGERIES, SIDES, VERBS, Side, Unit, Wire
 from shakeproof.properties.endpoint_base import SUITE_NAMES
 from shakeproof.properties.endpoint_machine import CHAIN_DEFECTS, SMALLEST
+from shakeproof.properties.mapper.hypotheses import Keys
 from shakeproof.properties.mapper.receive import Observation
 from shakeproof.properties.party import Party, Turn
 from shakeproof.properties.recorded import RecordedMachine, Tally, beginning, step
@@ -187,10 +188,10 @@ class InteractionMachine(RecordedMachine):
     def _states(self) -> dict[str, str]:
         return {side: party.tls.state for side, party in self.parties.items()}
 
-    def _phase(self) -> str:
+    @staticmethod
+    def _phase(states: Mapping[str, str]) -> str:
         """The band of a picture: where the client stands."""
-        at = next((one.phase for one in ROLES["tls12.client"].states if one.name == self.client.tls.state), "")
-        return at or "closed"
+        return next((one.phase for one in ROLES["tls12.client"].states if one.name == states["client"]), "closed")
 
     def _note(
         self, unit: Unit, before: dict[str, str], heard: Sequence[Symbol] = (), *, receiver: str = "", note: str = ""
@@ -203,7 +204,9 @@ class InteractionMachine(RecordedMachine):
             shown = [(item.symbol, item.detail, item.protection) for item in unit.seen]
         else:
             remark = unit.note if unit.verb in ("tamper", "truncate", "fragment") else ""
-            shown = [(symbol, remark, "") for symbol in heard] or [(None, remark, "")]
+            keys = Keys.HONEST if self.parties[unit.to].is_protected else Keys.NONE
+            shown = [(one, remark, "" if one.message in (ChangeCipherSpec, Record) else keys.label) for one in heard]
+            shown = shown or [(None, remark, "")]
         for symbol, detail, protection in shown:
             defects = [
                 value for one in heard if symbol is not None and one.message is symbol.message for value in one.defects
@@ -221,7 +224,7 @@ class InteractionMachine(RecordedMachine):
                     detail=", ".join(part for part in (detail, note) if part),
                     data=unit.data,
                     protection=protection,
-                    phase=self._phase(),
+                    phase=self._phase(before),
                     before=before,
                     after=self._states(),
                 )
@@ -242,9 +245,12 @@ class InteractionMachine(RecordedMachine):
         added, self.steps = self.steps[known:], self.steps[:known]
         return added
 
+    def _subtitle(self, side: Side) -> str:
+        planted = self.rogue is not None and f"tls12.{side}" in self.rogue.roles
+        return f"ours with the rogue {self.rogue.name}" if self.rogue is not None and planted else "ours"
+
     def trace(self, title: str) -> Trace:
-        rogue = f" with the rogue {self.rogue.name}" if self.rogue is not None else ""
-        lanes = [Lane("client", "Client", f"ours{rogue}"), Lane("server", "Server", f"ours{rogue}", "server")]
+        lanes = [Lane(side, side.capitalize(), self._subtitle(side), side) for side in SIDES]
         steps = [*self.steps, *self._under_way()]
         if any(ATTACKER in (one.sender, one.receiver) for one in steps):
             lanes.insert(1, Lane(ATTACKER, "Attacker", "on the network", "attacker"))

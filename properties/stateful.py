@@ -101,7 +101,7 @@ _LISTED = (
             SERVER_FOLLOWS_TABLE,
         ),
         ("tls12.client", "tls12.server"),
-        0.7,
+        0.6,
     ),
 )
 MACHINES: dict[str, Machine] = {machine.name: machine for machine in _LISTED}

@@ -92,6 +92,16 @@ class Target(ABC):
         return True
 
     @property
+    def takes_many(self) -> bool:
+        """Whether several connections at once do not disturb one another."""
+        return True
+
+    @property
+    def has_factory_certificate(self) -> bool:
+        """Whether a server shows a certificate of the tester's own factory, so that it can be judged."""
+        return True
+
+    @property
     def secrets_seen(self) -> bool:
         """Whether application data that it accepts can be seen directly."""
         return True

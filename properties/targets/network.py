@@ -98,6 +98,14 @@ class SocketTarget(Target):
             return False
 
     @property
+    def takes_many(self) -> bool:
+        return False
+
+    @property
+    def has_factory_certificate(self) -> bool:
+        return False
+
+    @property
     def secrets_seen(self) -> bool:
         return False
 
