@@ -179,7 +179,8 @@ class Canvas:
         centre, sink = x, _SINK * size + (_SINK_MARKED if marked else 0.0)
         attributes = {"fontsize": f"{size:g}", "fontcolor": self.colour(colour)}
         if marked:
-            label = html.escape(text, quote=False)
+            # Graphviz 2.42 takes a lone closing bracket for the end of a section.
+            label = "&#93;" if text == "]" else html.escape(text, quote=False)
             for tag, wanted in (("B", bold), ("I", italic), ("S", struck)):
                 if wanted:
                     label = f"<{tag}>{label}</{tag}>"
