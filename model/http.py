@@ -4,6 +4,7 @@ A message is told in parts, since what ends it matters: its head (start line and
 content is, `Content` is some of it, `End` is where it ends by its own measure (Content-Length reached, last chunk, or
 no content at all), and `Closed` is the end of the connection as seen from above: in order, or cut off, which over TLS
 means that it ended without close_notify. One request at a time is outstanding.
+Where a 400 and the end of the connection are demanded, each way to do both is a MAY row, and there is no other.
 
 A connection lasts until one side says `Connection: close`, or closes. Content that is measured must come to its End: a
 connection that ends before is a truncated message, never a complete one. Content that lasts until the connection
@@ -69,7 +70,7 @@ LENGTH = Fact("length", {
     "measured":    "its content is measured: by Content-Length, by chunks, or because there can be none",
     "until_close": "its content lasts until the connection closes",
 }, {
-    "ambiguous": "its length can't be told: Content-Length is invalid",
+    "ambiguous": "its Content-Length is invalid, so that its length can't be told",
     "broken":    "the status line or a field line can't be parsed",
 })
 measured, until_close, ambiguous, broken = LENGTH.values
@@ -104,8 +105,8 @@ stays, closes = CLOSING.values
 PHASES = (Phase("data", "Encrypted data exchange", "data", "HTTP over TLS"),)
 
 PARTIAL = (
-    "left out: pipelining, Expect: 100-continue, upgrades and CONNECT, trailer fields, caches and intermediaries, what "
-    "single header fields mean"
+    "left out: pipelining, a final response before the end of the request's content, Expect: 100-continue, upgrades "
+    "and CONNECT, trailer fields, caches and intermediaries, what single header fields mean"
 )
 
 
@@ -199,6 +200,7 @@ last_answer = sends(Response[final, measured, last], maybe(Content), End, Closed
 long_answer = sends(Response[final, until_close], maybe(Content), Closed[in_order])
 refusal = sends(Response[bad_request, measured, persistent], maybe(Content), End)
 last_refusal = sends(Response[bad_request, measured], maybe(Content), End, Closed[in_order])
+long_refusal = sends(Response[bad_request, until_close], maybe(Content), Closed[in_order])
 
 server_rows: list[TableLine] = [
     # Columns: state, input, (what is remembered,) next state, effects, reply, authority.
@@ -208,8 +210,11 @@ server_rows: list[TableLine] = [
     recv(IDLE, Request[with_content, last],       WAIT_END, now(closes),   MUST("6.3", "9.6")),
     recv(IDLE, Request[no_host],                  IDLE, refusal,           MAY("3.2")),
     recv(IDLE, Request[no_host],                  FAILED, last_refusal,    MAY("3.2")),
-    recv(IDLE, Request[ambiguous_request],        FAILED, last_refusal,    MUST("6.3")),
-    recv(IDLE, Request[broken_request],           FAILED, last_refusal,    SHOULD("2.2")),
+    recv(IDLE, Request[no_host],                  FAILED, long_refusal,    MAY("3.2", "6.3")),
+    recv(IDLE, Request[ambiguous_request],        FAILED, last_refusal,    MAY("6.3")),
+    recv(IDLE, Request[ambiguous_request],        FAILED, long_refusal,    MAY("6.3")),
+    recv(IDLE, Request[broken_request],           FAILED, last_refusal,    MAY("2.2")),
+    recv(IDLE, Request[broken_request],           FAILED, long_refusal,    MAY("2.2", "6.3")),
     recv(IDLE, Closed,                            CLOSED,                  MUST("9.3")),
     call(IDLE, close,                             CLOSED, ends,            MUST("9.6")),
 

@@ -104,7 +104,7 @@ one, not_one = SPEC.values
 RECORD = Fact("record", {"zero_length": "an application data record with nothing in it"}, {
     "bad_mac":       "its MAC or authentication tag is wrong",
     "bad_padding":   "its CBC padding is wrong and its MAC right",
-    "too_long":      "its fragment is longer than the limit",
+    "too_long":      "its TLSCiphertext is longer than 2^14+2048 bytes",
     "alien_type":    "its content type is unknown",
     "empty_message": "a handshake record with nothing in it",
 })
@@ -116,7 +116,7 @@ SEVERITY = Fact("severity", {
     "fatal":        "a fatal alert: the connection is over",
     "closure":      "close_notify: nothing more will be sent",
 }, {
-    "broken_alert": "neither warning nor fatal, or not two bytes long",
+    "broken_alert": "its level is neither warning nor fatal",
 })
 warning, fatal, closure, broken_alert = SEVERITY.values
 
@@ -201,7 +201,14 @@ CERTIFICATE_ALERTS = (
     certificate_unknown,
     unknown_ca,
 )
-"""The alerts of which RFC 5246 section 7.2.2 leaves the choice open where it names none for a fault."""
+"""Where RFC 5246 section 7.2.2 names no alert for a fault of a certificate, this project tolerates any of these."""
+
+FATAL_ALERTS = tuple(
+    alert
+    for alert in DESCRIPTION.values
+    if alert not in (close_notify, no_renegotiation, _decryption_failed, _no_certificate, _export_restriction)
+)
+"""What a fatal alert may say: all but a close, what is always a warning, and what must not be sent (section 7.2.2)."""
 
 # ------------------------------------------------------------------------------------------------------ messages
 # fmt: off

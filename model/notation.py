@@ -253,21 +253,22 @@ STAY = Stay()
 
 @dataclass(frozen=True)
 class Abort:
-    """A fatal alert, one of these, and close."""
+    """A fatal alert, one of these, and close. name: what many of them are called together."""
 
     alerts: tuple[Value, ...]
+    name: str = ""
 
     @property
     def text(self) -> str:
         """As the table spells it."""
-        return f"abort({', '.join(alert.name for alert in self.alerts)})"
+        return f"abort({self.name or ', '.join(alert.name for alert in self.alerts)})"
 
 
-def abort(*alerts: Value) -> Abort:
+def abort(*alerts: Value, name: str = "") -> Abort:
     """Next state: send a fatal alert, one of these, and close."""
     if not alerts:
         raise ModelError("abort() needs at least one alert")
-    return Abort(alerts)
+    return Abort(alerts, name)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,9 @@ CLOSED is both the beginning and the end. There is no alert: what is answered wi
 and so every combination is written out and `rest` is not used. The application's calls are OPEN, SEND, CLOSE and ABORT;
 RECEIVE and STATUS change no state and send nothing.
 
+Presumed: a passive OPEN leaves the remote socket unspecified until a SEND or an active OPEN in LISTEN specifies it;
+where it does not, both report an error and change nothing (sections 3.10.1 and 3.10.2).
+
 Two readings are legal. RFC 9293 permits RFC 5961's protections and describes TCP without them too: `rfc5961` chooses.
 
 What stands in `partial` is left out until the whole of RFC 9293 is modelled, and comes as further rows.
@@ -86,6 +89,7 @@ DATA    = Segment[data, current | earlier]
 FIN     = Segment[fin, current | earlier]
 RST     = Segment[rst, no_ack]
 RST_ACK = Segment[rst, current]
+ANY_RST = Segment[rst, current | no_ack]
 
 active_open  = call_message("active OPEN", "the application opens a connection to a remote socket")
 passive_open = call_message("passive OPEN", "the application listens for a connection")
@@ -145,6 +149,7 @@ bad_ack = earlier | beyond
 
 send_syn, send_syn_ack, send_fin, send_data = sends(SYN), sends(SYN_ACK), sends(FIN), sends(DATA)
 send_ack, may_ack, send_rst, send_rst_ack = sends(ACK), sends(maybe(ACK)), sends(RST), sends(RST_ACK)
+send_any_rst = sends(ANY_RST)
 linger, forget = start(TIME_WAIT_TIMER), stop(TIME_WAIT_TIMER)
 
 
@@ -161,6 +166,11 @@ def arrives(*keys: str) -> Authority:
 def protected(*keys: str) -> Authority:
     """MUST with RFC 5961's protections."""
     return MUST(*_keys(keys), reading="rfc5961")
+
+
+def mitigated(*keys: str) -> Authority:
+    """MAY with RFC 5961's protections; the keys are whole."""
+    return MAY(*keys, reading="rfc5961")
 
 
 def unprotected(*keys: str) -> Authority:
@@ -195,7 +205,9 @@ rows = [
     call(SYN_SENT, ABORT,                            CLOSED,                     MUST("3.10.5 syn-sent")),
     recv(SYN_SENT, Segment[~rst, bad_ack],           STAY, send_rst,             MUST("3.10.7.3 ack")),
     recv(SYN_SENT, Segment[rst, bad_ack],            STAY,                       MUST("3.10.7.3 ack")),
-    recv(SYN_SENT, Segment[rst, current],            CLOSED,                     MUST("3.10.7.3 rst")),
+    recv(SYN_SENT, Segment[rst, expected, current],  CLOSED,                     MUST("3.10.7.3 rst")),
+    recv(SYN_SENT, Segment[rst, ~expected, current], CLOSED,                     MAY("3.10.7.3 rst")),
+    recv(SYN_SENT, Segment[rst, ~expected, current], STAY,                       mitigated("3.10.7.3 exact")),
     recv(SYN_SENT, Segment[rst, no_ack],             STAY,                       MUST("3.10.7.3 rst")),
     recv(SYN_SENT, Segment[syn, current],            ESTABLISHED, send_ack,      MUST("3.10.7.3 syn-ack")),
     recv(SYN_SENT, Segment[syn, no_ack],             SYN_RECEIVED, send_syn_ack, MUST("3.10.7.3 syn", "3.5 both")),
@@ -203,7 +215,7 @@ rows = [
     # ---- SYN-RECEIVED
     call(SYN_RECEIVED, SEND,                         STAY,                 MUST("3.10.2 queue")),
     call(SYN_RECEIVED, CLOSE,                        FIN_WAIT_1, send_fin, MUST("3.10.4 syn-received")),
-    call(SYN_RECEIVED, ABORT,                        CLOSED, send_rst,     MUST("3.10.5 reset")),
+    call(SYN_RECEIVED, ABORT,                        CLOSED, send_any_rst, MUST("3.10.5 reset", "3.1 always")),
     recv(SYN_RECEIVED, Segment[plain, unacceptable], STAY, send_ack,       arrives("seq")),
 
     recv(SYN_RECEIVED, Segment[rst, unacceptable],            STAY,           arrives("seq")),
@@ -214,7 +226,9 @@ rows = [
     recv(SYN_RECEIVED, Segment[rst, ahead],        actively,  CLOSED,         unprotected("rst-active", "3.5 origin")),
 
     recv(SYN_RECEIVED, Segment[syn, window],        passively, LISTEN,           arrives("syn-passive", "3.5 origin")),
-    recv(SYN_RECEIVED, Segment[syn, unacceptable],  passively, STAY, send_ack,   arrives("seq")),
+    recv(SYN_RECEIVED, Segment[syn, outside],       passively, STAY, send_ack,   arrives("seq")),
+    recv(SYN_RECEIVED, Segment[syn, old],           passively, STAY, send_ack,   MAY("3.10.7.4 seq")),
+    recv(SYN_RECEIVED, Segment[syn, old],           passively, STAY, send_syn_ack, MAY("3.10.8 retransmit")),
     recv(SYN_RECEIVED, Segment[syn, window],        actively,  STAY, send_ack,   protected("challenge")),
     recv(SYN_RECEIVED, Segment[syn, window],        actively,  CLOSED, send_rst, unprotected("syn-reset")),
     recv(SYN_RECEIVED, Segment[syn, outside],       actively,  STAY, send_ack,   arrives("seq")),
@@ -222,7 +236,9 @@ rows = [
     recv(SYN_RECEIVED, Segment[syn, old, current],  actively,  STAY, send_ack,   MAY("3.10.7.4 seq")),
 
     recv(SYN_RECEIVED, Segment[plain, expected, no_ack],            STAY,                  arrives("no-ack")),
-    recv(SYN_RECEIVED, Segment[plain, expected, bad_ack],           STAY, send_rst,        arrives("bad-ack")),
+    recv(SYN_RECEIVED, Segment[plain, expected, earlier],           STAY, send_rst,        arrives("bad-ack")),
+    recv(SYN_RECEIVED, Segment[plain, expected, beyond],            STAY, send_rst,        MAY("3.10.7.4 bad-ack")),
+    recv(SYN_RECEIVED, Segment[plain, expected, beyond],            STAY, send_ack,        mitigated("3.10.7.4 range")),
     recv(SYN_RECEIVED, Segment[bare, expected, current],            ESTABLISHED,           arrives("syn-acked")),
     recv(SYN_RECEIVED, Segment[data, expected, current],            ESTABLISHED, send_ack, arrives("syn-acked")),
     recv(SYN_RECEIVED, Segment[fin, expected, current],             CLOSE_WAIT, send_ack,  arrives("fin", "fin-open")),
@@ -263,16 +279,19 @@ rows = [
     # ---- CLOSE-WAIT
     call(CLOSE_WAIT, SEND,                               STAY, send_data,    MUST("3.10.2 send")),
     call(CLOSE_WAIT, CLOSE,                              LAST_ACK, send_fin, MUST("3.10.4 close-wait")),
-    recv(CLOSE_WAIT, Segment[text, expected, valid_ack], STAY,               arrives("duplicate", "late-text")),
+    recv(CLOSE_WAIT, Segment[bare, expected, valid_ack], STAY,               arrives("duplicate")),
+    recv(CLOSE_WAIT, Segment[data, expected, valid_ack], STAY, may_ack,      arrives("duplicate", "late-text")),
     recv(CLOSE_WAIT, Segment[fin, expected, valid_ack],  STAY, send_ack,     arrives("fin", "close-wait-fin")),
     # ---- LAST-ACK
     call(LAST_ACK, CLOSE,                             STAY,           MUST("3.10.4 closing")),
     recv(LAST_ACK, Segment[plain, expected, current], CLOSED,         arrives("last-ack")),
-    recv(LAST_ACK, Segment[text, expected, earlier],  STAY,           arrives("last-ack", "late-text")),
+    recv(LAST_ACK, Segment[bare, expected, earlier],  STAY,           arrives("last-ack")),
+    recv(LAST_ACK, Segment[data, expected, earlier],  STAY, may_ack,  arrives("last-ack", "late-text")),
     recv(LAST_ACK, Segment[fin, expected, earlier],   STAY, send_ack, arrives("fin", "last-ack-fin")),
     # ---- every synchronized state
     recv(BUSY,         Segment[plain, unacceptable], STAY, send_ack, arrives("seq", "3.5.2 bad-ack")),
-    recv(SYNCHRONIZED, Segment[syn, unacceptable],   STAY, send_ack, arrives("seq", "3.5.2 bad-ack")),
+    recv(BUSY,         Segment[syn, unacceptable],   STAY, send_ack, arrives("seq", "3.5.2 bad-ack")),
+    recv(TIME_WAIT,    Segment[syn, unacceptable],   STAY, send_ack, MAY("3.10.7.4 seq", "3.10.7.4 timestamps")),
     recv(SYNCHRONIZED, Segment[rst, unacceptable],   STAY,           arrives("seq")),
 
     recv(UP,           Segment[rst, expected], CLOSED,         arrives("exact", "rst-open")),
@@ -292,13 +311,22 @@ rows = [
     call(SYN_SENT | SYN_RECEIVED | SYNCHRONIZED, active_open,  STAY,             MUST("3.10.1 exists")),
     call(SYN_SENT | SYN_RECEIVED | SYNCHRONIZED, passive_open, STAY,             MUST("3.10.1 exists")),
     call(FIN_WAIT_1 | FIN_WAIT_2 | DOWN,         SEND,         STAY,             MUST("3.10.2 closing")),
-    call(UP,                                     ABORT,        CLOSED, send_rst, MUST("3.10.5 reset")),
+    call(UP, ABORT, CLOSED, send_any_rst, MUST("3.10.5 reset", "3.1 always")),
     call(DOWN,                                   ABORT,        CLOSED, forget,   MUST("3.10.5 closing")),
 ]
 # fmt: on
 
 # ------------------------------------------------------------------------------------------------------- for people
-SEGMENT_NAMES = {SYN: "SYN", SYN_ACK: "SYN-ACK", ACK: "ACK", DATA: "data", FIN: "FIN", RST: "RST", RST_ACK: "RST"}
+SEGMENT_NAMES = {
+    SYN: "SYN",
+    SYN_ACK: "SYN-ACK",
+    ACK: "ACK",
+    DATA: "data",
+    FIN: "FIN",
+    RST: "RST",
+    RST_ACK: "RST",
+    ANY_RST: "RST",
+}
 """What this module's replies are called in pictures."""
 
 AWAITED = {SYN_RECEIVED: "SYN", FIN_WAIT_1: "FIN", CLOSING: "FIN", LAST_ACK: "FIN"}

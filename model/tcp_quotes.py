@@ -61,6 +61,7 @@ _event(
     " state, and return.",
 )
 _event("3.10.5 reset", "Send a reset segment: <SEQ=SND.NXT><CTL=RST>")
+_event("3.1 always", "Once a connection is established, this is always sent.")
 _event("3.10.5 closing", 'Respond with "ok" and delete the TCB, enter CLOSED state, and return.')
 
 _event("3.10.7.1 rst", "An incoming segment containing a RST is discarded.")
@@ -95,6 +96,11 @@ _event(
     "3.10.7.3 syn-ack",
     "If SND.UNA > ISS (our SYN has been ACKed), change the connection state to ESTABLISHED, form an ACK segment",
 )
+quotes.quote(
+    "3.10.7.3 exact",
+    "A TCP implementation that supports the mitigation described in RFC 5961 SHOULD first check that the sequence"
+    " number exactly matches RCV.NXT prior to executing the action in the next paragraph.",
+)
 _event("3.10.7.3 syn", "Otherwise, enter SYN-RECEIVED, form a SYN,ACK segment")
 quotes.quote("3.5 both", "A TCP implementation MUST support simultaneous open attempts (MUST-10).")
 _event("3.10.7.3 other", "if neither of the SYN or RST bits is set, then drop the segment and return.")
@@ -103,6 +109,11 @@ _event(
     "3.10.7.4 seq",
     "If an incoming segment is not acceptable, an acknowledgment should be sent in reply (unless the RST bit is set,"
     " if so drop the segment and return): <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>",
+)
+_event(
+    "3.10.7.4 timestamps",
+    "When the improved algorithm is implemented, the logic above is not applicable for incoming SYN segments with"
+    " Timestamp Options, received on a connection in the TIME-WAIT state.",
 )
 _event(
     "3.5 figure-7",
@@ -160,6 +171,12 @@ _event("3.10.7.4 duplicate", "If the ACK is a duplicate (SEG.ACK =< SND.UNA), it
 _event(
     "3.10.7.4 future-ack",
     "If the ACK acks something not yet sent (SEG.ACK > SND.NXT), then send an ACK, drop the segment, and return.",
+)
+quotes.quote(
+    "3.10.7.4 range",
+    "TCP stacks that implement RFC 5961 MUST add an input check that the ACK value is acceptable only if it is in the"
+    " range of ((SND.UNA - MAX.SND.WND) =< SEG.ACK =< SND.NXT). All incoming segments whose ACK value doesn't satisfy"
+    " the above condition MUST be discarded and an ACK sent back.",
 )
 _event(
     "3.5.2 bad-ack",
@@ -224,4 +241,9 @@ quotes.quote(
 _event(
     "3.10.8 tw",
     "If the time-wait timeout expires on a connection, delete the TCB, enter the CLOSED state, and return.",
+)
+_event(
+    "3.10.8 retransmit",
+    "For any state if the retransmission timeout expires on a segment in the retransmission queue, send the segment at"
+    " the front of the retransmission queue again",
 )

@@ -7,28 +7,39 @@ certificate machine gives the defects of a chain, and what follows from them is 
 
 Key exchange is RSA key transport or ECDHE. The server chooses, the client follows what the ServerHello says.
 
-A spoiled secret. After a ClientKeyExchange whose RSA block is wrong, the server goes on with a secret that nobody else
-has (7.4.7.1), and must not show it. Then it can read nothing that the peer protects with keys of its own: it is in
-WAIT_IN_VAIN, which from outside is WAIT_FINISHED.
+A spoiled secret. After a ClientKeyExchange whose RSA block is wrong, the server goes on with another secret than the
+one that it was sent (7.4.7.1), and must not show it. Then it can read nothing that the peer protects with keys of the
+one that was sent: it is in WAIT_IN_VAIN, which from outside is WAIT_FINISHED.
 
 Defects. Each alert that a row allows is one that a clause names or whose definition in 7.2.2 fits; where several fit,
-each is allowed. Several defects at once enable several rows, and the union of their alerts is allowed. A message that
-is out of place and malformed too may be answered either way: no text says which is looked at first.
+each is allowed. For faults of a certificate for which 7.2.2 names no alert this project tolerates any of the six about
+certificates, though the definitions of some do not fit. Several defects at once enable several rows, and the union of
+their alerts is allowed. A message that is out of place and malformed too may be answered either way: no text says which
+is looked at first.
 
 Readings. That a chain must lead to a trust anchor, be current and name the server is what `https` demands, not TLS:
-7.2.2 leaves it to the client whether such an error is fatal. A chain that is empty or unparsable, or a key of the wrong
-kind, ends any handshake. A client may put its judgement off until ServerHelloDone (7.4.5 recommends it then); the table
-wants it at Certificate, and lateness short of application data is graded as a deviation only.
+most alerts about certificates have no level in 7.2.2, which leaves it to the client whether such an error is fatal.
+unknown_ca is always fatal where it is sent, but what is demanded is the alert and not the judgement. A chain that is
+empty or unparsable, or a key of the wrong kind, ends any handshake. That the key's usage forbids the key exchange binds
+the server; a client SHOULD notice (7.4.5). A client may put its judgement off until ServerHelloDone (7.4.5 recommends
+it then); the table wants it at Certificate, and lateness short of application data is graded as a deviation only.
 
-Closing. Who closes first need not wait for the other's close_notify (7.2.1), so CLOSED reads nothing more.
+Closing. Either side may close or warn of its own accord wherever the connection is open, and so also after a warning. Who closes first need not wait
+for the other's close_notify (7.2.1), so CLOSED reads nothing more.
 
 Left out, to come as rows: resumption and tickets (nothing in this alphabet offers or grants them), client
 authentication at the server (it never asks; the client answers when asked), and renegotiation. A second handshake may
 be asked for, refused and begun; RENEGOTIATING is where it begins, data may still flow there, and the messages that
-would carry it on are declared void until they have rows.
+would carry it on are declared void until they have rows. Until then nothing is remembered of the first handshake's
+renegotiation_info: a second ClientHello that is `bare`, or whose renegotiation_info is no good, is refused as if the
+first was secure (RFC 5746 3.7, not 4.4), and one that is `acceptable` has the right one. Nor is it remembered that a
+HelloRequest is unanswered, after which a server may close with a fatal alert (7.4.1.1): that has no row.
 
 Presumed of the tests: no version below TLS 1.2 is enabled at the server; an `acceptable` ClientHello shares a suite
-with the server as that is configured (one without RSA key transport is not sent `offers_rsa`).
+with the server as that is configured (one without RSA key transport is not sent `offers_rsa`); the usual extensions are
+neither session_ticket nor status_request, so that no NewSessionTicket or CertificateStatus is due; a `proper`
+ServerHello answers renegotiation_info and extended_master_secret; the server is configured to ask for no certificate of
+the client in the first handshake.
 """
 
 from __future__ import annotations
@@ -38,6 +49,7 @@ from shakeproof.model.facts import Fact, Value
 from shakeproof.model.machine import Role
 from shakeproof.model.messages import (
     CERTIFICATE_ALERTS,
+    FATAL_ALERTS,
     KEY_EXCHANGE,
     OFFER,
     TLS12_MESSAGES,
@@ -57,7 +69,6 @@ from shakeproof.model.messages import (
     ServerKeyExchange,
     UnknownHandshake,
     acceptable,
-    access_denied,
     alien_compression,
     alien_extension,
     alien_group,
@@ -83,6 +94,8 @@ from shakeproof.model.messages import (
     broken_request,
     broken_secret,
     certificate_expired,
+    certificate_revoked,
+    certificate_unknown,
     close,
     closure,
     connect,
@@ -125,8 +138,11 @@ from shakeproof.model.messages import (
     trusted,
     unexpected_message,
     unknown_ca,
+    unrecognized_name,
+    unsupported_certificate,
     unsupported_extension,
     untrusted,
+    user_canceled,
     warning,
     well_formed,
     wrapped,
@@ -172,7 +188,7 @@ unasked, anonymous, identified = REQUESTED.values
 
 SECRET = Fact("secret", {
     "shared":  "both sides can derive the same keys",
-    "spoiled": "the server goes on with a random secret, because what it was sent was no good",
+    "spoiled": "the server goes on with another secret than it was sent, because that was no good",
 })
 shared, spoiled = SECRET.values
 
@@ -205,12 +221,15 @@ ESTABLISHED = States((CONNECTED, RENEGOTIATING), "ESTABLISHED")
 PROTECTED   = States((WAIT_FINISHED, CONNECTED, RENEGOTIATING), "PROTECTED")
 
 # ------------------------------------------------------------------------- alerts and citations that rows share
-unnamed      = (handshake_failure, unexpected_message, illegal_parameter, access_denied)  # the text names none
+any_alert    = abort(*FATAL_ALERTS, name="any fatal alert")
+a_warning    = (user_canceled | unrecognized_name | bad_certificate | unsupported_certificate | certificate_revoked
+                | certificate_expired | certificate_unknown)  # the others are always fatal, or answer something
 out_of_place = (unexpected_message, decode_error)  # and malformed: no text says which is looked at first
 unfit        = (illegal_parameter, handshake_failure)
 unfitting    = ("7.2.2 illegal", "7.2.2 failure")
 undone       = (decode_error, decrypt_error)
 point        = ("RFC 8422 5.11", "RFC 8422 5.11 zero", "7.2.2 illegal", "7.2.2 decode", "7.2.2 decrypt")
+cancelling   = sends(maybe(Alert[warning, user_canceled]), Alert[closure])
 again        = ("7.4.1.2 renegotiate",)
 NOT_YET      = "a second handshake has no rows yet: who plays the peer does not carry it on"
 
@@ -220,23 +239,33 @@ def _malformed(states: States, message: Message, defect: Value) -> Row:
     return recv(states, message[defect], abort(*out_of_place), MUST("7.4 order", "7.4.1.2 length"))
 
 
-def _either(open_: States, handshake: States) -> list[TableLine]:
-    """What both roles do alike. open_: where a peer's message can be read; handshake: those before CONNECTED."""
+def _either(open_: States, handshake: States, alive: States) -> list[TableLine]:
+    """What both roles do alike.
+
+    open_: where a peer's message can be read; handshake: those before CONNECTED; alive: where the connection is open.
+    """
     unswitched = open_ - WAIT_CHANGE_CIPHER_SPEC
     return [
-        call(ESTABLISHED, write,               STAY, sends(ApplicationData),  MUST("10")),
-        call(ESTABLISHED, close,               CLOSED, sends(Alert[closure]), MUST("7.2.1 required", "7.2.1 wait")),
+        send(alive, Alert[closure],            CLOSED, MAY("7.2.1 initiate")),
+        send(alive, Alert[warning, a_warning], STAY,   MAY("7.2.2 warning")),
+
+        call(CONNECTED,     write, STAY, sends(ApplicationData),         MUST("10")),
+        call(RENEGOTIATING, write, STAY, sends(ApplicationData),         MAY("10", "6.2.1 interleaved")),
+        call(RENEGOTIATING, write, STAY,                                 MAY("6.2.1 interleaved")),
+        call(ESTABLISHED,   close, CLOSED, sends(Alert[closure]),        MUST("7.2.1 required", "7.2.1 wait")),
+        call(alive - CONNECTED - RENEGOTIATING, close, CLOSED, cancelling, MUST("7.2.1 required", "7.2.1 wait", "7.2.2 cancel")),
+
         recv(ESTABLISHED, ApplicationData,     STAY,                          MUST("7.4.9 data", "6.2.1 interleaved")),
         recv(ESTABLISHED, Record[zero_length], STAY,                          MUST("6.2.1 zero-length")),
         recv(handshake,   ApplicationData,     abort(unexpected_message),     MUST("7.3 data", "7.2.2 unexpected")),
-        recv(handshake,   Record[zero_length], abort(unexpected_message),     MUST("7.3 data", "7.2.2 unexpected")),
+        recv(handshake,   Record[zero_length], STAY,                          MAY("6.2.1 zero-length")),
+        recv(handshake,   Record[zero_length], abort(unexpected_message),     MAY("7.3 data", "7.2.2 unexpected")),
 
         recv(open_, Alert[closure],      CLOSED, sends(Alert[closure]),          MUST("7.2.1 respond")),
         recv(open_, Alert[fatal],        CLOSED,                                 MUST("7.2.2 close")),
         recv(open_, Alert[warning],      STAY,                                   MAY("7.2.2 warning")),
-        recv(open_, Alert[warning],      abort(*unnamed),                        MAY("7.2.2 decide")),
-        recv(open_, Alert[warning],      CLOSED, sends(Alert[closure]),          MAY("7.2.2 decide", "7.2.1 required")),
-        recv(open_, Alert[broken_alert], abort(decode_error, illegal_parameter), MUST("7.2.2 decode", "7.2.2 illegal")),
+        recv(open_, Alert[warning],      any_alert,                              MAY("7.2.2 decide")),
+        recv(open_, Alert[broken_alert], abort(*out_of_place, illegal_parameter), MUST("7.2.2 decode", "7.2.2 illegal", "7.2.2 unexpected")),
 
         recv(open_,             Record[too_long],              abort(record_overflow),                  MUST("7.2.2 overflow", "7.2.2 send")),
         recv(open_,             Record[alien_type],            abort(unexpected_message),               MUST("6")),
@@ -247,7 +276,7 @@ def _either(open_: States, handshake: States) -> list[TableLine]:
         recv(open_,             Record[empty_message],         abort(*out_of_place, illegal_parameter), MAY("6.2.1 empty")),
 
         recv(WAIT_CHANGE_CIPHER_SPEC, ChangeCipherSpec[not_one], abort(*out_of_place, illegal_parameter), MUST("7.1 value", "7.2.2 decode")),
-        recv(unswitched,              ChangeCipherSpec[not_one], abort(*out_of_place),                    MUST("7.1 when", "7.1 value")),
+        recv(unswitched,              ChangeCipherSpec[not_one], abort(*out_of_place, illegal_parameter), MUST("7.1 when", "7.1 value")),
         recv(unswitched,              ChangeCipherSpec[one],     abort(unexpected_message),               MUST("7.1 when", "7.2.2 unexpected")),
 
         recv(WAIT_FINISHED,         Finished[mismatch],         abort(decrypt_error),               MUST("7.4.9", "7.2.2 decrypt")),
@@ -274,13 +303,12 @@ any_offer     = offers_both | offers_rsa | offers_ecdhe
 distrusted = expired | not_yet_valid | wrong_name | untrusted | bad_signature | issuer_not_ca | wrong_usage
 useless    = empty_chain | wrong_key_type | broken_chain
 unsound    = CERTIFICATE_ALERTS
-misused    = (*CERTIFICATE_ALERTS, illegal_parameter)
 unusable   = (*CERTIFICATE_ALERTS, illegal_parameter, handshake_failure)
 period     = ("RFC 5280 6.1.3 time", "7.2.2 expired")
-signature  = ("RFC 5280 6.1.3 signature", "7.2.2 corrupt", "7.2.2 decrypt")
-purpose    = ("7.4.2 encipher", "7.4.2 sign", "7.2.2 unknown", "7.2.2 illegal")
+signature  = ("RFC 5280 6.1.3 signature", "7.2.2 corrupt", "7.2.2 decrypt", "7.2.2 anchor")
+purpose    = ("7.4.5 valid", "7.4.2 encipher", "7.4.2 sign", "7.2.2 unknown", *unfitting)
 kind       = ("7.4.2 compatible", "RFC 8422 5.3", "7.2.2 unknown", *unfitting)
-curve      = ("RFC 8422 4", "RFC 8422 5.4 capabilities", "7.2.2 illegal")
+curve      = ("RFC 8422 4", "RFC 8422 5.4 capabilities", "7.2.2 illegal", "7.2.2 decode")
 discretion = MAY("7.2.2 discretion", reading="~https")
 
 
@@ -310,7 +338,7 @@ client = Role(
   void(WAIT_SERVER_HELLO, ServerHello[proper, ecdhe],        offers_rsa,    why="a suite that was not offered is alien"),
   recv(WAIT_SERVER_HELLO, ServerHello[alien_suite],                         abort(*unfit),                        MUST("7.4.1.3 suite", *unfitting)),
   recv(WAIT_SERVER_HELLO, ServerHello[alien_compression],                   abort(*unfit),                        MUST("7.4.1.3 method", *unfitting)),
-  recv(WAIT_SERVER_HELLO, ServerHello[alien_version],                       abort(protocol_version),              MUST("E.1")),
+  recv(WAIT_SERVER_HELLO, ServerHello[alien_version],                       abort(protocol_version, illegal_parameter), MUST("E.1", "RFC 5288 4")),
   recv(WAIT_SERVER_HELLO, ServerHello[alien_extension],                     abort(unsupported_extension),         MUST("7.4.1.4")),
   recv(WAIT_SERVER_HELLO, ServerHello[renegotiation_forged],                abort(handshake_failure),             MUST("RFC 5746 3.4")),
   recv(WAIT_SERVER_HELLO, ServerHello[broken_answer],                       abort(decode_error),                  MUST("7.4.1.2 length")),
@@ -320,9 +348,9 @@ client = Role(
 
   recv(WAIT_CERTIFICATE, Certificate[expired | not_yet_valid], abort(certificate_expired),            https(*period)),
   recv(WAIT_CERTIFICATE, Certificate[untrusted],               abort(unknown_ca),                     https("RFC 5280 6.1 anchor", "7.2.2 anchor")),
-  recv(WAIT_CERTIFICATE, Certificate[bad_signature],           abort(bad_certificate, decrypt_error), https(*signature)),
+  recv(WAIT_CERTIFICATE, Certificate[bad_signature],           abort(bad_certificate, decrypt_error, unknown_ca), https(*signature)),
   recv(WAIT_CERTIFICATE, Certificate[issuer_not_ca],           abort(*unsound),                       https("RFC 5280 6.1.4", "7.2.2 unknown")),
-  recv(WAIT_CERTIFICATE, Certificate[wrong_usage],             abort(*misused),                       https(*purpose)),
+  recv(WAIT_CERTIFICATE, Certificate[wrong_usage],             abort(*unusable),                      SHOULD(*purpose, reading="https")),
   recv(WAIT_CERTIFICATE, Certificate[wrong_name],              abort(*unsound),                       https("RFC 6125 6.6.4", "7.2.2 unknown")),
 
   recv(WAIT_CERTIFICATE, Certificate[distrusted, ~useless], rsa,   WAIT_SERVER_HELLO_DONE,               discretion),
@@ -334,7 +362,7 @@ client = Role(
 
   recv(WAIT_SERVER_KEY_EXCHANGE, ServerKeyExchange[signed],           WAIT_SERVER_HELLO_DONE,       MUST("RFC 8422 5.4")),
   recv(WAIT_SERVER_KEY_EXCHANGE, ServerKeyExchange[forged_signature], abort(decrypt_error),         MUST("RFC 8422 5.4", "7.2.2 decrypt")),
-  recv(WAIT_SERVER_KEY_EXCHANGE, ServerKeyExchange[alien_group],      abort(*unfit),                MUST(*curve)),
+  recv(WAIT_SERVER_KEY_EXCHANGE, ServerKeyExchange[alien_group],      abort(*unfit, decode_error),  MUST(*curve)),
   recv(WAIT_SERVER_KEY_EXCHANGE, ServerKeyExchange[alien_scheme],     abort(*unfit, decrypt_error), MUST("7.4.3 pair", "7.2.2 illegal")),
   recv(WAIT_SERVER_KEY_EXCHANGE, ServerKeyExchange[bad_point],        abort(*unfit, *undone),       MUST(*point)),
   recv(WAIT_SERVER_KEY_EXCHANGE, ServerKeyExchange[broken_params],    abort(decode_error),          MUST("7.4.1.2 length")),
@@ -353,8 +381,9 @@ client = Role(
   recv(CONNECTED,         HelloRequest[empty],    STAY,                                          MAY("7.4.1.1")),
   recv(CONNECTED,         HelloRequest[empty],    STAY, sends(Alert[warning, no_renegotiation]), MAY("7.4.1.1", "7.2.2 refuse")),
   send(CONNECTED,         ClientHello[any_offer], RENEGOTIATING,                                 MAY("7.4.1.1 response", *again)),
+  recv(RENEGOTIATING,     Alert[warning],         CONNECTED,                                     MAY("7.2.2 proceed")),
   void(RENEGOTIATING,     ServerHello,            why=NOT_YET),
-  recv(_OPEN,             HelloRequest[overfull], abort(decode_error),                           MUST("7.4.1.2 length")),
+  recv(_OPEN,             HelloRequest[overfull], abort(*out_of_place),                          MUST("7.4.1.2 length", "7.2.2 unexpected")),
 
   _malformed(_OPEN - WAIT_SERVER_HELLO - RENEGOTIATING, ServerHello,        broken_answer),
   _malformed(_OPEN - WAIT_CERTIFICATE,                  Certificate,        broken_chain),
@@ -363,7 +392,7 @@ client = Role(
   _malformed(_OPEN - WAIT_SERVER_HELLO_DONE,            ServerHelloDone,    overfull),
   recv(WAIT_SERVER_HELLO_DONE, CertificateRequest[broken_request], ~unasked, abort(*out_of_place), MUST("7.4 order", "7.4.1.2 length")),
 
-  *_either(_OPEN, _HANDSHAKE),
+  *_either(_OPEN, _HANDSHAKE, _OPEN),
   ],
 )
 
@@ -371,16 +400,17 @@ client = Role(
 
 _WAITING  = States((WAIT_CLIENT_HELLO, WAIT_CLIENT_KEY_EXCHANGE, WAIT_CHANGE_CIPHER_SPEC, WAIT_FINISHED), "HANDSHAKE")
 _READABLE = States((*_WAITING.members, *ESTABLISHED.members), "OPEN")
+_ALIVE    = States((*_READABLE.members, WAIT_IN_VAIN), "ALIVE")
 
 answer         = sends(ServerHello, Certificate, ServerKeyExchange.when(ecdhe), ServerHelloDone)
-another_answer = sends(ServerHello[rsa | ecdhe], Certificate, maybe(ServerKeyExchange), maybe(CertificateRequest),
+another_answer = sends(ServerHello, Certificate, ServerKeyExchange.when(ecdhe), maybe(CertificateRequest),
                        ServerHelloDone)
 answering      = ("7.4.1.3", "7.4.2", "RFC 8422 5.4 when")
 default        = ("7.4.1.2 length", *answering)
-declining      = ("7.4.1.3", "7.4.1.4.1", "RFC 5746 3.6 legacy")
-refusing       = ("RFC 5746 3.4", "7.2.2 unexpected")
+declining      = ("RFC 7627 5.2", "RFC 5746 3.6 legacy", "7.4.1.3", "7.4.1.4.1")
+refusing       = ("7.2.2 failure", "7.2.2 unexpected")
 no_match       = (handshake_failure, insufficient_security)
-flawed         = (protocol_version, insufficient_security, illegal_parameter, decode_error)
+vain           = ("6.2.3.3", "7.2.2 mac")
 
 server = Role(
   "tls12.server", "TLS 1.2 server", rfc=5246, initial=WAIT_CLIENT_HELLO, accepting=CONNECTED, final=CLOSED,
@@ -416,25 +446,34 @@ server = Role(
   recv(WAIT_CHANGE_CIPHER_SPEC, ChangeCipherSpec[one], spoiled, WAIT_IN_VAIN,                                 MUST("7.1", "7.4.7.1")),
   recv(WAIT_FINISHED,           Finished[match],                CONNECTED, sends(ChangeCipherSpec, Finished), MUST("7.4.9", "7.3 reply")),
 
-  recv(WAIT_IN_VAIN, Record[too_long],    abort(record_overflow, bad_record_mac),    MUST("7.2.2 overflow", "6.2.3.3")),
-  recv(WAIT_IN_VAIN, Record[alien_type],  abort(unexpected_message, bad_record_mac), MUST("6", "6.2.3.3")),
-  recv(WAIT_IN_VAIN, Record[zero_length], abort(unexpected_message, bad_record_mac), MUST("7.3 data", "6.2.3.3")),
-  recv(WAIT_IN_VAIN, ApplicationData,     abort(unexpected_message, bad_record_mac), MUST("7.3 data", "6.2.3.3")),
-  recv(WAIT_IN_VAIN, ChangeCipherSpec,    abort(unexpected_message, bad_record_mac), MUST("7.1 when", "6.2.3.3")),
-  rest(WAIT_IN_VAIN,                      abort(bad_record_mac),                     MUST("6 order", "6.2.3.3", "7.2.2 mac")),
+  recv(WAIT_IN_VAIN, Record[too_long],    abort(record_overflow, bad_record_mac),    MUST("7.2.2 overflow", *vain)),
+  recv(WAIT_IN_VAIN, Record[alien_type],  abort(unexpected_message, bad_record_mac), MUST("6", *vain)),
+  recv(WAIT_IN_VAIN, Record[zero_length], abort(unexpected_message, bad_record_mac), MUST("7.3 data", *vain)),
+  recv(WAIT_IN_VAIN, ApplicationData,     abort(unexpected_message, bad_record_mac), MUST("7.3 data", *vain)),
+  recv(WAIT_IN_VAIN, ChangeCipherSpec,    abort(unexpected_message, bad_record_mac), MUST("7.1 when", *vain)),
+  rest(WAIT_IN_VAIN,                      abort(bad_record_mac),                     MUST("6 order", *vain)),
 
-  send(_READABLE,     HelloRequest,             STAY,                                          MAY("7.4.1.1")),
-  recv(CONNECTED,     ClientHello,              STAY, sends(Alert[warning, no_renegotiation]), MAY("7.2.2 refuse")),
-  recv(CONNECTED,     ClientHello,              abort(handshake_failure, unexpected_message),  MAY("RFC 5746 3.7", *refusing)),
-  recv(CONNECTED,     ClientHello[~acceptable], abort(*flawed),                                MAY("7.4.1.3", "E.1", *unfitting, "7.2.2 decode")),
-  recv(CONNECTED,     ClientHello[acceptable],  RENEGOTIATING, another_answer,                 MAY(*again)),
-  void(RENEGOTIATING, Certificate,              why=NOT_YET),
-  void(RENEGOTIATING, ClientKeyExchange,        why=NOT_YET),
+  send(_READABLE, HelloRequest, STAY, MAY("7.4.1.1")),
+
+  recv(CONNECTED, ClientHello[old_version],                        abort(protocol_version),                           MAY("E.1")),
+  recv(CONNECTED, ClientHello[no_common_suite],                    abort(insufficient_security),                      MAY("7.2.2 insufficient")),
+  recv(CONNECTED, ClientHello[no_null_compression],                abort(illegal_parameter, decode_error),            MAY("7.4.1.2 null", "7.2.2 illegal", "7.2.2 decode")),
+  recv(CONNECTED, ClientHello[renegotiation_claimed],              abort(handshake_failure),                          MAY("RFC 5746 3.7", "RFC 5746 3.4")),
+  recv(CONNECTED, ClientHello[broken_hello],                       abort(decode_error),                               MAY("7.4.1.2 length")),
+  recv(CONNECTED, ClientHello[acceptable, bare],                   abort(handshake_failure),                          MAY("RFC 5746 3.7 present", "RFC 5746 3.4")),
+  recv(CONNECTED, ClientHello,                                     abort(handshake_failure, unexpected_message),      MAY(*refusing)),
+  recv(CONNECTED, ClientHello,                                     STAY, sends(Alert[warning, no_renegotiation]),     MAY("7.2.2 refuse")),
+  recv(CONNECTED, ClientHello,                                     STAY,                                              MAY("7.2.2 refuse")),
+  recv(CONNECTED, ClientHello[acceptable, extended, offers_both],  RENEGOTIATING, pick(KEY_EXCHANGE), another_answer, MAY(*again)),
+  recv(CONNECTED, ClientHello[acceptable, extended, offers_rsa],   RENEGOTIATING, now(rsa), another_answer,           MAY(*again)),
+  recv(CONNECTED, ClientHello[acceptable, extended, offers_ecdhe], RENEGOTIATING, now(ecdhe), another_answer,         MAY(*again)),
+  void(RENEGOTIATING, Certificate,       why=NOT_YET),
+  void(RENEGOTIATING, ClientKeyExchange, why=NOT_YET),
 
   _malformed(_READABLE - WAIT_CLIENT_HELLO - CONNECTED,            ClientHello,       broken_hello),
   _malformed(_READABLE - WAIT_CLIENT_KEY_EXCHANGE - RENEGOTIATING, ClientKeyExchange, broken_secret),
 
-  *_either(_READABLE, _WAITING),
+  *_either(_READABLE, _WAITING, _ALIVE),
   ],
 )
 # fmt: on

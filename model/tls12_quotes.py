@@ -63,6 +63,12 @@ for _quotes in (client_quotes, server_quotes):
         implied="at any other time it is an inappropriate message",
     )
     _quotes.quote(
+        "7.2.1 initiate",
+        "Either party may initiate a close by sending a close_notify alert.",
+        binds="both",
+        implied="may, and no word of when: at any time, during a handshake too",
+    )
+    _quotes.quote(
         "7.2.1 respond",
         "The other party MUST respond with a close_notify alert of its own and close down the connection immediately, "
         "discarding any pending writes.",
@@ -102,6 +108,14 @@ for _quotes in (client_quotes, server_quotes):
         "If the receiving party decides not to proceed with the connection (e.g., after having received a "
         "no_renegotiation alert that it is not willing to accept), it SHOULD send a fatal alert to terminate the "
         "connection.",
+    )
+    _quotes.quote(
+        "7.2.2 cancel",
+        "This handshake is being canceled for some reason unrelated to a protocol failure. If the user cancels an "
+        "operation after the handshake is complete, just closing the connection by sending a close_notify is more "
+        "appropriate. This alert should be followed by a close_notify.",
+        binds="sender",
+        implied="should is in lower case: the warning may come before the close_notify, or be left out",
     )
     _quotes.quote(
         "7.2.2 unexpected",
@@ -151,7 +165,7 @@ for _quotes in (client_quotes, server_quotes):
         "7.2.2 refuse",
         "Either of these would normally lead to renegotiation; when that is not appropriate, the recipient should "
         "respond with this alert.",
-        implied="should is in lower case: refusing in this way is permitted and advised",
+        implied="should is in lower case: refusing in this way is permitted and advised, silence not forbidden",
     )
     _quotes.quote(
         "7.3 data",
@@ -172,6 +186,7 @@ for _quotes in (client_quotes, server_quotes):
         "messages) it MUST check that the amount of data in the message precisely matches one of these formats; if not, "
         'then it MUST send a fatal "decode_error" alert.',
         binds="both",
+        implied="its subject is the server; 'as for all other messages' and decode_error's definition oblige a client too",
     )
     _quotes.quote(
         "7.4.1.2 renegotiate",
@@ -234,6 +249,11 @@ client_quotes.quote(
     implied="should and when convenient: the client is free to do so, now or later",
 )
 client_quotes.quote(
+    "7.2.2 proceed",
+    "At that point, the original requester can decide whether to proceed with the connection.",
+    implied="the client that asked for a second handshake and is refused may go on with what it has",
+)
+client_quotes.quote(
     "7.4.1.2",
     "When a client first connects to a server, it is required to send the ClientHello as its first message.",
     binds="sender",
@@ -267,6 +287,11 @@ client_quotes.quote(
     "E.1",
     "If the version chosen by the server is not supported by the client (or not acceptable), the client MUST send a "
     '"protocol_version" alert message and close the connection.',
+)
+client_quotes.quote(
+    "RFC 5288 4",
+    'Clients MUST check the TLS version and generate a fatal "illegal_parameter" alert if they detect an incorrect '
+    "version.",
 )
 client_quotes.quote(
     "RFC 5746 3.4",
@@ -437,6 +462,11 @@ client_quotes.quote(
     implied="section 7.3 lists what the client then sends",
 )
 client_quotes.quote(
+    "7.4.5 valid",
+    "Upon receipt of the ServerHelloDone message, the client SHOULD verify that the server provided a valid certificate, "
+    "if required, and check that the server hello parameters are acceptable.",
+)
+client_quotes.quote(
     "7.4.6",
     "If no suitable certificate is available, the client MUST send a certificate message containing no certificates.",
     binds="sender",
@@ -488,6 +518,7 @@ server_quotes.quote(
     "7.4.1.2 null",
     "This vector MUST contain, and all implementations MUST support, CompressionMethod.null.",
     binds="both",
+    implied="it binds who sends the vector; one without null is out of the range that is specified",
 )
 server_quotes.quote(
     "7.4.1.3",
@@ -547,6 +578,16 @@ server_quotes.quote(
     "RFC 5746 3.7",
     'The server MUST verify that the value of the "renegotiated_connection" field is equal to the saved '
     "client_verify_data value; if it is not, the server MUST abort the handshake.",
+)
+server_quotes.quote(
+    "RFC 5746 3.7 present",
+    'The server MUST verify that the "renegotiation_info" extension is present; if it is not, the server MUST abort the '
+    "handshake.",
+)
+server_quotes.quote(
+    "RFC 7627 5.2",
+    "If the server receives a ClientHello without the extension, it SHOULD abort the handshake if it does not wish to "
+    "interoperate with legacy clients.",
 )
 server_quotes.quote(
     "7.4.7",

@@ -6,6 +6,7 @@ with a changed table it does what no real stack does, so that every verdict can 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Literal
 
@@ -21,12 +22,13 @@ from shakeproof.properties.targets.base import Endpoint, Reaction, Setup, Target
 class ScriptedEndpoint(Endpoint):
     """A role, played by the mapper as the table says.
 
-    take: ids of the rows to prefer where several are enabled; a send row among them is taken as soon as it can be.
+    take: ids of the rows to prefer where several are enabled; a send row among them is taken as soon as it can be, as
+    often as it is named.
     """
 
     def __init__(self, role: Role, setup: Setup, take: Iterable[str] = ()) -> None:
         self._role = role
-        self._take = frozenset(take)
+        self._take = Counter(take)
         side: Literal["client", "server"] = "client" if role.name.endswith(".client") else "server"
         self._peer = Peer(
             side,
@@ -37,7 +39,7 @@ class ScriptedEndpoint(Endpoint):
         )
         self._here: Configuration = role.start
         self._asked = False
-        self._sent_rows: set[str] = set()
+        self._sent_rows: Counter[str] = Counter()
 
     def start(self) -> Reaction:
         out = b""
@@ -71,7 +73,8 @@ class ScriptedEndpoint(Endpoint):
         ]
         if not rows:
             return None
-        out = self._follow(rows[0], rows[0].pattern.message.symbol())
+        row = next((row for row in rows if row.id in self._take), rows[0])
+        out = self._follow(row, row.pattern.message.symbol())
         return Reaction(out, self._role.is_final(self._here.state))
 
     def _application(self, delivered: bytes) -> bytes:
@@ -84,9 +87,9 @@ class ScriptedEndpoint(Endpoint):
 
     def _of_its_own_accord(self) -> bytes:
         for row in self._role.rows:
-            wanted = row.kind is Kind.SEND and row.id in self._take and row.id not in self._sent_rows
+            wanted = row.kind is Kind.SEND and self._sent_rows[row.id] < self._take[row.id]
             if wanted and self._here.state in row.states.members:
-                self._sent_rows.add(row.id)
+                self._sent_rows[row.id] += 1
                 symbol = symbol_of(self._role, Output(row.pattern), self._here)
                 out = self._peer.concretise(symbol)
                 self._here = self._role.apply(row, self._here, symbol)[0]

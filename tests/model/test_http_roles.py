@@ -111,6 +111,19 @@ def test_server_answers_400_and_closes_where_it_cannot_tell_the_length(defect: V
     oracle.release()
 
 
+@pytest.mark.parametrize("defect", [h.no_host, h.ambiguous_request, h.broken_request], ids=repr)
+def test_a_400_may_last_until_the_connection_closes(defect: Value) -> None:
+    oracle = Oracle(h.server)
+    oracle.receive(GET.with_values(defect))
+    assert oracle.send(h.Response.symbol(h.bad_request, h.until_close, h.last))
+    assert oracle.send(CONTENT)
+    assert not oracle.send(END)
+    assert oracle.send(IN_ORDER)
+    assert oracle.quiet()
+    assert oracle.is_over
+    oracle.release()
+
+
 def test_request_without_host_is_answered_with_400_whether_or_not_the_connection_stays() -> None:
     assert run(h.server, GET.with_values(h.no_host)) == "IDLE or FAILED"
 

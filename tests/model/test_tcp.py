@@ -6,6 +6,7 @@ import pytest
 
 from shakeproof.model import tcp as t
 from shakeproof.model.condensed import condensed
+from shakeproof.model.facts import Value
 from shakeproof.model.layout import Layout, changes
 from shakeproof.model.lint import lint, uncovered
 from shakeproof.model.machine import Configuration, Role
@@ -92,6 +93,41 @@ def test_syn_received_remembers_how_it_was_reached() -> None:
     assert step(at(t.SYN_RECEIVED), reset) == [("CLOSED", [])]
     assert step(at(t.SYN_RECEIVED, passive=True), again) == [("LISTEN", [])]
     assert step(at(t.SYN_RECEIVED), again) == [("SYN-RECEIVED", ["ACK"])]
+
+
+def test_a_reset_of_another_sequence_number_in_syn_sent_closes_or_is_dropped() -> None:
+    other = Segment.symbol(t.rst, t.ahead, t.current)
+    assert sorted(step(at(t.SYN_SENT), other)) == [("CLOSED", []), ("SYN-SENT", [])]
+    assert step(at(t.SYN_SENT, role=UNPROTECTED), other, UNPROTECTED) == [("CLOSED", [])]
+
+
+@pytest.mark.parametrize("control", [t.bare, t.data, t.fin], ids=repr)
+def test_an_acknowledgment_of_the_unsent_in_syn_received_is_reset_or_challenged(control: Value) -> None:
+    early = Segment.symbol(control, t.beyond)
+    stays = t.SYN_RECEIVED.name
+    assert sorted(step(at(t.SYN_RECEIVED), early)) == [(stays, ["ACK"]), (stays, ["RST"])]
+    assert step(at(t.SYN_RECEIVED, role=UNPROTECTED), early, UNPROTECTED) == [(stays, ["RST"])]
+
+
+def test_a_repeated_syn_may_be_answered_with_the_syn_ack_again() -> None:
+    again = Segment.symbol(t.syn, t.old, t.no_ack)
+    stays = t.SYN_RECEIVED.name
+    assert sorted(step(at(t.SYN_RECEIVED, passive=True), again)) == [(stays, ["ACK"]), (stays, ["SYN-ACK"])]
+
+
+@pytest.mark.parametrize("acknowledgment", [t.no_ack, t.current], ids=repr)
+@pytest.mark.parametrize("state", [*t.UP.members, t.SYN_RECEIVED], ids=repr)
+def test_the_reset_of_abort_may_carry_an_acknowledgment(state: State, acknowledgment: Value) -> None:
+    here = at(state)
+    (row,) = tcp.enabled(here, t.ABORT.symbol())
+    (output,) = tcp.flight(row, tcp.apply(row, here, t.ABORT.symbol())[0])
+    assert tcp.allows(output, here, Segment.symbol(t.rst, acknowledgment))
+
+
+@pytest.mark.parametrize("state", [t.CLOSE_WAIT, t.LAST_ACK], ids=repr)
+def test_text_after_a_fin_is_ignored_with_or_without_an_ack(state: State) -> None:
+    (row,) = tcp.enabled(at(state), Segment.symbol(t.data, t.expected, t.earlier))
+    assert [output.optional for output in row.outputs] == [True]
 
 
 def test_simultaneous_open_may_be_completed_by_the_syn_ack_of_figure_7() -> None:

@@ -28,7 +28,7 @@ from shakeproof.model.messages import (
     ServerKeyExchange,
     UnknownHandshake,
 )
-from shakeproof.model.notation import Abort, Message, Row, State, Stay, Symbol
+from shakeproof.model.notation import Abort, Kind, Message, Row, State, Stay, Symbol
 from shakeproof.model.tls12 import client, server
 
 
@@ -199,7 +199,7 @@ def test_a_client_that_offers_one_key_exchange_is_never_answered_with_the_other(
 
 SERVER_HELLO_ALERTS = {
     m.alien_suite: {"illegal_parameter", "handshake_failure"},
-    m.alien_version: {"protocol_version"},
+    m.alien_version: {"protocol_version", "illegal_parameter"},
     m.alien_compression: {"illegal_parameter", "handshake_failure"},
     m.alien_extension: {"unsupported_extension"},
     m.renegotiation_forged: {"handshake_failure"},
@@ -212,15 +212,15 @@ CHAIN_ALERTS = {
     m.not_yet_valid: {"certificate_expired"},
     m.wrong_name: SIX,
     m.untrusted: {"unknown_ca"},
-    m.bad_signature: {"bad_certificate", "decrypt_error"},
+    m.bad_signature: {"bad_certificate", "decrypt_error", "unknown_ca"},
     m.issuer_not_ca: SIX,
-    m.wrong_usage: SIX | {"illegal_parameter"},
+    m.wrong_usage: SIX | {"illegal_parameter", "handshake_failure"},
     m.wrong_key_type: SIX | {"illegal_parameter", "handshake_failure"},
     m.broken_chain: {"bad_certificate", "decode_error"},
 }
 PARAMS_ALERTS = {
     m.forged_signature: {"decrypt_error"},
-    m.alien_group: {"illegal_parameter", "handshake_failure"},
+    m.alien_group: {"illegal_parameter", "handshake_failure", "decode_error"},
     m.alien_scheme: {"illegal_parameter", "handshake_failure", "decrypt_error"},
     m.bad_point: {"illegal_parameter", "handshake_failure", "decode_error", "decrypt_error"},
     m.broken_params: {"decode_error"},
@@ -461,14 +461,65 @@ def test_record_faults_have_the_record_layers_alerts(role: Role) -> None:
 
 
 @pytest.mark.parametrize("role", [client, server], ids=["client", "server"])
-def test_empty_application_data_is_data(role: Role) -> None:
+def test_empty_application_data_is_data_and_may_be_skipped_before_there_is_any(role: Role) -> None:
+    data, empty = ApplicationData.symbol(), Record.symbol(m.zero_length)
     for here in everywhere(role, tls12.WAIT_IN_VAIN):
-        connected = here.state in (tls12.CONNECTED, tls12.RENEGOTIATING)
-        for symbol in (ApplicationData.symbol(), Record.symbol(m.zero_length)):
-            if connected:
-                assert only(role, here, symbol).after == here
-            else:
-                assert alerts(role, here, symbol) == {"unexpected_message"}
+        if here.state in (tls12.CONNECTED, tls12.RENEGOTIATING):
+            assert only(role, here, data).after == only(role, here, empty).after == here
+            continue
+        assert alerts(role, here, data) == {"unexpected_message"}
+        ways = {(way.after.state, way.alerts, way.row.level) for way in outcomes(role, here, empty)}
+        assert ways == {
+            (here.state, frozenset(), Level.MAY),
+            (tls12.ABORTED, frozenset({"unexpected_message"}), Level.MAY),
+        }
+
+
+@pytest.mark.parametrize("role", [client, server], ids=["client", "server"])
+def test_either_side_may_close_or_warn_of_its_own_accord_wherever_the_connection_is_open(role: Role) -> None:
+    for here in everywhere(role):
+        own = {
+            (row.pattern.guards[0], there.state)
+            for row, symbol, there in role.reachable[here]
+            if row.kind is Kind.SEND and symbol.message is Alert
+        }
+        assert own == {(m.closure, tls12.CLOSED), (m.warning, here.state)}
+
+
+@pytest.mark.parametrize("role", [client, server], ids=["client", "server"])
+def test_closing_in_a_handshake_is_a_close_notify_with_or_without_a_warning_before_it(role: Role) -> None:
+    for here in everywhere(role, tls12.CONNECTED, tls12.RENEGOTIATING):
+        (row,) = role.enabled(here, m.close.symbol())
+        flight = role.flight(row, role.apply(row, here, m.close.symbol())[0])
+        assert [(output.pattern.text, output.optional) for output in flight] == [
+            ("Alert[warning, user_canceled]", True),
+            ("Alert[closure]", False),
+        ]
+
+
+@pytest.mark.parametrize("role", [client, server], ids=["client", "server"])
+def test_a_warning_may_be_answered_with_any_fatal_alert_that_may_be_sent(role: Role) -> None:
+    for here in everywhere(role, tls12.WAIT_IN_VAIN):
+        named = {name for way in outcomes(role, here, Alert.symbol(m.warning)) for name in way.alerts}
+        assert named == {alert.name for alert in m.FATAL_ALERTS}
+        assert not named & {"close_notify", "no_renegotiation", "decryption_failed_reserved"}
+
+
+@pytest.mark.parametrize("role", [client, server], ids=["client", "server"])
+def test_an_alert_of_no_level_is_undecodable_wherever_it_can_be_read(role: Role) -> None:
+    for here in everywhere(role, tls12.WAIT_IN_VAIN):
+        assert alerts(role, here, Alert.symbol(m.broken_alert)) == {
+            "decode_error",
+            "illegal_parameter",
+            "unexpected_message",
+        }
+
+
+def test_a_wrong_key_usage_should_be_refused_and_other_faults_of_a_chain_must() -> None:
+    here = walk(client, CLIENT_RSA[:2])
+    levels = {value: only(client, here, Certificate.symbol(value)).row.level for value in m.CHAIN.defects}
+    assert {value for value, level in levels.items() if level is Level.SHOULD} == {m.wrong_usage}
+    assert set(levels.values()) == {Level.SHOULD, Level.MUST}
 
 
 # ------------------------------------------------------------------------------------------------------ renegotiation
@@ -497,8 +548,30 @@ def test_a_connected_server_may_refuse_or_accept_a_second_hello() -> None:
     ways = outcomes(server, walk(server, SERVER_RSA), ClientHello.symbol())
     assert {way.after.state.name for way in ways} == {"CONNECTED", "ABORTED", "RENEGOTIATING"}
     assert {way.row.level for way in ways} == {Level.MAY}
-    broken = outcomes(server, walk(server, SERVER_RSA), ClientHello.symbol(m.broken_hello))
-    assert {way.after.state.name for way in broken} == {"CONNECTED", "ABORTED"}
+    for refused in (m.bare, *m.CLIENT_HELLO.defects):
+        ways = outcomes(server, walk(server, SERVER_RSA), ClientHello.symbol(refused))
+        assert {way.after.state.name for way in ways} == {"CONNECTED", "ABORTED"}, refused
+
+
+@pytest.mark.parametrize(
+    ("offer", "chosen"), [(m.offers_rsa, {m.rsa}), (m.offers_ecdhe, {m.ecdhe}), (m.offers_both, {m.rsa, m.ecdhe})]
+)
+def test_a_second_hello_is_answered_with_what_it_offers(offer: Value, chosen: set[Value]) -> None:
+    begun = [
+        way
+        for way in outcomes(server, walk(server, SERVER_RSA), ClientHello.symbol(offer))
+        if way.after.state is tls12.RENEGOTIATING
+    ]
+    answers = {
+        value
+        for way in begun
+        for value in m.KEY_EXCHANGE.values
+        if server.allows(server.flight(way.row, way.after)[0], way.after, ServerHello.symbol(value))
+    }
+    assert answers == chosen
+    for way in begun:
+        uses_ecdhe = server.remembered(way.after)["key_exchange"] == m.ecdhe.bit
+        assert ("ServerKeyExchange" in way.flight) is uses_ecdhe
 
 
 def test_what_would_carry_a_second_handshake_on_is_void_and_says_so() -> None:
@@ -560,6 +633,7 @@ def test_only_these_leave_a_state_towards_the_connection(role: Role) -> None:
         ("WAIT_CHANGE_CIPHER_SPEC", "ChangeCipherSpec", "WAIT_FINISHED"),
         ("WAIT_FINISHED", "Finished", "CONNECTED"),
         ("CONNECTED", "ClientHello", "RENEGOTIATING"),
+        *([("RENEGOTIATING", "Alert", "CONNECTED")] if role is client else []),
     }
 
 
@@ -574,8 +648,8 @@ def test_only_these_are_read_without_a_step(role: Role) -> None:
     }
     open_ = {c.state.name for c in everywhere(role, tls12.WAIT_IN_VAIN)}
     data = {"CONNECTED", "RENEGOTIATING"}
-    expected = set(itertools.product(open_, {"Alert[WARNING]", "Record[EMPTY_MESSAGE]"}))
-    expected |= set(itertools.product(data, {"ApplicationData", "Record[ZERO_LENGTH]"}))
+    expected = set(itertools.product(open_, {"Alert[WARNING]", "Record[EMPTY_MESSAGE]", "Record[ZERO_LENGTH]"}))
+    expected |= set(itertools.product(data, {"ApplicationData"}))
     if role is client:
         expected |= {(name, "HelloRequest[EMPTY]") for name in open_}
         expected |= {("WAIT_SERVER_HELLO_DONE", "CertificateRequest[WELL_FORMED]")}

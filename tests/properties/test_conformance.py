@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
@@ -13,12 +13,12 @@ from shakeproof.impl.errors import RemoteProtocolError
 from shakeproof.impl.tls.alerts import AlertDescription
 from shakeproof.impl.tls.protection import CbcHmacProtection, Protection
 from shakeproof.model.clauses import Level
-from shakeproof.model.machine import Role
+from shakeproof.model.machine import Configuration, Role
 from shakeproof.model.messages import ApplicationData, Finished, ServerHelloDone, forged_signature, mismatch
-from shakeproof.model.notation import Row, TableLine
+from shakeproof.model.notation import Kind, Row, State, TableLine
 from shakeproof.model.roles import ROLES
 from shakeproof.properties.audit import Task, audit, confirm, words_of
-from shakeproof.properties.conformance import Outcome, Runner
+from shakeproof.properties.conformance import Outcome, Runner, judge
 from shakeproof.properties.findings import Finding, Grade, Run
 from shakeproof.properties.rogues import ROGUES
 from shakeproof.properties.suites import Word
@@ -69,16 +69,54 @@ def test_every_row_is_exercised_by_us_or_is_a_may_that_a_scripted_endpoint_takes
 def takes(role: Role, row: Row) -> bool:
     """Whether an endpoint that prefers the row exercises it, and is judged conforming while it does."""
     for setup in OurTarget().setups(role.name):
-        runner = Runner(ScriptedTarget([row.id]), role, setup, 0)
-        for word in words(role.name, setup):
-            near = word.configuration.state in row.states.members and word.symbol.message is row.pattern.message
-            if not near and row.kind.value != "send":
-                continue
-            outcome = runner.run(word)
-            assert outcome.problem is None, (row.id, word.text, outcome.problem)
-            if row.id in outcome.exercised:
+        for led, word in led_words(role, setup, row):
+            runner = Runner(ScriptedTarget([row.id, *led]), role, setup, 0)
+            if row.kind is Kind.CALL:
+                exercised = called(runner, word, row)
+            else:
+                outcome = runner.run(word)
+                assert outcome.problem is None, (row.id, word.text, outcome.problem)
+                exercised = outcome.exercised
+            if row.id in exercised:
                 return True
     return False
+
+
+def led_words(role: Role, setup: Setup, row: Row) -> Iterator[tuple[list[str], Word]]:
+    """Words that may lead to the row, and the rows that lead there where only the target's own choice does."""
+    own = [
+        (other.id, other.states, other.next)
+        for other in role.rows
+        if other.kind is Kind.SEND and other.next in row.states.members
+    ]
+    chosen = [other for other in role.rows if other.kind is Kind.RECV and other.next in row.states.members]
+    for word in words(role.name, setup):
+        if row.kind is Kind.CALL:
+            for other in chosen:
+                if other in role.enabled(word.configuration, word.symbol):
+                    there = role.apply(other, word.configuration, word.symbol)[0]
+                    yield [other.id], Word((*word.prefix, word.symbol), there, row.pattern.message.symbol())
+        if row.kind is not Kind.SEND and word.symbol.message is not row.pattern.message and row.kind is not Kind.CALL:
+            continue
+        if word.configuration.state in row.states.members or row.kind is Kind.SEND:
+            yield [], word
+        for row_id, sources, sent_to in own:
+            if isinstance(sent_to, State) and word.configuration.state in sources.members:
+                # Sending it again shows that the row led back to where it can be sent.
+                again = [row_id] if row.next in sources.members else []
+                yield [row_id, *again], replace(word, configuration=Configuration(sent_to, word.configuration.memory))
+
+
+def called(runner: Runner, word: Word, row: Row) -> tuple[str, ...]:
+    """The rows exercised by the application's call where the word's prefix leads."""
+    talk = runner.open()
+    if runner.prefix_fails(word, talk) is not None:
+        return ()
+    before = talk.oracle.fork()
+    exchange = talk.call(row.pattern.message)
+    assert exchange is not None
+    assert judge(exchange, before) is None, (row.id, exchange.got)
+    return tuple(talk.oracle.exercised)
 
 
 @pytest.mark.parametrize("name", TLS_ROLES)
