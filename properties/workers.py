@@ -13,9 +13,6 @@ from typing import Any, TypeVar
 POLL_S = 0.05
 """How often the parent looks for what its workers say."""
 
-SHARE_LEAST_S = 1.0
-"""A task that is started at all gets at least this long."""
-
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 Run = Callable[[Task, float, Callable[[Any], None]], Result]
@@ -27,7 +24,7 @@ def share_of(task: Task, weights: Mapping[Task, int], left: Sequence[Task], dead
     """Seconds for a task: its part, by weight, of what the workers still have. left: tasks not finished, with this."""
     whole = sum(weights[other] for other in left) or 1
     remaining = max(0.0, deadline - time.monotonic())
-    return max(SHARE_LEAST_S, min(remaining, remaining * workers * weights[task] / whole))
+    return min(remaining, remaining * workers * weights[task] / whole)
 
 
 def _begin(reports: Any) -> None:
