@@ -5,7 +5,7 @@ The rules that use it are in `endpoint_machine`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -26,7 +26,18 @@ from shakeproof.model.trace import Fate, Trace
 from shakeproof.properties.conformance import Problem
 from shakeproof.properties.conversation import Conversation
 from shakeproof.properties.mapper.receive import Observation
-from shakeproof.properties.play import Aftermath, Call, Choices, Move, Play, Say, choices, next_honest
+from shakeproof.properties.play import (
+    Aftermath,
+    Call,
+    Choices,
+    Move,
+    Play,
+    Repeat,
+    Say,
+    belonging,
+    choices,
+    next_honest,
+)
 from shakeproof.properties.recorded import Arguments, RecordedMachine, Step, Tally
 from shakeproof.properties.safety import (
     CLEAN_FAILURE,
@@ -174,6 +185,18 @@ class EndpointBase(RecordedMachine):
         if talk is None:
             raise ValueError("no connection was opened")
         return talk.trace(title)
+
+    def restarts(self) -> Iterator[list[tuple[str, Arguments]]]:
+        """What was said last, on a first connection, after some honest messages: leaving calls out one by one does not
+        get there where the last one repeats what an earlier one said.
+        """
+        moves = self.play.moves if self.play is not None else []
+        if not moves or isinstance(moves[-1], Call):
+            return
+        symbol = moves[-1].symbol if isinstance(moves[-1], Repeat) else moves[-1].symbols[-1]
+        if symbol.is_sound and symbol.message in belonging(self.role):
+            for after in range(LONGEST_HANDSHAKE):
+                yield [self.calls[0], ("reorder", {"after": after, "symbol": symbol.text})]
 
     # ------------------------------------------------------------------------------------------------------- going on
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -75,6 +75,10 @@ class RecordedMachine(RuleBasedStateMachine):
     @abstractmethod
     def trace(self, title: str) -> Trace:
         """What happened since the last connection was opened; only where it was recorded."""
+
+    def restarts(self) -> Iterator[list[tuple[str, Arguments]]]:
+        """Runs of two calls, the first included, that may show the same as this one did; the plainest first."""
+        yield from ()
 
     def remark(self, text: str) -> None:
         """Add to the comment on the current step."""

@@ -335,6 +335,11 @@ def _failure(
         return again if type(found) is type(violation) and found.property == violation.property else None
 
     shortest = simplify(calls, lambda tried: attempt(tried) is not None)
+    if len(shortest) > 2:
+        again = attempt(shortest)
+        restarts = again.restarts() if again is not None else ()
+        plainest = next((tried for tried in restarts if attempt(tried) is not None), shortest)
+        shortest = simplify(plainest, lambda tried: attempt(tried) is not None)
     final = attempt(shortest, record=True)
     if final is None or final.violation is None:
         raise RuntimeError(f"the run does not repeat itself; please report this: {calls}") from violation

@@ -124,6 +124,18 @@ def test_repeat_stops_at_the_first_violation() -> None:
     assert len(found.calls) == 2
 
 
+def test_a_run_that_ends_in_a_replay_is_shown_from_a_first_connection() -> None:
+    calls: list[tuple[str, dict[str, Any]]] = [
+        ("configure", {"suite": "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"}),
+        ("deliver", {"count": 5}),
+        ("close", {"after": 0, "how": "close_notify"}),
+        ("replay", {"after": 2, "message": 3}),
+    ]
+    machine = repeat(MACHINES["client"].kind, "missing-ske", calls)
+    assert machine.violation is not None
+    assert any(repeat(type(machine), "missing-ske", tried).violation for tried in machine.restarts())
+
+
 @pytest.mark.slow
 def test_ci_profile_reaches_open_endpoints_often_enough() -> None:
     run = run_properties(profile="ci")
