@@ -112,8 +112,13 @@ class Https(ABC):
         if self._peer_ended:
             return
         self._peer_ended = data == b""
+        self.proceed(events, data)
+
+    def proceed(self, events: list[Event], data: bytes | None = None) -> None:
+        """Takes what h11 can complete now, with these bytes if any. Raises RemoteProtocolError."""
         try:
-            self.http.receive_data(data)
+            if data is not None:
+                self.http.receive_data(data)
             self.take_messages(events)
         except h11.RemoteProtocolError as error:
             self.answer_fault(error)
@@ -272,6 +277,11 @@ class HttpsServer(Https):
         self.handler = handler
         self._head: h11.Request | None = None
 
+    def after_events(self, events: list[Event]) -> None:
+        """Requests that came while TLS was negotiating anew are answered when it is done."""
+        if self.tls.is_connected:
+            self.proceed(events)
+
     def take_messages(self, events: list[Event]) -> None:
         """Takes requests and answers them, pipelined ones too, in order."""
         while self.tls.is_connected or self._peer_ended:
@@ -312,6 +322,10 @@ class HttpsServer(Https):
             self.send(head, h11.Data(data=response.body), h11.EndOfMessage())
         else:
             self.send(head, h11.EndOfMessage())
+        self.end_cycle()
+
+    def end_cycle(self) -> None:
+        """On to the next request, or close where one side does not keep the connection alive."""
         if self.http.our_state is h11.DONE and self.http.their_state is h11.DONE:
             self.http.start_next_cycle()
         else:

@@ -20,7 +20,6 @@ WITHOUT_TEXT: dict[int, str] = {
     5681: "TCP congestion control: its text is not among the texts that the tests read",
     5961: "blind in-window attacks on TCP: its text is not among the texts that the tests read",
     6298: "TCP retransmission timer: its text is not among the texts that the tests read",
-    6520: "heartbeat: its text is not among the texts that the tests read",
     7323: "TCP timestamps and window scale: its text is not among the texts that the tests read",
     7507: "fallback signalling: its text is not among the texts that the tests read",
     7919: "finite-field groups: its text is not among the texts that the tests read",

@@ -47,6 +47,7 @@ def lint(role: Role) -> list[str]:
                 _names(role),
                 _quotes(role),
                 _unreachable(role),
+                _forgotten(role),
                 _unused(role),
                 _overlaps(role),
                 [] if role.partial else (f"no row covers {cell.text(role)}" for cell in uncovered(role)),
@@ -60,12 +61,9 @@ def lint(role: Role) -> list[str]:
 
 def uncovered(role: Role) -> Iterator[Cell]:
     """The cells that neither a row nor a void nor a rest covers."""
-    for configuration in role.reachable:
-        if role.is_final(configuration.state):
-            continue
-        for symbol in role.symbols:
-            if not role.enabled(configuration, symbol) and not role.is_void(configuration, symbol):
-                yield Cell(configuration, symbol)
+    for (configuration, symbol), rows in role.cells.items():
+        if not rows and not role.is_void(configuration, symbol):
+            yield Cell(configuration, symbol)
 
 
 def _names(role: Role) -> Iterator[str]:
@@ -120,6 +118,17 @@ def _unreachable(role: Role) -> Iterator[str]:
             yield f"{row.id}: is never enabled in a reachable configuration"
 
 
+def _forgotten(role: Role) -> Iterator[str]:
+    """No row looks at what was forgotten: it would hold whatever the value was."""
+    for configuration, steps in role.reachable.items():
+        memory = role.remembered(configuration)
+        for row in dict.fromkeys(row for row, _, _ in steps):
+            looked_at = [*(guard.facts() for guard in row.guards), *((item.fact,) for item in row.agreements)]
+            for fact in dict.fromkeys(itertools.chain.from_iterable(looked_at)):
+                if len(fact.values) > 1 and memory[fact.name] == fact.mask:
+                    yield f"{row.id}: looks at {fact.name}, which is forgotten in {configuration.state.name}"
+
+
 def _unused(role: Role) -> Iterator[str]:
     named = {line.pattern.message for line in role.in_force}
     has_rest = any(row.is_rest for row in role.rows)
@@ -132,10 +141,7 @@ def _unused(role: Role) -> Iterator[str]:
 
 
 def _overlaps(role: Role) -> Iterator[str]:
-    for configuration, symbol in itertools.product(role.reachable, role.symbols):
-        if role.is_final(configuration.state):
-            continue
-        rows = role.enabled(configuration, symbol)
+    for (configuration, symbol), rows in role.cells.items():
         if len(rows) > 1 and not all(row.level is Level.MAY for row in rows) and len(symbol.defects) <= 1:
             names = " and ".join(row.id for row in rows)
             yield f"{names}: both read {Cell(configuration, symbol).text(role)}, and they are not both MAY"
@@ -143,21 +149,16 @@ def _overlaps(role: Role) -> Iterator[str]:
 
 def _swallowed_defects(role: Role) -> Iterator[str]:
     """`rest` never swallows a defect of a message that is expected."""
-    for configuration in role.reachable:
-        if role.is_final(configuration.state):
+    expected: set[tuple[Configuration, Message]] = set()
+    for (configuration, symbol), rows in role.cells.items():
+        if symbol.is_sound and any(not row.is_rest and not row.is_violation for row in rows):
+            expected.add((configuration, symbol.message))
+    for (configuration, symbol), rows in role.cells.items():
+        if symbol.is_sound or (configuration, symbol.message) not in expected:
             continue
-        expected: set[Message] = set()
-        for symbol in role.symbols:
-            rows = role.enabled(configuration, symbol)
-            if symbol.is_sound and any(not row.is_rest and not row.is_violation for row in rows):
-                expected.add(symbol.message)
-        for symbol in role.symbols:
-            if symbol.is_sound or symbol.message not in expected:
-                continue
-            rows = role.enabled(configuration, symbol)
-            if rows and all(row.is_rest for row in rows):
-                cell = Cell(configuration, symbol).text(role)
-                yield f"{rows[0].id}: swallows a defect of a message that is expected: {cell}"
+        if rows and all(row.is_rest for row in rows):
+            cell = Cell(configuration, symbol).text(role)
+            yield f"{rows[0].id}: swallows a defect of a message that is expected: {cell}"
 
 
 def _voids(role: Role) -> Iterator[str]:

@@ -59,7 +59,8 @@ class Role:
     fatal: how `abort` speaks; peer: the role at the other end; readings: names of readings with a sentence each;
     default_readings: those in force; partial: why the table is not complete, "" when it is; hints: layout for pictures;
     theory: how the role works; alike: inputs that must be answered alike; without: mechanisms of the standard that the
-    table has no rows for yet, so that an audit can say what it did not test.
+    table has no rows for yet, so that an audit can say what it did not test; order: states in the order in which they
+    are listed and drawn, where that is not the order of the table.
     Raises ModelError, with the row named, where the table is ill-formed.
     """
 
@@ -85,6 +86,7 @@ class Role:
     theory: str = ""
     alike: tuple[Alike, ...] = ()
     without: tuple[str, ...] = ()
+    order: tuple[State, ...] = ()
 
     def __post_init__(self) -> None:
         self.memory_facts: tuple[Fact, ...] = tuple(self.memory)
@@ -97,7 +99,9 @@ class Role:
         self.voids: tuple[Void, ...] = tuple(line for line in self.lines if isinstance(line, Void))
         self.by_id: dict[str, Row] = {row.id: row for row in self.rows}
         self._index: dict[tuple[State, Message], list[Row]] = {}
+        self._said: dict[tuple[State, Symbol], tuple[Row, ...]] = {}
         self._rest: dict[State, list[Row]] = {}
+        self._unasked: dict[State, tuple[Row, ...]] = {}
         for row in self.rows:
             for state in row.states.members:
                 if row.is_rest:
@@ -119,7 +123,8 @@ class Role:
                 identity += f":{row.condition}"
                 same = [other for other in same if other.condition == row.condition]
             if len(same) > 1:
-                identity += f":{row.outcome}"
+                alone = sum(other.destination == row.destination for other in same) == 1
+                identity += f":{row.destination if alone else row.outcome}"
             row_id = " ".join(identity.split())
             clauses = self.quotes.resolve(row.authority, row_id) if row.authority else ()
             yield replace(row, id=row_id, role_name=self.name, clauses=clauses)
@@ -150,8 +155,8 @@ class Role:
 
     @cached_property
     def states(self) -> tuple[State, ...]:
-        """All states, in the order in which the table first names them."""
-        seen: dict[State, None] = {self.initial: None}
+        """All states: in the given order, else as the table first names them; where it ends comes last."""
+        seen: dict[State, None] = dict.fromkeys((self.initial, *self.order))
         for row in self.rows:
             if not row.is_rest and len(row.states.members) == 1:
                 seen.setdefault(row.states.members[0])
@@ -190,12 +195,12 @@ class Role:
         return {fact.name: bits for fact, bits in zip(self.memory_facts, configuration.memory, strict=True)}
 
     def remembered_text(self, configuration: Configuration) -> str:
-        """What is remembered, where it differs from the beginning."""
+        """What is remembered, where it differs from the beginning; what was forgotten is not mentioned."""
         first = self.start.memory
         words = [
             " | ".join(value.name for value in fact.named(bits))
             for fact, bits, initial in zip(self.memory_facts, configuration.memory, first, strict=True)
-            if bits != initial
+            if bits != initial and bits != fact.mask
         ]
         return ", ".join(words)
 
@@ -203,10 +208,20 @@ class Role:
         """The rows, other than rest, of the state and the symbol's message (guards not looked at)."""
         return self._index.get((state, symbol.message), ())
 
+    def of_its_own_accord(self, state: State) -> tuple[Row, ...]:
+        """The rows by which the role may send in the state without being sent anything: its own, and its calls'."""
+        if state not in self._unasked:
+            kinds = (Kind.SEND, Kind.CALL)
+            self._unasked[state] = tuple(r for r in self.rows if r.kind in kinds and state in r.states.members)
+        return self._unasked[state]
+
     def enabled(self, configuration: Configuration, symbol: Symbol) -> list[Row]:
         """The rows that the symbol enables; precedence is row, void, rest."""
         memory = self.remembered(configuration)
-        rows = [row for row in self.named(configuration.state, symbol) if row.fits(memory, symbol)]
+        key = (configuration.state, symbol)
+        if key not in self._said:
+            self._said[key] = tuple(row for row in self.named(*key) if row.pattern.matches(symbol))
+        rows = [row for row in self._said[key] if row.agrees_with(memory, symbol)]
         if rows or symbol.message.kind is not Kind.RECV:
             return rows
         if any(item.covers(configuration.state, memory, symbol) for item in self.voids):
@@ -238,7 +253,7 @@ class Role:
             elif effect.kind is EffectKind.NOW:
                 memories = [{**memory, name: effect.mask} for memory in memories]
             else:
-                values = effect.fact.named(effect.mask)
+                values = effect.choices(symbol.assignment)
                 memories = [{**memory, name: value.bit} for memory in memories for value in values]
         return [Configuration(state, tuple(memory[fact.name] for fact in self.memory_facts)) for memory in memories]
 
@@ -285,6 +300,7 @@ class Role:
             if isinstance(line, Row):
                 facts.update(dict.fromkeys(a.fact for a in line.agreements))
                 facts.update(dict.fromkeys(e.fact for e in line.effects if e.kind is EffectKind.KEEP))
+                facts.update(dict.fromkeys(value.fact for e in line.effects for value, _ in e.by))
         return {message: tuple(f for f in message.facts if f in facts) for message, facts in out.items()}
 
     @cached_property
@@ -292,7 +308,7 @@ class Role:
         """The input alphabet: every message times the values of the facts that rows look at.
 
         A defect is tried with the first sound value of every fact that is not looked at together with it; of a detail
-        fact, only the values that rows name and one other.
+        fact, only the values that rows name and one other. What contradicts itself is left out.
         """
         out: dict[Symbol, None] = {}
         for message in self.alphabet:
@@ -303,15 +319,21 @@ class Role:
                 others = [v for v in combination if v.is_sound and v is not v.fact.default]
                 if len(defects) > 1 or (defects and not self._together(message, defects[0], others)):
                     continue
-                out.setdefault(message.symbol(*combination))
+                symbol = message.symbol(*combination)
+                if not any(guard.holds(symbol.assignment) for guard, _ in message.never):
+                    out.setdefault(symbol)
         return tuple(out)
 
     def _together(self, message: Message, defect: Value, others: Sequence[Value]) -> bool:
         """Whether some row or void looks at the defect together with the facts of the other values."""
         asked = {value.fact for value in others}
+        said = {defect.fact.name: defect.bit}
         for line in self.in_force:
             named = [value for guard in line.pattern.guards for value in guard.values()]
-            if line.pattern.message is message and defect in named and asked <= {value.fact for value in named}:
+            if line.pattern.message is not message or defect not in named:
+                continue
+            meant = all(guard.holds(said) for guard in line.pattern.guards if guard.facts() == (defect.fact,))
+            if meant and asked <= {value.fact for value in named}:
                 return True
         return not others
 
@@ -325,6 +347,19 @@ class Role:
                     named.update(dict.fromkeys(v for v in guard.values() if v.fact is fact))
         other = next((value for value in fact.values if value.is_sound and value not in named), None)
         return tuple(value for value in fact.values if value in named or value is other)
+
+    def sent(self, row: Row) -> tuple[Symbol, ...]:
+        """What a send row sends, told apart only by what the row keeps of it."""
+        message = row.pattern.message
+        kept = [effect.fact for effect in row.effects if effect.kind is EffectKind.KEEP]
+        symbols = [message.symbol(*values) for values in itertools.product(*(fact.sound for fact in kept))]
+        return tuple(symbol for symbol in symbols if row.pattern.matches(symbol)) if kept else (message.symbol(),)
+
+    @cached_property
+    def cells(self) -> dict[tuple[Configuration, Symbol], list[Row]]:
+        """Every reachable configuration that still reads, with every symbol -> the rows that it enables."""
+        open_ = [configuration for configuration in self.reachable if not self.is_final(configuration.state)]
+        return {(here, symbol): self.enabled(here, symbol) for here in open_ for symbol in self.symbols}
 
     @cached_property
     def reachable(self) -> dict[Configuration, tuple[tuple[Row, Symbol, Configuration], ...]]:
@@ -345,8 +380,8 @@ class Role:
                     if row.kind is Kind.SEND and here.state in row.states.members:
                         memory = self.remembered(here)
                         if all(guard.holds(memory) for guard in row.guards):
-                            symbol = row.pattern.message.symbol()
-                            steps += [(row, symbol, there) for there in self.apply(row, here, symbol)]
+                            for symbol in self.sent(row):
+                                steps += [(row, symbol, there) for there in self.apply(row, here, symbol)]
             out[here] = tuple(steps)
             for _, _, there in steps:
                 if there not in known:

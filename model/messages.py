@@ -15,41 +15,72 @@ from shakeproof.model.notation import Message, call_message
 KEY_EXCHANGE = Fact("key_exchange", {
     "rsa":   "RSA key transport: the client encrypts the pre-master secret with the certificate's key",
     "ecdhe": "ephemeral elliptic-curve Diffie-Hellman, signed with the certificate's key",
+    "dhe":   "ephemeral Diffie-Hellman in a finite field, signed with the certificate's key",
 })
-rsa, ecdhe = KEY_EXCHANGE.values
+rsa, ecdhe, dhe = KEY_EXCHANGE.values
 
 OFFER = Fact("offer", {
-    "offers_both":  "offers suites of both key exchanges",
-    "offers_rsa":   "offers RSA key transport only",
-    "offers_ecdhe": "offers ECDHE only",
+    "offers_several": "offers suites of several key exchanges",
+    "offers_rsa":     "offers RSA key transport only",
+    "offers_ecdhe":   "offers ECDHE only",
+    "offers_dhe":     "offers DHE only",
 })
-offers_both, offers_rsa, offers_ecdhe = OFFER.values
+offers_several, offers_rsa, offers_ecdhe, offers_dhe = OFFER.values
 
 EXTENSIONS = Fact("extensions", {
     "extended": "has the usual extensions",
-    "bare":     "has no extensions at all, so that the defaults of the standard apply",
+    "bare":     "has no extensions at all, nor a signal in place of one, so that the defaults of the standard apply",
 })
 extended, bare = EXTENSIONS.values
+
+ASKS = Fact("asks", {
+    "anew":          "asks for a new session",
+    "ticketed":      "asks for a new session, and would take a ticket",
+    "by_id":         "names, by its id, a session that the server knows",
+    "by_ticket":     "carries a ticket that the server gave out",
+    "by_unknown":    "names a session, or carries a ticket, that the server does not know",
+    "by_other_name": "asks to resume a session that was made under another server name",
+})
+anew, ticketed, by_id, by_ticket, by_unknown, by_other_name = ASKS.values
+
+GRANTS = Fact("grants", {
+    "full":    "begins a full handshake",
+    "resumed": "resumes the session that the client asked for",
+})
+full, resumed = GRANTS.values
+
+TICKET = Fact("ticket", {
+    "unpromised": "no NewSessionTicket follows",
+    "promised":   "a NewSessionTicket follows",
+})
+unpromised, promised = TICKET.values
 
 CLIENT_HELLO = Fact("client_hello", {"acceptable": "can be accepted as it is"}, {
     "old_version":           "its highest version is below TLS 1.2",
     "no_common_suite":       "offers no cipher suite that the server knows",
     "no_null_compression":   "does not offer the null compression method",
-    "renegotiation_claimed": "its renegotiation_info is not empty although this is the first handshake",
+    "renegotiation_claimed": "its renegotiation_info is not what the handshake before it makes it",
+    "signalled_again":       "signals secure renegotiation by a cipher suite although it renegotiates",
+    "fallback":              "says that it falls back to an older version although the server has a newer one",
+    "bond_dropped":          "asks to resume a session with extended master secret, and does not offer that",
     "broken_hello":          "its lengths do not add up",
 }, many=True)
-acceptable, old_version, no_common_suite, no_null_compression, renegotiation_claimed, broken_hello = CLIENT_HELLO.values
+(acceptable, old_version, no_common_suite, no_null_compression, renegotiation_claimed, signalled_again, fallback,
+ bond_dropped, broken_hello) = CLIENT_HELLO.values
 
 SERVER_HELLO = Fact("server_hello", {"proper": "chooses among what was offered"}, {
     "alien_suite":          "chooses a cipher suite that was not offered",
     "alien_version":        "chooses a version that was not offered",
     "alien_compression":    "chooses a compression method that was not offered",
     "alien_extension":      "answers an extension that was not offered",
-    "renegotiation_forged": "its renegotiation_info is not empty although this is the first handshake",
-    "broken_answer":        "its lengths do not add up",
+    "renegotiation_forged":  "its renegotiation_info is not what the handshake before it makes it",
+    "renegotiation_dropped": "has no renegotiation_info although the connection renegotiates securely",
+    "changed_suite":         "resumes the session under another cipher suite",
+    "bond_changed":          "resumes the session, and differs from it in having an extended master secret",
+    "broken_answer":         "its lengths do not add up",
 }, many=True)
-(proper, alien_suite, alien_version, alien_compression, alien_extension, renegotiation_forged,
- broken_answer) = SERVER_HELLO.values
+(proper, alien_suite, alien_version, alien_compression, alien_extension, renegotiation_forged, renegotiation_dropped,
+ changed_suite, bond_changed, broken_answer) = SERVER_HELLO.values
 
 # ----------------------------------------------------------------------------------------------------- certificates
 CHAIN = Fact("chain", {"trusted": "leads to a trust anchor, is current, and names the server"}, {
@@ -73,17 +104,21 @@ SERVER_PARAMS = Fact("server_params", {"signed": "fresh parameters, signed with 
     "alien_group":      "the named curve was not offered",
     "alien_scheme":     "the signature algorithm was not offered",
     "bad_point":        "the public point is not on the curve",
+    "weak_group":       "the Diffie-Hellman group is too small to be of any use",
+    "bad_share":        "the Diffie-Hellman public value is one that gives the secret away",
     "broken_params":    "its lengths do not add up",
 }, many=True)
-signed, forged_signature, alien_group, alien_scheme, bad_point, broken_params = SERVER_PARAMS.values
+(signed, forged_signature, alien_group, alien_scheme, bad_point, weak_group, bad_share,
+ broken_params) = SERVER_PARAMS.values
 
 CLIENT_PARAMS = Fact("client_params", {"wrapped": "carries a secret that both sides can derive keys from"}, {
     "bad_block":     "the decrypted block is not padded as PKCS #1 demands",
     "bad_version":   "the pre-master secret does not begin with the version of the ClientHello",
     "off_curve":     "the public point is not on the curve",
+    "bad_public":    "the Diffie-Hellman public value is one that gives the secret away",
     "broken_secret": "its lengths do not add up",
 })
-wrapped, bad_block, bad_version, off_curve, broken_secret = CLIENT_PARAMS.values
+wrapped, bad_block, bad_version, off_curve, bad_public, broken_secret = CLIENT_PARAMS.values
 
 VERIFY_DATA = Fact("verify_data", {"match": "verify_data is right for this handshake"}, {
     "mismatch":        "verify_data is wrong",
@@ -91,7 +126,22 @@ VERIFY_DATA = Fact("verify_data", {"match": "verify_data is right for this hands
 })
 match, mismatch, broken_finished = VERIFY_DATA.values
 
+PROOF = Fact("proof", {"proven": "signed with the key of the client's certificate"}, {
+    "unproven":     "the signature does not verify",
+    "alien_proof":  "the signature algorithm was not asked for",
+    "broken_proof": "its lengths do not add up",
+})
+proven, unproven, alien_proof, broken_proof = PROOF.values
+
 # ------------------------------------------------------------------------------------------------ small messages
+TICKET_BODY = Fact("ticket_body", {
+    "granted":   "carries a ticket",
+    "withdrawn": "carries none after all",
+}, {
+    "broken_ticket": "its lengths do not add up",
+})
+granted, withdrawn, broken_ticket = TICKET_BODY.values
+
 DONE = Fact("done", {"empty": "has no content"}, {"overfull": "has content although it must be empty"})
 empty, overfull = DONE.values
 
@@ -104,11 +154,13 @@ one, not_one = SPEC.values
 RECORD = Fact("record", {"zero_length": "an application data record with nothing in it"}, {
     "bad_mac":       "its MAC or authentication tag is wrong",
     "bad_padding":   "its CBC padding is wrong and its MAC right",
+    "long_bad_mac":  "it is of the largest size, and its MAC or authentication tag is wrong",
+    "heartbeat":     "a heartbeat request that claims to be longer than it is, though heartbeats were not agreed upon",
     "too_long":      "its TLSCiphertext is longer than 2^14+2048 bytes",
     "alien_type":    "its content type is unknown",
     "empty_message": "a handshake record with nothing in it",
 })
-zero_length, bad_mac, bad_padding, too_long, alien_type, empty_message = RECORD.values
+zero_length, bad_mac, bad_padding, long_bad_mac, heartbeat, too_long, alien_type, empty_message = RECORD.values
 
 # ------------------------------------------------------------------------------------------------------- alerts
 SEVERITY = Fact("severity", {
@@ -213,19 +265,26 @@ FATAL_ALERTS = tuple(
 # ------------------------------------------------------------------------------------------------------ messages
 # fmt: off
 HelloRequest       = Message("HelloRequest",       "the server asks for a new handshake", DONE, source="5246 §7.4.1.1")
-ClientHello        = Message("ClientHello",        "the client's offer", CLIENT_HELLO, OFFER, EXTENSIONS, source="5246 §7.4.1.2")
-ServerHello        = Message("ServerHello",        "the server's choice", SERVER_HELLO, KEY_EXCHANGE, source="5246 §7.4.1.3")
-NewSessionTicket   = Message("NewSessionTicket",   "a session ticket for later resumption", source="5077 §3.3")
+ClientHello        = Message("ClientHello",        "the client's offer", CLIENT_HELLO, OFFER, EXTENSIONS, ASKS, source="5246 §7.4.1.2", never=(
+    (bare & ~anew, "tickets and server names are extensions; a session id without any is not tried"),
+    (bond_dropped & ~(by_id | by_ticket), "there is no session from which it could differ"),
+))
+ServerHello        = Message("ServerHello",        "the server's choice", SERVER_HELLO, KEY_EXCHANGE, GRANTS, TICKET, source="5246 §7.4.1.3", never=(
+    ((changed_suite | bond_changed) & full, "there is no session from which it could differ"),
+))
+NewSessionTicket   = Message("NewSessionTicket",   "a session ticket for later resumption", TICKET_BODY, source="5077 §3.3")
 Certificate        = Message("Certificate",        "a certificate chain", CHAIN, source="5246 §7.4.2")
 ServerKeyExchange  = Message("ServerKeyExchange",  "the server's signed key exchange parameters", SERVER_PARAMS, source="5246 §7.4.3")
 CertificateRequest = Message("CertificateRequest", "the server asks for the client's certificate", REQUEST, source="5246 §7.4.4")
 ServerHelloDone    = Message("ServerHelloDone",    "the server's part of the hello phase ends", DONE, source="5246 §7.4.5")
-CertificateVerify  = Message("CertificateVerify",  "the client proves that it holds its certificate's key", source="5246 §7.4.8")
+CertificateVerify  = Message("CertificateVerify",  "the client proves that it holds its certificate's key", PROOF, source="5246 §7.4.8")
 ClientKeyExchange  = Message("ClientKeyExchange",  "the client's part of the key exchange", CLIENT_PARAMS, source="5246 §7.4.7")
 Finished           = Message("Finished",           "a hash over the whole handshake under the new keys", VERIFY_DATA, source="5246 §7.4.9")
 UnknownHandshake   = Message("UnknownHandshake",   "a handshake message of a type that is not defined")
 ChangeCipherSpec   = Message("ChangeCipherSpec",   "what follows is protected with the new keys", SPEC, source="5246 §7.1")
-Alert              = Message("Alert",              "an alert", SEVERITY, DESCRIPTION, source="5246 §7.2")
+Alert              = Message("Alert",              "an alert", SEVERITY, DESCRIPTION, source="5246 §7.2", never=(
+    (no_renegotiation & ~warning, "it is always a warning"),
+))
 ApplicationData    = Message("ApplicationData",    "data of the application", source="5246 §10")
 Record             = Message("Record",             "a record that is remarkable as a record", RECORD, source="5246 §6.2")
 

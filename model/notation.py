@@ -7,9 +7,9 @@ A role is an input-output transition system. One row is one sentence of a standa
     rest(OPEN,                                    abort(unexpected_message), MUST("7.2.2")),
 
 Cells of a row come in this order: states, message with its facts in square brackets, guards over what the role
-remembers, next state (a state, STAY or `abort(...)`), effects (`keep`, `now`, `pick`, `start`, `stop`), the reply
-(`sends(...)`), the authority. `recv` rows are inputs; `send` rows are outputs of one's own accord; `call` rows are the
-application's calls; `tick` rows are timers. A reply is the flight that follows, in order.
+remembers, next state (a state, STAY or `abort(...)`), effects (`keep`, `now`, `pick`, `forget`, `start`, `stop`), the
+reply (`sends(...)`), the authority. `recv` rows are inputs; `send` rows are outputs of one's own accord; `call` rows
+are the application's calls; `tick` rows are timers. A reply is the flight that follows, in order.
 
 What a table means: after every event, what the role may send is what some still possible configuration (state, memory
 and flight that it owes) sends next. Two MAY rows for one input are the role's own choice, and so is `pick`. `void` says
@@ -20,7 +20,7 @@ is row, void, rest. States in `final` read nothing more.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cached_property
@@ -46,10 +46,20 @@ class Message:
     """An abstract message, call or timer.
 
     name: as the RFC prints it; sentence: what it is; facts: what it says; source: where it is defined, in the short
-    form "5246 §7.4.9". `Message[a, b & ~c]` is a pattern.
+    form "5246 §7.4.9"; never: combinations of its facts that contradict themselves, each with the reason: no symbol of
+    an alphabet has them. `Message[a, b & ~c]` is a pattern.
     """
 
-    def __init__(self, name: str, sentence: str, *facts: Fact, kind: Kind = Kind.RECV, source: str = "") -> None:
+    def __init__(
+        self,
+        name: str,
+        sentence: str,
+        *facts: Fact,
+        kind: Kind = Kind.RECV,
+        source: str = "",
+        never: Sequence[tuple[Guard, str]] = (),
+    ) -> None:
+        self.never = tuple(never)
         self.name = name
         self.sentence = sentence
         self.facts = facts
@@ -326,17 +336,39 @@ class EffectKind(Enum):
 
 @dataclass(frozen=True)
 class Effect:
-    """An effect on one fact: mask holds the value (now) or the choices (pick)."""
+    """An effect on one fact: mask holds the value (now), the choices (pick), or every value (forget).
+
+    by: the choices that each value of a fact of the message leaves, where they depend on what it says.
+    """
 
     kind: EffectKind
     fact: Fact
     mask: int = 0
+    by: tuple[tuple[Value, int], ...] = ()
+
+    @property
+    def forgets(self) -> bool:
+        """Whether nothing is remembered of the fact any more."""
+        return self.kind is EffectKind.NOW and self.mask == self.fact.mask and len(self.fact.values) > 1
+
+    def choices(self, said: Assignment) -> tuple[Value, ...]:
+        """The values among which the role picks, given what the message says."""
+        if not self.by:
+            return self.fact.named(self.mask)
+        left = 0
+        for value, mask in self.by:
+            left |= mask if value.holds(said) else 0
+        return self.fact.named(self.mask & left)
 
     @property
     def text(self) -> str:
         """As the table spells it."""
         if self.kind is EffectKind.KEEP:
             return f"keep({self.fact.name})"
+        if self.forgets:
+            return f"forget({self.fact.name})"
+        if self.by:
+            return f"pick({self.fact.name} of {self.by[0][0].fact.name})"
         values = " | ".join(value.name for value in self.fact.named(self.mask))
         return f"{self.kind.value}({values})"
 
@@ -371,6 +403,23 @@ def pick(*choices: Fact | Guard) -> Effects:
         mask = sum(value.bit for value in facts[0].values if choice.holds({facts[0].name: value.bit}))
         effects.append(Effect(EffectKind.PICK, facts[0], mask))
     return Effects(tuple(effects))
+
+
+def pick_of(fact: Fact, left: Mapping[Value, Guard]) -> Effects:
+    """The role's own choice among the values of a fact that what the message says leaves."""
+    said = {value.fact for value in left}
+    if len(said) != 1 or any(guard.facts() != (fact,) for guard in left.values()):
+        raise ModelError(f"pick_of({fact.name}, ...): say for values of one fact which values of {fact.name} are left")
+    by = tuple(
+        (value, sum(one.bit for one in fact.values if guard.holds({fact.name: one.bit})))
+        for value, guard in left.items()
+    )
+    return Effects((Effect(EffectKind.PICK, fact, fact.sound_mask, by),))
+
+
+def forget(*facts: Fact) -> Effects:
+    """Remember nothing of these facts any more: no row looks at them until they are set anew."""
+    return Effects(tuple(Effect(EffectKind.NOW, fact, fact.mask) for fact in facts))
 
 
 def start(*timers: Timer) -> Effects:
@@ -453,8 +502,10 @@ class Row:
 
     def fits(self, memory: Assignment, symbol: Symbol) -> bool:
         """Whether the row is enabled by the symbol, given what is remembered (the state is not looked at)."""
-        if not self.is_rest and not self.pattern.matches(symbol):
-            return False
+        return (self.is_rest or self.pattern.matches(symbol)) and self.agrees_with(memory, symbol)
+
+    def agrees_with(self, memory: Assignment, symbol: Symbol) -> bool:
+        """Whether what is remembered enables the row, given that its pattern is what the symbol says."""
         return all(guard.holds(memory) for guard in self.guards) and all(
             agreement.holds(symbol.assignment, memory) for agreement in self.agreements
         )
@@ -475,9 +526,14 @@ class Row:
         return ", ".join([guard.text() for guard in self.guards] + [item.text for item in self.agreements])
 
     @property
+    def destination(self) -> str:
+        """Next state as text."""
+        return self.next.text if isinstance(self.next, Abort) else repr(self.next)
+
+    @property
     def outcome(self) -> str:
         """Next state, effects and reply as text."""
-        parts = [self.next.text if isinstance(self.next, Abort) else repr(self.next)]
+        parts = [self.destination]
         parts += [effect.text for effect in self.effects]
         if self.outputs:
             parts.append(f"sends({', '.join(output.text for output in self.outputs)})")

@@ -22,7 +22,7 @@ from shakeproof.model.machine import Configuration, Role
 from shakeproof.model.notation import Kind, Message, Output, Row, State, Stay, Symbol
 
 POSSIBILITIES_LIMIT = 64
-"""More than this many possibilities at once is a fault of a table, not of a peer: the largest table has 12."""
+"""More than this many possibilities at once is a fault of a table, not of a peer: the largest table has 20."""
 
 OWED_LIMIT = 256
 """Messages owed at once: bounds what a peer that never lets the implementation answer can pile up."""
@@ -177,11 +177,18 @@ class Oracle:
         self._become(after)
         return tuple(rows.values())
 
-    def _fire(self, row: Row, possibility: Possibility, symbol: Symbol) -> list[Possibility]:
-        """Fire one row, on one new model object for each configuration that it may lead to."""
+    def _fire(
+        self, row: Row, possibility: Possibility, symbol: Symbol, sent: Symbol | None = None
+    ) -> list[Possibility]:
+        """Fire one row, on one new model object for each configuration that it may lead to.
+
+        sent: only where the row then owes this, among others.
+        """
         here = possibility.configuration
         out: list[Possibility] = []
         for there in self.role.apply(row, here, symbol):
+            if sent is not None and not any(self.role.allows(o, there, sent) for o in self.role.flight(row, there)):
+                continue
             model = self.machine.take(here, possibility.owed, (*possibility.fired, row.id))
             if not self.machine.events[row.id].trigger(model, symbol=symbol):
                 raise ModelError(f"{row.id}: the oracle's machine refuses a row that the table enables")
@@ -228,13 +235,13 @@ class Oracle:
                 return []
         memory = self.role.remembered(here)
         out: list[Possibility] = []
-        for row in self.role.rows:
-            if here.state not in row.states.members or not all(guard.holds(memory) for guard in row.guards):
+        for row in self.role.of_its_own_accord(here.state):
+            if not all(guard.holds(memory) for guard in row.guards):
                 continue
             if row.kind is Kind.SEND and self.role.allows(Output(row.pattern), here, symbol):
                 out += self._fire(row, possibility, symbol)
             elif row.kind is Kind.CALL and self.closed_calls and row.outputs:
-                for called in self._fire(row, possibility, row.pattern.message.symbol()):
+                for called in self._fire(row, possibility, row.pattern.message.symbol(), symbol):
                     out += self._sent(called, symbol)
                     self.machine.give_back([called])
         return out

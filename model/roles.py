@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from shakeproof.model import certificate, http, tcp, tls12
+from shakeproof.model import certificate, http, tcp, tls12_client, tls12_server
 from shakeproof.model.lint import check
 from shakeproof.model.machine import Role
 
 ROLES: dict[str, Role] = {
     role.name: check(role)
-    for role in (tls12.client, tls12.server, certificate.certificate, http.client, http.server, tcp.tcp)
+    for role in (tls12_client.client, tls12_server.server, certificate.certificate, http.client, http.server, tcp.tcp)
 }

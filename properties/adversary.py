@@ -269,7 +269,7 @@ def forge(wire: Wire, to: Side, message: str) -> list[Unit]:
 
 
 def _forged_symbol(peer: Peer, message: Message) -> Symbol:
-    exchange = alphabet.rsa if peer.context.uses_rsa else alphabet.ecdhe
+    exchange = alphabet.KEY_EXCHANGE[peer.context.suite.key_exchange.value.lower()]
     if message is alphabet.ServerHello:
         return message.symbol(exchange)
     if message is alphabet.Alert:

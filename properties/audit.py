@@ -15,11 +15,10 @@ from typing import TypeAlias
 
 from shakeproof.model.clauses import Level
 from shakeproof.model.machine import Role
-from shakeproof.model.messages import KEY_EXCHANGE, OFFER
-from shakeproof.model.notation import Alike, Kind, Symbol
+from shakeproof.model.notation import Alike, Kind
 from shakeproof.model.roles import ROLES
 from shakeproof.properties.conformance import Difference, Outcome, Problem, Runner, judge
-from shakeproof.properties.conversation import calls_of, chosen_values
+from shakeproof.properties.conversation import calls_of
 from shakeproof.properties.findings import (
     OUT_OF_TIME,
     CellDone,
@@ -34,7 +33,7 @@ from shakeproof.properties.findings import (
     Run,
     ignore,
 )
-from shakeproof.properties.suites import Word, quick
+from shakeproof.properties.suites import Word, floods, fragments, quick, whole
 from shakeproof.properties.targets import find_target
 from shakeproof.properties.targets.base import Setup, TargetError
 from shakeproof.properties.workers import run_in_processes, share_of
@@ -46,6 +45,9 @@ PROGRESS_EVERY = 20
 """Words between two progress events: enough for a bar, cheap for a queue."""
 
 DEFAULT_TIME_S = 60.0
+
+OVERHEAD = 100
+"""What a task costs beside its words, in words: a worker that reads the tables first, floods, fragments and calls."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,7 @@ def audit(
     alone = [task for task in tasks if not find_target(task.target, rogue=task.rogue).takes_many]
     together = [task for task in tasks if task not in alone]
     workers = min(jobs or os.cpu_count() or 1, len(together))
-    weights = {task: len(words_of(task)) for task in tasks}
+    weights = {task: (OVERHEAD + len(words_of(task))) * cost_of(task.setup) for task in tasks}
     try:
         if workers > 1:
             run_in_processes(run_task, together, weights, deadline, workers, board.hear)
@@ -132,24 +134,16 @@ def audit(
     return run
 
 
-def words_of(task: Task) -> list[Word]:
+def words_of(task: Task) -> tuple[Word, ...]:
     """The words of a task, shortest first."""
-    return quick(ROLES[task.role], chosen_values(task.setup), belongs_to(task.setup))
+    setups = find_target(task.target, rogue=task.rogue).setups(task.role)
+    before = setups[: setups.index(task.setup)] if task.setup in setups else ()
+    return quick(ROLES[task.role], task.setup, before)
 
 
-def belongs_to(setup: Setup) -> Callable[[Symbol], bool]:
-    """Whether a symbol is one that a setup is for: what concerns the other key exchange is tried in its own setup."""
-    chosen = chosen_values(setup)
-
-    def belongs(symbol: Symbol) -> bool:
-        for value in chosen:
-            if value.fact is KEY_EXCHANGE and value.fact in symbol.message.facts and not symbol.has(value):
-                return False
-            if value.fact is OFFER and value.fact in symbol.message.facts and not symbol.has(value):
-                return symbol.has(OFFER.default) and setup.certificate_key == "rsa"
-        return True
-
-    return belongs
+def cost_of(setup: Setup) -> int:
+    """What a word costs, roughly: a session needs a first connection, a renegotiation goes on, DHE takes long."""
+    return (2 if setup.session or setup.renegotiation else 1) * (2 if setup.key_exchange == "dhe" else 1)
 
 
 def _same(result: RoleRun, task: Task) -> bool:
@@ -259,6 +253,7 @@ def run_task(task: Task, deadline: float, say: Callable[[Said], None]) -> Partia
     partial.cells = len(words)
     try:
         _run_words(runner, words, deadline, partial, say)
+        _run_manners(runner, words, deadline, partial, say)
         _run_calls(runner, words, partial)
         _compare(runner, words, partial)
     except TargetError as error:
@@ -301,6 +296,28 @@ def _run_words(
     say(Progress(partial.task, len(words)))
 
 
+def _run_manners(
+    runner: Runner, words: Sequence[Word], deadline: float, partial: Partial, say: Callable[[Said], None]
+) -> None:
+    """Words that are about no cell: what leads nowhere, repeated, and messages that are cut up."""
+    first = runner.setup == runner.target.setups(runner.role.name)[0]
+    repeated = floods(runner.role, words) if first else []
+    found = {(finding.check, finding.grade) for finding in partial.findings}
+    # What is cut up is tried in every setup: what a server is under a name shows only where it asks for something.
+    for word in (*repeated, *fragments(runner.role, whole(runner.role, runner.setup))):
+        if time.monotonic() > deadline:
+            partial.not_tested.setdefault(OUT_OF_TIME, []).append(word.cell)
+            continue
+        outcome = runner.run(word)
+        problem = outcome.problem
+        partial.words += not (outcome.unreached or outcome.meaningless)
+        if problem is not None and (problem.check, problem.grade) not in found:
+            found.add((problem.check, problem.grade))
+            finding = confirm(runner, word, problem)
+            partial.findings.append(finding)
+            say(Found(partial.task, finding))
+
+
 def _run_calls(runner: Runner, words: Sequence[Word], partial: Partial) -> None:
     """The application's own calls, in each configuration, where the target offers a way to make them."""
     for configuration, prefix in dict.fromkeys((word.configuration, word.prefix) for word in words):
@@ -316,7 +333,8 @@ def _run_calls(runner: Runner, words: Sequence[Word], partial: Partial) -> None:
                 before.release()
                 for row in talk.oracle.exercised:
                     partial.exercised[row] = partial.exercised.get(row, 0) + 1
-                if problem is not None:
+                known = {(finding.check, finding.grade) for finding in partial.findings}
+                if problem is not None and (problem.check, problem.grade) not in known:
                     partial.findings.append(_finding(runner, Word(prefix, configuration, symbol), problem, (1, 1)))
             talk.dispose()
 
@@ -324,8 +342,9 @@ def _run_calls(runner: Runner, words: Sequence[Word], partial: Partial) -> None:
 def _compare(runner: Runner, words: Sequence[Word], partial: Partial) -> None:
     """Inputs that must be answered alike, wherever a prefix leads to a row that reads them."""
     for alike in runner.role.alike:
-        if {symbol.text for symbol in alike.symbols} & {finding.input for finding in partial.findings}:
-            continue  # one of them is answered wrongly by itself, which has been said
+        worse = {finding.input for finding in partial.findings if finding.grade in (Grade.CRASH, Grade.WENT_ON)}
+        if worse & {symbol.text for symbol in alike.symbols}:
+            continue  # one of them is let pass, which has been said; then it is no wonder that they differ
         for configuration, prefix in dict.fromkeys((word.configuration, word.prefix) for word in words):
             if runner.compare(prefix, alike) is None:
                 continue

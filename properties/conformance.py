@@ -17,11 +17,12 @@ from shakeproof.model.machine import Configuration, Role
 from shakeproof.model.messages import Alert, ApplicationData, Certificate
 from shakeproof.model.notation import Abort, Alike, Row, Symbol
 from shakeproof.model.oracle import Oracle
-from shakeproof.properties.conversation import Conversation, Exchange, chosen_values
+from shakeproof.properties.conversation import Conversation, Exchange
+from shakeproof.properties.courses import chosen_values
 from shakeproof.properties.findings import Grade
 from shakeproof.properties.mapper.hypotheses import HONEST_KEYS, KeyHypothesis
-from shakeproof.properties.suites import Word, honest_path
-from shakeproof.properties.targets.base import Setup, Target
+from shakeproof.properties.suites import Word, honest_path, passes
+from shakeproof.properties.targets.base import Reaction, Setup, Target
 
 ALERTS = "7.2"
 """RFC 5246's section on alerts: it says how a fault is answered, and is named only where no other clause is."""
@@ -31,7 +32,8 @@ ALERTS = "7.2"
 class Problem:
     """What is wrong with a step, before it is confirmed.
 
-    pending: only what follows can grade it. how: the hypothesis that fits what followed, for the title.
+    pending: only what follows can grade it. how: the hypothesis that fits what followed, for the title. reading: the
+    reading of ours that it is a problem by, where no RFC says so.
     """
 
     grade: Grade
@@ -39,6 +41,7 @@ class Problem:
     why: str
     how: str = ""
     pending: bool = False
+    reading: str = ""
 
     @property
     def row(self) -> Row | None:
@@ -52,7 +55,8 @@ class Problem:
         if row is None:
             return "HONEST-HANDSHAKE"
         symbol = self.exchange.symbol
-        return f"{row.code}-{symbol.message.name.upper()}" if row.is_rest and symbol else row.code
+        code = f"{row.code}-{symbol.message.name.upper()}" if row.is_rest and symbol else row.code
+        return f"{code}-{self.reading.upper()}" if self.reading else code
 
     @property
     def clause(self) -> Clause | None:
@@ -72,9 +76,14 @@ class Problem:
 def judge(exchange: Exchange, before: Oracle) -> Problem | None:
     """What is wrong with the step; None where nothing is. before: the oracle as it was before the input."""
     problem = _judge(exchange, before)
-    if problem and exchange.rows and all(row.level is Level.SHOULD for row in exchange.rows) and not problem.pending:
-        return replace(problem, grade=Grade.WARNING)
-    return problem
+    return problem if problem is None or problem.pending else by_level(problem)
+
+
+def by_level(problem: Problem) -> Problem:
+    """A recommendation that is not followed is a warning, whatever came of it."""
+    rows = problem.exchange.rows
+    advice = bool(rows) and all(row.level is Level.SHOULD for row in rows)
+    return replace(problem, grade=Grade.WARNING) if advice else problem
 
 
 def _judge(exchange: Exchange, before: Oracle) -> Problem | None:
@@ -149,6 +158,7 @@ class Outcome:
     exercised: tuple[str, ...] = ()
     conversation: Conversation | None = None
     observed: tuple[str, ...] = ()
+    exchange: Exchange | None = None
 
 
 class Runner:
@@ -156,7 +166,7 @@ class Runner:
 
     def __init__(self, target: Target, role: Role, setup: Setup, seed: int) -> None:
         self.target, self.role, self.setup, self.seed = target, role, setup, seed
-        self.chosen: tuple[Value, ...] = chosen_values(setup)
+        self.chosen: tuple[Value, ...] = chosen_values(setup, role.name)
 
     def open(self, record: bool = False) -> Conversation:
         """A fresh connection."""
@@ -166,52 +176,87 @@ class Runner:
         """Run a word and grade it."""
         talk = self.open(record)
         try:
-            return self._run(word, talk, record)
+            outcome = self._run(word, talk, record)
         finally:
             talk.dispose()
+        if word.fragment and outcome.problem is None and not (outcome.unreached or outcome.meaningless):
+            return self._held_against_whole(word, outcome)
+        return outcome
+
+    def _held_against_whole(self, word: Word, cut: Outcome) -> Outcome:
+        """The answer to a message that was cut up must be the one to the whole message (RFC 5246 section 6.2.1)."""
+        whole = self.run(replace(word, fragment=0))
+        if cut.observed == whole.observed or cut.exchange is None:
+            return cut
+        why = f"answered otherwise than in one record, which gave {'; '.join(whole.observed)}"
+        return replace(cut, problem=Problem(Grade.DISTINGUISHES, cut.exchange, why, reading="fragmented"))
 
     def _run(self, word: Word, talk: Conversation, record: bool) -> Outcome:
         refused = self.prefix_fails(word, talk)
         if refused is not None:
-            own = refused.exchange.symbol is None and not word.prefix
+            own = refused.exchange.symbol is None and not word.prefix and refused.grade is not Grade.NOTE
             return Outcome(refused if own else None, f"the honest prefix fails: {refused.why}", conversation=talk)
         meaningless = talk.peer.applicable(word.symbol)
         if meaningless:
             return Outcome(meaningless=meaningless, conversation=talk)
+        if word.times > 1:
+            return self._flood(word, talk)
         before = talk.oracle.fork()
-        exchange = talk.send(word.symbol)
+        exchange = talk.send(word.symbol, fragment=word.fragment)
         problem = judge(exchange, before)
         followed = [exchange.got]
         if problem is not None and problem.pending:
-            problem, talk = self._probe(word, problem, record)
+            graded, talk = self._probe(word, problem, record)
+            problem = by_level(graded) if graded is not None else None
         elif problem is None and not exchange.forbidden and not talk.oracle.is_over:
-            problem = self._go_on(talk, followed)
+            problem = self._go_on(talk, followed, word.chosen or self.chosen)
         before.release()
-        return Outcome(problem, "", "", tuple(talk.oracle.exercised), talk, tuple(followed))
+        return Outcome(problem, "", "", tuple(talk.oracle.exercised), talk, tuple(followed), exchange)
+
+    def _flood(self, word: Word, talk: Conversation) -> Outcome:
+        exchange = talk.flood(word.symbol, word.times)
+        problem = None
+        if exchange.reaction.crashed:
+            problem = Problem(Grade.CRASH, exchange, "it died")
+        elif not exchange.stopped and not exchange.seen:
+            passing = tuple(row for row in exchange.rows if passes(row))
+            why = f"{word.times} of them in a row meet no limit; no RFC gives one, it is our reading that there is one"
+            problem = Problem(Grade.WARNING, replace(exchange, rows=passing), why, reading="bounded")
+        return Outcome(problem, conversation=talk, exchange=exchange)
 
     def prefix_fails(self, word: Word, talk: Conversation) -> Problem | None:
         """Open the connection and send the word's honest prefix; what went wrong, None where nothing did."""
-        problem = judge(talk.begin(), talk.oracle)
+        if talk.unprepared:
+            nothing = Exchange(None, talk.oracle.state_text, (), (), Reaction(), (), (), True, True)
+            return Problem(Grade.NOTE, nothing, talk.unprepared)
+        exchange = talk.begin()
+        problem = judge(exchange, talk.oracle)
         if problem is not None:
             return problem
         for symbol in word.prefix:
             before = talk.oracle.fork()
-            problem = judge(talk.send(symbol), before)
+            exchange = talk.send(symbol)
+            problem = judge(exchange, before)
             before.release()
             if problem is not None:
                 return problem
-        here = talk.oracle.configurations
-        if word.configuration not in here:
-            where = ", ".join(c.state.name for c in here)
-            return Problem(
-                Grade.NOTE, talk.begin(), f"the target is in {where}, not in {word.configuration.state.name}"
-            )
+        if word.configuration not in talk.oracle.configurations:
+            return Problem(Grade.NOTE, exchange, self._other_choice(word.configuration, talk.oracle.configurations))
         return None
 
-    def _go_on(self, talk: Conversation, followed: list[str]) -> Problem | None:
+    def _other_choice(self, wanted: Configuration, found: tuple[Configuration, ...]) -> str:
+        """That the target is somewhere else than expected, though it is where it may be."""
+        places = [self._place(one) for one in found]
+        return f"the target chose to be in {' or '.join(dict.fromkeys(places))}, not in {self._place(wanted)}"
+
+    def _place(self, configuration: Configuration) -> str:
+        memory = self.role.remembered_text(configuration)
+        return f"{configuration.state.name} ({memory})" if memory else configuration.state.name
+
+    def _go_on(self, talk: Conversation, followed: list[str], chosen: tuple[Value, ...]) -> Problem | None:
         """After a legal input: honestly on to the end, and data both ways."""
         open_ones = [c for c in talk.oracle.configurations if not self.role.is_final(c.state)]
-        path = honest_path(self.role, open_ones[0], self.chosen) if open_ones else None
+        path = honest_path(self.role, open_ones[0], chosen) if open_ones else None
         if path is None:
             return None
         for symbol in (*path, ApplicationData.symbol()):
@@ -253,6 +298,16 @@ class Runner:
         finally:
             talk.dispose()
 
+    def shown(self, prefix: tuple[Symbol, ...], symbols: tuple[Symbol, ...]) -> Conversation:
+        """A recorded conversation in which the symbols follow the prefix."""
+        talk = self.open(True)
+        talk.begin()
+        for symbol in (*prefix, *symbols):
+            if not talk.oracle.is_over:
+                talk.send(symbol)
+        talk.dispose()
+        return talk
+
     # ----------------------------------------------------------------------------------------------------- shadows
 
     def _probe(self, word: Word, first: Problem, record: bool) -> tuple[Problem | None, Conversation]:
@@ -287,27 +342,40 @@ class Runner:
         self.prefix_fails(word, talk)
         ways = talk.oracle.as_valid(word.symbol)
         keys = talk.peer.hypotheses(word.symbol)
+        likely = self._likely([way.configurations[0] for way in ways], word)
         for way in ways:
             way.release()
         talk.dispose()
         for key in keys:
             yield "ignored", 0, key
-            for index in range(len(ways)):
+            for index in likely:
                 yield "taken as valid", index, key
+
+    def _likely(self, ways: list[Configuration], word: Word) -> list[int]:
+        """Of the ways to take a message as valid, those into each state in which the target chooses as elsewhere."""
+        likely: list[int] = []
+        for state in dict.fromkeys(way.state for way in ways):
+            left = [index for index, way in enumerate(ways) if way.state is state]
+            for value in word.chosen or self.chosen:
+                if value.fact in self.role.memory:
+                    place = self.role.memory_facts.index(value.fact)
+                    left = [index for index in left if ways[index].memory[place] & value.bit] or left
+            likely += left
+        return likely
 
     def _trial(self, word: Word, hypothesis: tuple[str, int, KeyHypothesis], record: bool) -> Trial:
         name, index, keys = hypothesis
         talk = self.open(record)
         self.prefix_fails(word, talk)
         shadow = talk.oracle.fork() if name == "ignored" else talk.oracle.as_valid(word.symbol)[index]
-        exchange = talk.send(word.symbol, counts=name != "ignored")
+        exchange = talk.send(word.symbol, counts=name != "ignored", fragment=word.fragment)
         talk.assume(shadow, keys)
         trial = Trial(name, keys, talk)
         if not all(shadow.send(item.symbol) for item in exchange.seen if item.symbol.message is not Alert):
             return trial
         shadow.quiet()
         here = self._somewhere(shadow)
-        path = honest_path(self.role, here, self.chosen) if here else None
+        path = honest_path(self.role, here, word.chosen or self.chosen) if here else None
         for symbol in (*(path or ()), ApplicationData.symbol()):
             exchange = talk.send(symbol)
             if exchange.progress:

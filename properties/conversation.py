@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from shakeproof.model.facts import Value
 from shakeproof.model.machine import Role
 from shakeproof.model.messages import (
     Alert,
@@ -20,9 +19,11 @@ from shakeproof.model.messages import (
 from shakeproof.model.notation import Kind, Message, Row, State, Symbol
 from shakeproof.model.oracle import Oracle
 from shakeproof.model.trace import Fate, Lane, Step, Trace, number_steps
-from shakeproof.properties.mapper import limits
+from shakeproof.properties.courses import first_course
 from shakeproof.properties.mapper.hypotheses import KeyHypothesis
+from shakeproof.properties.mapper.sessions import Session
 from shakeproof.properties.mapper.tls12 import Observation, Peer
+from shakeproof.properties.suites import honest_prefixes
 from shakeproof.properties.targets.base import Endpoint, Reaction, Setup, Target
 
 TARGET, TESTER = "target", "tester"
@@ -87,7 +88,7 @@ def is_final_alert(symbol: Symbol) -> bool:
 
 @dataclass
 class Conversation:
-    """A connection under test."""
+    """A connection under test. unprepared: why there is no session to resume, where the setup wants one."""
 
     target: Target
     role: Role
@@ -97,31 +98,78 @@ class Conversation:
     steps: list[Step] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        side: Literal["client", "server"] = "client" if self.role.name.endswith(".server") else "server"
+        self.unprepared = ""
         self.endpoint: Endpoint = self.target.connect(self.role.name, self.setup)
-        self.peer = Peer(
-            side,
-            key_exchange=self.setup.key_exchange,
-            certificate_key=self.setup.certificate_key,
-            bulk=self.setup.bulk,
-            seed=self.seed,
-            anchors=None if self.target.has_factory_certificate else (),
-        )
+        session = self._resumable() if self.setup.session else None
+        self.peer = self._peer(self.seed, session)
         self.oracle = Oracle(self.role)
+
+    def _peer(self, seed: bytes, session: Session | None) -> Peer:
+        side: Literal["client", "server"] = "client" if self.role.name.endswith(".server") else "server"
+        setup = self.setup
+        return Peer(
+            side,
+            key_exchange=setup.key_exchange,
+            certificate_key=setup.certificate_key,
+            bulk=setup.bulk,
+            seed=seed,
+            anchors=None if self.target.has_factory_certificate else (),
+            encrypt_then_mac=setup.encrypt_then_mac,
+            extended_master_secret=setup.extended_master_secret,
+            gives=setup.session,
+            session=session,
+        )
+
+    def _resumable(self) -> Session | None:
+        """Make a session by an honest first connection, judged by nobody, and take the same application's next one."""
+        peer, first = self._peer(self.seed + b", before", None), self.endpoint
+        ways = honest_prefixes(self.role, first_course(self.setup, self.role.name))
+        path = next(way for place, way in ways.items() if place.state is self.role.accepting)
+        said = peer.classify(first.start().data)
+        for symbol in path:
+            said += peer.classify(first.feed(peer.concretise(symbol)).data)
+        session, following = peer.session, first.again()
+        if session is None:
+            last = said[-1].symbol.text if said else "nothing"
+            self.unprepared = f"a first connection leads to no session by {self.setup.session}; the target said {last}"
+        elif following is None:
+            self.unprepared = "there is no way to connect the same application again"
+        else:
+            self.endpoint = following
+        first.feed(peer.concretise(Alert.symbol(closure)))
+        return session
 
     def begin(self) -> Exchange:
         """Open the connection."""
         before = self.oracle.state_text
         return self._react(None, before, (), self.endpoint.start())
 
-    def send(self, symbol: Symbol, *, counts: bool = True) -> Exchange:
-        """Send one symbol. counts: whether the tester goes on as one who had sent it, and not as if it was ignored."""
+    def send(self, symbol: Symbol, *, counts: bool = True, fragment: int = 0) -> Exchange:
+        """Send one symbol. counts: whether the tester goes on as one who had sent it, and not as if it was ignored;
+        fragment: bytes of plaintext in a record, 0 for as many as fit.
+        """
         before, phase = self.oracle.state_text, self._phase()
-        data = self.peer.concretise(symbol, counts=counts)
+        data = self.peer.concretise(symbol, counts=counts, fragment=fragment or None)
         rows = self.oracle.receive(symbol)
         if self.record:
             self._note_input(symbol, data, rows, before, phase)
         return self._react(symbol, before, rows, self.endpoint.feed(data))
+
+    def flood(self, symbol: Symbol, times: int) -> Exchange:
+        """Send one symbol so many times, to no one's judgement; what came of it all."""
+        before, phase = self.oracle.state_text, self._phase()
+        rows = tuple(row for here in self.oracle.configurations for row in self.role.enabled(here, symbol))
+        data = b"".join(self.peer.concretise(symbol) for _ in range(times))
+        reaction = self.endpoint.feed(data)
+        if not reaction.exact and not reaction.closed:  # a close that came late shows when more is sent
+            reaction = self.endpoint.feed(self.peer.concretise(symbol))
+        seen = tuple(self.peer.classify(reaction.data)) if reaction.data else ()
+        if self.record:
+            self._note_input(symbol, data, rows, before, phase)
+            self.steps[-1] = replace(self.steps[-1], detail=f"{times} times")
+            for item in seen:
+                self._note_output(item, before, rows, True, phase)
+        return Exchange(symbol, before, rows, (), reaction, seen, (), True, True)
 
     def call(self, message: Message) -> Exchange | None:
         """Make the application's call on the target; None where it offers no way."""
@@ -238,11 +286,6 @@ class Conversation:
             secrets=tuple(self.peer.key_log),
             meta={"role": self.role.name, "target": self.target.name, "setup": self.setup.text},
         )
-
-
-def chosen_values(setup: Setup) -> tuple[Value, ...]:
-    """What the tester's honest messages say in a setup."""
-    return limits.chosen_values(setup.key_exchange)
 
 
 def calls_of(role: Role) -> tuple[Message, ...]:

@@ -5,26 +5,48 @@ The rules that use it are in `endpoint_machine`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import ClassVar
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any, ClassVar
 
-from shakeproof.impl.tls.suites import SUITES_BY_NAME, TLS_1_2, Authentication, Cipher, CipherSuite
+from hypothesis import strategies as st
+
+from shakeproof.impl.tls.records import MAX_PLAINTEXT
+from shakeproof.impl.tls.suites import TLS_1_2, Authentication, CipherSuite, KeyExchange
 from shakeproof.model.facts import Value
 from shakeproof.model.machine import Configuration, Role
 from shakeproof.model.messages import (
+    ASKS,
+    GRANTS,
     Alert,
     ApplicationData,
+    Certificate,
+    CertificateRequest,
+    ClientHello,
+    Finished,
     HelloRequest,
     Record,
+    ServerHello,
     ServerKeyExchange,
+    anew,
     bad_mac,
+    bad_padding,
+    expired,
     forged_signature,
+    full,
+    long_bad_mac,
+    mismatch,
+    ticketed,
 )
-from shakeproof.model.notation import Message, Symbol
+from shakeproof.model.notation import Alike, Message, Symbol
+from shakeproof.model.tls12 import REQUESTED, unasked
 from shakeproof.model.trace import Fate, Trace
-from shakeproof.properties.conformance import Problem
+from shakeproof.properties.conformance import Problem, Runner
 from shakeproof.properties.conversation import Conversation
+from shakeproof.properties.courses import concerns
+from shakeproof.properties.mapper.context import BULKS, KeyExchangeName, suite_of
+from shakeproof.properties.mapper.keys import KeyKind
 from shakeproof.properties.mapper.receive import Observation
 from shakeproof.properties.play import (
     Aftermath,
@@ -44,30 +66,123 @@ from shakeproof.properties.safety import (
     DATA_INTACT,
     Crashed,
     Deviated,
+    Distinguished,
     NotIntact,
+    RefusedValid,
     WentOn,
     follows_table,
     violation_of,
 )
+from shakeproof.properties.suites import Word, floods, fragments, honest_prefixes, quick, whole
 from shakeproof.properties.targets.base import Reaction, Setup
 from shakeproof.properties.targets.ours import OurTarget
 
 LONGEST_HANDSHAKE = 8
-"""Honest messages of one side from the beginning to application data, and one more: TLS 1.2 has at most seven."""
+"""Honest messages of one side from the beginning to application data: TLS 1.2 has at most eight."""
 
-SUITE_NAMES = sorted(SUITES_BY_NAME, key=lambda name: SUITES_BY_NAME[name].code)
-"""The cipher suites that a run can be about, plainest first: RSA key transport before ECDHE."""
+SUITE_NAMES = [
+    "TLS_RSA_WITH_AES_128_CBC_SHA",
+    "TLS_RSA_WITH_AES_128_GCM_SHA256",
+    "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA",
+    "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
+    "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
+    "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256",
+    "TLS_DHE_RSA_WITH_AES_128_GCM_SHA256",
+]
+"""The cipher suites that a run can be about, plainest first: those that differ in mechanism, and not in key length."""
+
+MANNERS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "encrypt-then-mac": {"encrypt_then_mac": True},
+    "client certificate": {"client_auth": True},
+    "renegotiation": {"renegotiation": True},
+    "session by id": {"session": "id"},
+    "session by ticket": {"session": "ticket"},
+}
+"""What a connection can have beside its suite, plainest first, with what it is in a setup."""
+
+manners = st.sampled_from(["plain"] * 3 + [name for name in MANNERS if name != "plain"])
+"""A good third of all runs are plain ones, which have most of what can go wrong."""
 
 HARMLESS = (HelloRequest, Alert, Record)
 """Messages that leave nothing to remember, so that a replayed one that is legal can be followed."""
 
 
-def setup_of(suite: CipherSuite) -> Setup:
-    """The setup that leads to that suite."""
-    return Setup(
-        suite.key_exchange.value.lower(),  # type: ignore[arg-type]  # the names are the same
-        "ecdsa" if suite.authentication is Authentication.ECDSA else "rsa",
-        "cbc" if suite.cipher is Cipher.AES_CBC else "gcm",
+def setup_of(suite: CipherSuite, manner: str = "plain") -> Setup:
+    """The setup that leads to that suite, in that manner."""
+    exchange: KeyExchangeName = "ecdhe"
+    if suite.key_exchange is not KeyExchange.ECDHE:
+        exchange = "rsa" if suite.key_exchange is KeyExchange.RSA else "dhe"
+    key: KeyKind = "ecdsa" if suite.authentication is Authentication.ECDSA else "rsa"
+    bulk = next(name for name in BULKS if suite_of(suite.key_exchange, key, name) is suite)
+    return replace(Setup(exchange, key, bulk), **MANNERS[manner])
+
+
+@lru_cache(maxsize=128)
+def honest_messages(role: Role, setup: Setup) -> tuple[Word, ...]:
+    """The messages of an honest handshake, as words."""
+    return tuple(fragments(role, whole(role, setup)))
+
+
+@lru_cache(maxsize=128)
+def fruitless_messages(role: Role, setup: Setup) -> tuple[Word, ...]:
+    """What some row lets pass without an answer or a change, as words."""
+    return tuple(floods(role, whole(role, setup)))
+
+
+FORGERIES = (Finished.symbol(mismatch), ServerKeyExchange.symbol(forged_signature), Record.symbol(bad_mac),
+             Record.symbol(bad_padding))  # fmt: skip
+"""What can be made without the keys."""
+
+
+def name_of(word: Word) -> str:
+    """A word as code says it: its inputs."""
+    return " -> ".join(word.text)
+
+
+@lru_cache(maxsize=128)
+def words_by_name(role: Role, setup: Setup) -> dict[str, Word]:
+    """The words of a setup by name; of a special one, those that its plain setup does not have; and what is cut up."""
+    words = quick(role, setup, () if setup == setup.plain else (setup.plain,))
+    return {name_of(word): word for word in (*honest_messages(role, setup), *words)}
+
+
+def identity(word: Word, setup: Setup) -> object:
+    """What a word is the same as in another setup: its cell, with the same kind of key; nothing, where the setup is
+    about just that.
+    """
+    cell = (word.configuration, word.symbol)
+    own = word.fragment or concerns(setup, *cell)
+    return (cell, word.fragment, setup if own else setup.certificate_key)
+
+
+def untried(role: Role, setup: Setup, tried: Set[object]) -> list[Word]:
+    """The words of a setup that have not been tried in it or in one that they are the same in."""
+    return [word for word in words_by_name(role, setup).values() if identity(word, setup) not in tried]
+
+
+def kind_of(role: Role, word: Word) -> str:
+    """What kind of event a word's last message is, for the statistics."""
+    symbol = word.symbol
+    if symbol in FORGERIES:
+        return "forged"
+    if symbol.message is Certificate and symbol.has(expired):
+        return "expired certificate"
+    if symbol.message is Alert:
+        return "alert"
+    rows = role.enabled(word.configuration, symbol)
+    if symbol.is_sound:
+        return "reordered" if rows and all(row.is_violation for row in rows) else "unusual"
+    return "defective"
+
+
+@lru_cache(maxsize=128)
+def places_of(role: Role, chosen: tuple[Value, ...], alike: Alike) -> tuple[tuple[Symbol, ...], ...]:
+    """The honest prefixes to where rows read inputs that must be answered alike."""
+    return tuple(
+        prefix
+        for here, prefix in honest_prefixes(role, chosen).items()
+        if all(any(not row.is_rest for row in role.enabled(here, symbol)) for symbol in alike.symbols)
     )
 
 
@@ -80,6 +195,18 @@ class Past:
     connection: int
     protected: bool
     suite: CipherSuite
+
+    @property
+    def about_session(self) -> bool:
+        """Whether it names a session, or says something of one."""
+        values = self.symbol.named
+        return any(value.fact in (ASKS, GRANTS) and value not in (anew, ticketed, full) for value in values)
+
+
+def unreadable(data: bytes) -> Symbol:
+    """What a record is to an endpoint that reads under other keys."""
+    long = int.from_bytes(data[3:5], "big") >= MAX_PLAINTEXT
+    return Record.symbol(long_bad_mac if long else bad_mac)
 
 
 class EndpointBase(RecordedMachine):
@@ -127,6 +254,9 @@ class EndpointBase(RecordedMachine):
         self.connections += 1
         seed = b"connection %d" % self.connections
         self.play = Play(self.target, self.role, self.setup, seed, self.record)
+        if self.play.unprepared:
+            text = f"{self.role.name}: {self.play.unprepared}"
+            self.object_to(RefusedValid(text, property=follows_table(self.role.name), clause="RFC 5246 section 7.3"))
         if self.connections > 1:
             self.remark("a new connection follows")
         self.judge(self.play.start())
@@ -165,12 +295,22 @@ class EndpointBase(RecordedMachine):
     def honest(self) -> Symbol | None:
         """What an honest peer says next, None where nothing is left to say."""
         here = self.here()
-        return next_honest(self.role, here, self.chosen) if here is not None else None
+        if here is None:
+            return None
+        asks = here.state.name == "WAIT_SERVER_HELLO_DONE" and self.setup.client_auth
+        if asks and self.role.remembered(here)[REQUESTED.name] == unasked.bit:
+            return CertificateRequest.symbol()  # which is on no shortest way
+        return next_honest(self.role, here, self.chosen)
 
     def here(self) -> Configuration | None:
         """The first configuration still possible that reads on."""
         possible = self.ready().oracle.configurations
         return next((one for one in possible if not self.role.is_final(one.state)), None)
+
+    def unanswered(self, here: Configuration, symbol: Symbol) -> Configuration | None:
+        """Where a message leads that is not answered; None where it may be, or where it may lead to several places."""
+        ways = [(row, there) for row in self.role.enabled(here, symbol) for there in self.role.apply(row, here, symbol)]
+        return ways[0][1] if len(ways) == 1 and not ways[0][0].outputs else None
 
     def symbol(self, text: str) -> Symbol:
         """The symbol of the alphabet that prints so."""
@@ -255,12 +395,12 @@ class EndpointBase(RecordedMachine):
     def again(self, past: Past) -> Symbol | None:
         """What bytes that went by are to the endpoint now; None where that can't be told."""
         play = self.ready()
-        if past.symbol.message is Record and not past.symbol.has(bad_mac):
+        if past.symbol.message is Record and not (past.symbol.has(bad_mac) or past.symbol.has(long_bad_mac)):
             return None
         if past.data[1:3] != TLS_1_2.to_bytes(2, "big"):
             return None  # a first ClientHello may say an older version; later the record alone would be refused for it
         if play.peer.context.write.switched:
-            return Record.symbol(bad_mac)
+            return unreadable(past.data)
         symbol = past.symbol
         if past.protected:
             return symbol if symbol.message is ApplicationData else None
@@ -270,10 +410,55 @@ class EndpointBase(RecordedMachine):
             if past.connection != self.connections and symbol.is_sound:
                 symbol = ServerKeyExchange.symbol(forged_signature)
         now = self.choices()
+        if symbol.message in (ClientHello, ServerHello) and symbol.message in now.awaited and past.about_session:
+            return None  # which session it is about depends on the connection
         if symbol in now.forbidden:
             return symbol
         # One that is legal would be taken into the transcript, where the peer does not have it.
         return symbol if symbol in (*now.legal, *now.disputed) and symbol.message in HARMLESS else None
+
+    def run_word(self, word: Word, kind: str) -> None:
+        """Run a word on a connection of its own and object to what is wrong."""
+        self.meet()
+        outcome = self.runner.run(word, record=self.record)
+        if outcome.unreached or outcome.meaningless:
+            return
+        self.reach(kind)
+        self.remark(word.cell)
+        if outcome.problem is not None:
+            self.witness = outcome.conversation
+            self.object_to(violation_of(outcome.problem, self.role.name))
+
+    def compare(self, alike: Alike, place: int) -> None:
+        """Send inputs that must be answered alike, each after the same honest messages; place: which, modulo their
+        number.
+        """
+        prefixes = places_of(self.role, self.chosen, alike)
+        if not prefixes:
+            return
+        prefix = prefixes[place % len(prefixes)]
+        self.meet()
+        self.reach("compared")
+        difference = self.runner.compare(prefix, alike)
+        if difference is None:
+            return
+        self.remark(f"{difference.one.text} and {difference.other.text}")
+        self.witness = self.runner.shown(prefix, (difference.other, *alike.follow))
+        clause = self.role.quotes.resolve(alike.authority, self.role.name)[0]
+        self.object_to(
+            Distinguished(
+                f"{self.role.name} answered {difference.one.text} with {'; '.join(difference.to_one)}, and "
+                f"{difference.other.text} with {'; '.join(difference.to_other)}; expected the same answers",
+                property=follows_table(self.role.name),
+                clause=clause.reference,
+                sentence=clause.sentence,
+            )
+        )
+
+    @property
+    def runner(self) -> Runner:
+        """Runs words in the machine's setup."""
+        return Runner(self.target, self.role, self.setup, self.connections)
 
     def never_completes(self, play: Play, symbol: Symbol, data: bytes) -> None:
         """The rest of the handshake after a tampered message: some message must be refused before data flows."""

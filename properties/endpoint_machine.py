@@ -10,6 +10,9 @@ what went by on earlier connections can be replayed on later ones.
 
 from __future__ import annotations
 
+from dataclasses import replace
+from random import Random
+
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition
 
@@ -21,17 +24,14 @@ from shakeproof.model.messages import (
     ApplicationData,
     Certificate,
     ChangeCipherSpec,
+    ClientHello,
     Finished,
+    HelloRequest,
     Record,
-    ServerKeyExchange,
-    bad_mac,
-    bad_padding,
     broken_chain,
     close,
     closure,
     empty_chain,
-    forged_signature,
-    mismatch,
     not_one,
     write,
     wrong_key_type,
@@ -39,8 +39,23 @@ from shakeproof.model.messages import (
 from shakeproof.model.notation import Symbol
 from shakeproof.model.roles import ROLES
 from shakeproof.model.trace import Fate
-from shakeproof.properties.conversation import chosen_values
-from shakeproof.properties.endpoint_base import LONGEST_HANDSHAKE, SUITE_NAMES, EndpointBase, setup_of
+from shakeproof.properties.courses import chosen_values
+from shakeproof.properties.endpoint_base import (
+    FORGERIES,
+    LONGEST_HANDSHAKE,
+    SUITE_NAMES,
+    EndpointBase,
+    fruitless_messages,
+    honest_messages,
+    identity,
+    kind_of,
+    manners,
+    name_of,
+    setup_of,
+    unreadable,
+    untried,
+    words_by_name,
+)
 from shakeproof.properties.play import (
     Repeat,
     Say,
@@ -48,17 +63,23 @@ from shakeproof.properties.play import (
     next_honest,
     reads,
 )
-from shakeproof.properties.recorded import beginning, offered, step
+from shakeproof.properties.recorded import beginning, offered, recorded, step
+from shakeproof.properties.suites import agrees
 
 AFTER = st.integers(0, LONGEST_HANDSHAKE - 2)
 """Honest messages that go before: so each kind of event by itself reaches every place of the handshake."""
 
+NUMBERS = st.integers(0, 2**16 - 1)
+"""By which words are picked among those that are left."""
+
 SMALLEST = st.integers(1, 64)
 """Bytes of a record or of a piece: small enough to cut headers, and every message is longer."""
 
-FORGERIES = (Finished.symbol(mismatch), ServerKeyExchange.symbol(forged_signature), Record.symbol(bad_mac),
-             Record.symbol(bad_padding))  # fmt: skip
-"""What can be made without the keys."""
+WORDS_AT_ONCE = 64
+"""Words of the suite in one step: some tenths of a second."""
+
+FLOOD = 150
+"""How often something that leads nowhere is said: twice what our endpoints allow, and less than suites spend on it."""
 
 CHAIN_DEFECTS = tuple(value.name for value in CHAIN.defects if value not in (empty_chain, broken_chain, wrong_key_type))
 """Defects that a well-formed chain can have in any combination."""
@@ -67,11 +88,17 @@ CHAIN_DEFECTS = tuple(value.name for value in CHAIN.defects if value not in (emp
 class EndpointMachine(EndpointBase):
     """One endpoint of ours, and a scripted peer: the rules."""
 
-    @beginning(suite=st.sampled_from(SUITE_NAMES))
-    def configure(self, *, suite: str) -> None:
-        """The cipher suite that the peer is out for; it settles key exchange and certificate."""
-        self.setup = setup_of(SUITES_BY_NAME[suite])
-        self.chosen = chosen_values(self.setup)
+    @beginning(suite=st.sampled_from(SUITE_NAMES), manner=manners, number=NUMBERS)
+    def configure(self, *, suite: str, manner: str = "plain", number: int | None = None) -> None:
+        """The cipher suite that the peer is out for, which settles key exchange and certificate; and what else.
+
+        number: which words of the suite are tried before all else; they are written down as a call of their own.
+        """
+        self.calls[-1] = ("configure", {"suite": suite, "manner": manner})
+        self.setup = setup_of(SUITES_BY_NAME[suite], manner)
+        self.chosen = chosen_values(self.setup, self.role.name)
+        if number is not None:
+            self.pick_words(number)
 
     @step(count=st.integers(1, LONGEST_HANDSHAKE))
     def deliver(self, *, count: int) -> None:
@@ -86,12 +113,10 @@ class EndpointMachine(EndpointBase):
         symbols: list[Symbol] = []
         while here is not None and len(symbols) < count:
             symbol = next_honest(self.role, here, self.chosen)
-            rows = self.role.enabled(here, symbol) if symbol is not None else []
-            if symbol is None or len(rows) != 1:
+            if symbol is None:
                 break
             symbols.append(symbol)
-            after = self.role.apply(rows[0], here, symbol)
-            here = after[0] if len(after) == 1 and not rows[0].outputs else None
+            here = self.unanswered(here, symbol)
         if symbols:
             self.remark(", ".join(symbol.text for symbol in symbols))
             self.make(Say(tuple(symbols), piece=piece), "coalesced")
@@ -101,6 +126,64 @@ class EndpointMachine(EndpointBase):
         """Any message, cut into small records, handed over in pieces: the verdict must not depend on it."""
         self.go_on(after)
         self.send(symbol, "fragmented", fragment, piece)
+
+    @step(which=st.integers(0, LONGEST_HANDSHAKE - 1), size=SMALLEST)
+    def cut(self, *, which: int, size: int) -> None:
+        """An honest message in records of that size, on a connection of its own: answered as the whole one is."""
+        words = honest_messages(self.role, self.setup)
+        self.run_word(replace(words[which % len(words)], fragment=size), "cut up")
+
+    @step(which=st.integers(0, 63))
+    def flood(self, *, which: int) -> None:
+        """Something that leads nowhere, very often, on a connection of its own: there must be a limit."""
+        words = fruitless_messages(self.role, self.setup)
+        self.run_word(replace(words[which % len(words)], times=FLOOD), "flooded")
+
+    @step(which=st.integers(0, 1), place=st.integers(0, 63))
+    def tell_apart(self, *, which: int, place: int) -> None:
+        """Inputs that differ in a secret only, each on a connection of its own: the answers must be the same."""
+        self.compare(self.role.alike[which % len(self.role.alike)], place)
+
+    @step(number=NUMBERS)
+    def explore(self, *, number: int) -> None:
+        """Some words of the suite that no run has tried yet; number: which."""
+        self.instead()
+        self.pick_words(number)
+
+    def pick_words(self, number: int) -> None:
+        """Run words that no run has tried yet, as many as fit into a step."""
+        picked = self.tally.picked
+        if (self.setup, number) not in picked:  # the same again where Hypothesis repeats a run
+            left = untried(self.role, self.setup, self.tally.tried)
+            chosen = Random(number).sample(left, min(len(left), WORDS_AT_ONCE))  # noqa: S311  # no secret
+            picked[self.setup, number] = tuple(name_of(word) for word in chosen)
+        if picked[self.setup, number]:
+            self.words(words=picked[self.setup, number])
+
+    @recorded
+    def words(self, *, words: tuple[str, ...]) -> None:
+        """Honest messages and one more, due or not, each time on a connection of its own."""
+        known = words_by_name(self.role, self.setup)
+        for name in words:
+            word = known[name]
+            self.tally.tried.add(identity(word, self.setup))
+            self.run_word(word, kind_of(self.role, word))
+
+    @precondition(lambda self: self.setup.renegotiation)
+    @step(count=st.integers(0, LONGEST_HANDSHAKE - 2))
+    def renegotiate(self, *, count: int) -> None:
+        """On until it is connected, the message that begins another handshake, and some that follow."""
+        self.go_on_until(ApplicationData)
+        here = self.here()
+        if here is None or here.state is not self.role.accepting:
+            return
+        begins = HelloRequest if self.role.peer.endswith("server") else ClientHello
+        symbols = [symbol for symbol in self.choices().legal if symbol.message is begins]
+        symbols += [symbol for symbol in self.choices().disputed if symbol.message is begins and symbol.is_sound]
+        wanted = next((symbol for symbol in symbols if agrees(symbol, self.chosen)), None)
+        if wanted is not None:
+            self.make(Say((wanted,)), "renegotiation")
+            self.go_on(count)
 
     def everything(self) -> list[str]:
         """Every symbol but odd records."""
@@ -158,12 +241,9 @@ class EndpointMachine(EndpointBase):
         here = self.here()
         following = self.honest()
         for _ in range(count):
-            if here is None or following is None:
+            here = self.unanswered(here, following) if here is not None and following is not None else None
+            if here is None:
                 return
-            rows = self.role.enabled(here, following)
-            if len(rows) != 1 or rows[0].outputs:
-                return  # nothing follows until this one is answered
-            here = self.role.apply(rows[0], here, following)[0]
             following = next_honest(self.role, here, self.chosen)
         if following is not None and following in self.choices().forbidden:
             self.remark(following.text)
@@ -210,7 +290,7 @@ class EndpointMachine(EndpointBase):
         data[at] ^= 1 << bit
         self.remark(f"bit {bit} of byte {at} of {symbol.text}")
         if protected:
-            self.make(Repeat(Record.symbol(bad_mac), bytes(data), Fate.TAMPERED), "tampered")
+            self.make(Repeat(unreadable(bytes(data)), bytes(data), Fate.TAMPERED), "tampered")
         elif symbol.message is ChangeCipherSpec:
             self.make(Repeat(ChangeCipherSpec.symbol(not_one), bytes(data), Fate.TAMPERED), "tampered")
         else:
@@ -241,10 +321,11 @@ class EndpointMachine(EndpointBase):
     @step(defects=st.lists(st.sampled_from(CHAIN_DEFECTS), min_size=1, max_size=3, unique=True).map(tuple))
     def certificate_defect(self, *, defects: tuple[str, ...]) -> None:
         """On to where the Certificate is due, and one with these defects."""
-        if self.go_on_until(Certificate):
+        symbol = Certificate.symbol(*(CHAIN[name] for name in defects))
+        if self.go_on_until(Certificate) and not self.ready().peer.applicable(symbol):
             for kind in ["defective certificate", *(["expired certificate"] if "expired" in defects else [])]:
                 self.reach(kind)
-            self.make(Say((Certificate.symbol(*(CHAIN[name] for name in defects)),)))
+            self.make(Say((symbol,)))
 
     def alerts(self) -> list[str]:
         """Every alert that the table tells apart."""

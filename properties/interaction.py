@@ -20,11 +20,11 @@ from shakeproof.model.roles import ROLES
 from shakeproof.model.trace import Fate, Lane, Step, Trace, number_steps
 from shakeproof.properties import adversary
 from shakeproof.properties.adversary import ATTACKER, FORGERIES, SIDES, VERBS, Side, Unit, Wire
-from shakeproof.properties.endpoint_base import SUITE_NAMES
+from shakeproof.properties.endpoint_base import SUITE_NAMES, manners, setup_of
 from shakeproof.properties.endpoint_machine import CHAIN_DEFECTS, SMALLEST
 from shakeproof.properties.mapper.hypotheses import Keys
 from shakeproof.properties.mapper.receive import Observation
-from shakeproof.properties.party import Party, Turn
+from shakeproof.properties.party import Application, Party, Turn
 from shakeproof.properties.recorded import RecordedMachine, Tally, beginning, step
 from shakeproof.properties.safety import (
     CLEAN_FAILURE,
@@ -74,7 +74,9 @@ class InteractionMachine(RecordedMachine):
         record: bool = False,
     ) -> None:
         super().__init__(rogue, tally=tally, watched=watched, record=record)
-        self.suite: CipherSuite = SUITES_BY_NAME["TLS_RSA_WITH_AES_128_CBC_SHA"]
+        self.suite: CipherSuite = SUITES_BY_NAME[SUITE_NAMES[0]]
+        self.setup = setup_of(self.suite)
+        self.application = Application(self.suite, self.setup, None)
         self.wire = Wire()
         self.wire.connection = 0
         self.parties: dict[Side, Party] = {}
@@ -109,7 +111,7 @@ class InteractionMachine(RecordedMachine):
         if self.wire.connection > 1:
             self.remark("on a new connection")
         seed = b"connection %d" % self.wire.connection
-        self.parties = {side: Party(side, self.suite, self.rogue, seed) for side in SIDES}
+        self.parties = {side: Party(side, self.application, self.rogue, seed) for side in SIDES}
         self.attacked = False
         self.steps = []
         self._after("client", self.client.start())
@@ -290,10 +292,12 @@ class InteractionMachine(RecordedMachine):
 
     # --------------------------------------------------------------------------------------------------------- rules
 
-    @beginning(suite=st.sampled_from(SUITE_NAMES))
-    def configure(self, *, suite: str) -> None:
-        """The cipher suite that the client offers; a connection is opened."""
+    @beginning(suite=st.sampled_from(SUITE_NAMES), manner=manners)
+    def configure(self, *, suite: str, manner: str = "plain") -> None:
+        """The cipher suite that the client offers, and what else there is; a connection is opened."""
         self.suite = SUITES_BY_NAME[suite]
+        self.setup = setup_of(self.suite, manner)
+        self.application = Application(self.suite, self.setup, self.rogue)
         self._connect()
 
     @step(to=st.sampled_from((FIRST, *SIDES)), count=st.integers(1, LONGEST))
@@ -403,6 +407,17 @@ class InteractionMachine(RecordedMachine):
         self.ready()
         if self.client.tls.is_connected:
             self._after("client", self.client.request(size))
+
+    @precondition(lambda self: self.setup.renegotiation)
+    @step(side=st.sampled_from(SIDES), count=st.integers(0, LONGEST))
+    def renegotiate(self, *, side: Side, count: int) -> None:
+        """An application begins another handshake once connected, and some records of it are let through."""
+        self.ready()
+        self._let_through(FIRST, ROUNDS_LIMIT)
+        if self.is_open and self.parties[side].tls.is_connected:
+            self.reach("renegotiation")
+            self._after(side, self.parties[side].renegotiate())
+            self._let_through(FIRST, count)
 
     @step(after=AFTER, side=st.sampled_from(SIDES))
     def close(self, *, after: int, side: Side) -> None:

@@ -17,14 +17,18 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from shakeproof.impl.errors import RemoteProtocolError
 from shakeproof.impl.tls import messages as codec
-from shakeproof.impl.tls.extensions import ExtensionType
+from shakeproof.impl.tls.wire import Reader
 from shakeproof.model import messages as alphabet
-from shakeproof.properties.mapper.concretise import accept_server_hello
+from shakeproof.properties.mapper import finite_field
 from shakeproof.properties.mapper.context import Context, Options, Role
+from shakeproof.properties.mapper.encrypt_then_mac import EncryptThenMac
+from shakeproof.properties.mapper.hellos import accept_server_hello
 from shakeproof.properties.mapper.hypotheses import Keys
 from shakeproof.properties.mapper.keys import KeyKind, Owner, PrivateKey, private_key
 from shakeproof.properties.mapper.receive import Observation, Receiver
+from shakeproof.properties.mapper.sessions import Session
 
+OWNERS = (Owner.LEAF, Owner.CLIENT, Owner.ATTACKER_LEAF)
 KINDS: tuple[KeyKind, ...] = ("rsa", "ecdsa")
 HANDSHAKE = frozenset(
     {
@@ -67,11 +71,11 @@ class Informed(Context):
 
 
 class Observer:
-    """Reads along at the endpoint that plays `role`."""
+    """Reads along at the endpoint that plays `role`. session: the one that the endpoint can resume."""
 
-    def __init__(self, role: Role) -> None:
+    def __init__(self, role: Role, session: Session | None = None) -> None:
         other: Role = "server" if role == "client" else "client"
-        options = Options()
+        options = Options(session=session)
         self._inside = Receiver(Informed(role, options, strict=True))
         self._outside = Receiver(Informed(other, options, strict=False))
 
@@ -89,6 +93,11 @@ class Observer:
     def is_protected(self) -> bool:
         """Whether the endpoint reads protected records."""
         return self._inside.context.read.switched
+
+    @property
+    def encrypts_then_macs(self) -> bool:
+        """Whether records in force have the MAC around the ciphertext."""
+        return isinstance(self._inside.context.read.protection, EncryptThenMac)
 
     def tell(self, line: str) -> None:
         """A line of the endpoint's NSS key log."""
@@ -120,6 +129,8 @@ def remember(context: Context, message: bytes) -> None:
     handshake_type, body = message[0], message[codec.HEADER_LENGTH :]
     if handshake_type == codec.HandshakeType.HELLO_REQUEST:  # never in the transcript (RFC 5246 section 7.4.1.1)
         return
+    if handshake_type == codec.HandshakeType.CLIENT_HELLO and context.may_begin:
+        context.begin_handshake()
     context.transcript.append(message)
     try:
         _learn(context, handshake_type, body)
@@ -134,20 +145,32 @@ def _learn(context: Context, handshake_type: int, body: bytes) -> None:
         context.hellos += 1
     elif handshake_type == codec.HandshakeType.SERVER_HELLO:
         hello = codec.ServerHello.parse(body)
-        accept_server_hello(context, hello, hello.extension(ExtensionType.EXTENDED_MASTER_SECRET) is not None)
+        accept_server_hello(context, hello)
     elif handshake_type == codec.HandshakeType.CERTIFICATE:
-        context.certificate = codec.Certificate.parse(body)
-        owned = key_of(context.certificate.certificate_list[0]) if context.certificate.certificate_list else None
-        context.own_key = owned
-        context.server_key = owned.public_key() if owned is not None else None
-    elif handshake_type == codec.HandshakeType.SERVER_KEY_EXCHANGE and not context.uses_rsa:
-        context.group = codec.EcdheServerKeyExchange.parse(body).group
+        _learn_certificate(context, codec.Certificate.parse(body))
+    elif handshake_type == codec.HandshakeType.SERVER_KEY_EXCHANGE:
+        context.group = context.params = None
+        if context.uses_dhe:
+            context.params = finite_field.parse(Reader(body, "ServerKeyExchange", "RFC 5246 section 7.4.3"))
+        elif not context.uses_rsa:
+            context.group = codec.EcdheServerKeyExchange.parse(body).group
+    elif handshake_type == codec.HandshakeType.CERTIFICATE_REQUEST:
+        context.request = codec.CertificateRequest.parse(body)
     elif handshake_type == codec.HandshakeType.FINISHED:
         context.own_finished = True
         if context.is_client:
             context.client_verify_data = body
         else:
             context.server_verify_data = body
+
+
+def _learn_certificate(context: Context, message: codec.Certificate) -> None:
+    owned = key_of(message.certificate_list[0]) if message.certificate_list else None
+    public = owned.public_key() if owned is not None else None
+    if context.is_client:
+        context.client_private, context.client_key = owned, public
+    else:
+        context.certificate, context.own_key, context.server_key = message, owned, public
 
 
 @lru_cache(maxsize=256)
@@ -159,7 +182,7 @@ def key_of(certificate: bytes) -> PrivateKey | None:
             public = _bytes_of(x509.load_der_x509_certificate(certificate).public_key())
     except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion):
         return None
-    known = [private_key(kind, owner) for kind in KINDS for owner in (Owner.LEAF, Owner.ATTACKER_LEAF)]
+    known = [private_key(kind, owner) for kind in KINDS for owner in OWNERS]
     return next((key for key in known if _bytes_of(key.public_key()) == public), None)
 
 

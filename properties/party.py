@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from shakeproof.impl.errors import LocalProtocolError, RemoteProtocolError
 from shakeproof.impl.http import Https, HttpsClient, HttpsServer, Request, Response
-from shakeproof.impl.tls import ClientConnection, ServerConnection
+from shakeproof.impl.tls import ClientConnection, ServerConnection, Session
 from shakeproof.impl.tls.events import ApplicationDataReceived, CloseNotifyReceived, HandshakeCompleted
 from shakeproof.impl.tls.records import HEADER_LENGTH
 from shakeproof.impl.tls.suites import CipherSuite
@@ -26,11 +26,76 @@ from shakeproof.properties.conversation import Exchange
 from shakeproof.properties.findings import Grade
 from shakeproof.properties.mapper.certificates import SERVER_NAME
 from shakeproof.properties.mapper.receive import Observation
+from shakeproof.properties.mapper.sessions import Session as Resumable
 from shakeproof.properties.observer import Observer
 from shakeproof.properties.rogues import Rogue
 from shakeproof.properties.safety import Ledger
-from shakeproof.properties.targets.base import Reaction
-from shakeproof.properties.targets.ours import make_client, make_server
+from shakeproof.properties.targets.base import Reaction, Setup
+from shakeproof.properties.targets.ours import NOW, Shared, make_client, make_server
+
+
+class Application:
+    """What the connections of a run have in common: the suite, and sessions where some are resumed.
+
+    The session comes from a first connection on which nobody is.
+    """
+
+    def __init__(self, suite: CipherSuite, setup: Setup, rogue: Rogue | None) -> None:
+        self.suite, self.setup = suite, setup
+        self.shared = Shared(setup)
+        self.session: Session | None = None
+        if setup.session:
+            self._make_session(rogue)
+
+    def client(self, rogue: Rogue | None, seed: bytes) -> ClientConnection:
+        """The next client."""
+        client = make_client(rogue, seed=seed, suites=(self.suite,), setup=self.setup, session=self.session)
+        client.config = replace(client.config, encrypt_then_mac=self.setup.encrypt_then_mac)
+        return client
+
+    def server(self, rogue: Rogue | None, seed: bytes) -> ServerConnection:
+        """The next server."""
+        return make_server(rogue, seed=seed, setup=self.setup, shared=self.shared)
+
+    def _make_session(self, rogue: Rogue | None) -> None:
+        client = self.client(planted_in(rogue, "client"), b"first client")
+        server = self.server(planted_in(rogue, "server"), b"first server")
+        client.start()
+        try:
+            for _ in range(ROUNDS_LIMIT):
+                server.receive_data(client.data_to_send())
+                client.receive_data(server.data_to_send())
+        except RemoteProtocolError:
+            return  # the fault that is planted shows without anybody's doing: later connections find it out
+        self.session = client.session
+
+    def session_of(self, side: Side) -> Resumable | None:
+        """The session, as far as that side can resume it: a server may have forgotten it."""
+        session = self.session
+        if session is None:
+            return None
+        sessions = self.shared.sessions
+        if side == "server" and sessions is not None and sessions.get(session.session_id, NOW) is None:
+            return None
+        return Resumable(
+            session.suite,
+            session.master_secret,
+            session.extended_master_secret,
+            session.encrypt_then_mac,
+            session.server_name or "",
+            True,
+            session.session_id,
+            session.ticket,
+        )
+
+
+def planted_in(rogue: Rogue | None, side: Side) -> Rogue | None:
+    """The rogue, where its fault is one of that side."""
+    return rogue if rogue is not None and f"tls12.{side}" in rogue.roles else None
+
+
+ROUNDS_LIMIT = 4
+"""Flights each way: a full handshake has two."""
 
 
 @dataclass(frozen=True)
@@ -48,21 +113,24 @@ class Turn:
 
 
 class Party:
-    """One end. role_name: whose table it follows; ledger: for the safety properties."""
+    """One end. role_name: whose table it follows; ledger: for the safety properties. application: what the connections
+    of its side have in common.
+    """
 
-    def __init__(self, side: Side, suite: CipherSuite, rogue: Rogue | None, seed: bytes) -> None:
+    def __init__(self, side: Side, application: Application, rogue: Rogue | None, seed: bytes) -> None:
         self.side = side
         self.role = ROLES[f"tls12.{side}"]
-        planted = rogue if rogue is not None and self.role.name in rogue.roles else None
-        self.ledger = Ledger(side)
-        self.observer = Observer(side)
+        planted = planted_in(rogue, side)
+        session = application.session_of(side)
+        self.ledger = Ledger(side, knows=session is not None)
+        self.observer = Observer(side, session)
         self.oracle = Oracle(self.role)
         self.tls: ClientConnection | ServerConnection
         if side == "client":
-            self.tls = make_client(planted, seed=seed + b" client", suites=(suite,))
+            self.tls = application.client(planted, seed + b" client")
             self.https: Https = HttpsClient(self.tls, SERVER_NAME)
         else:
-            self.tls = make_server(planted, seed=seed + b" server")
+            self.tls = application.server(planted, seed + b" server")
             self.https = HttpsServer(self.tls, answer)
         self.tls.config = replace(self.tls.config, key_log=self._log)
         self.responses = 0
@@ -102,7 +170,8 @@ class Party:
             if isinstance(event, ApplicationDataReceived):
                 self.ledger.accepted += event.data
             elif isinstance(event, HandshakeCompleted):
-                self.ledger.finished = True
+                self.ledger.finished, self.ledger.transcript = True, ()
+                self.ledger.rounds += 1
                 self.ledger.suite = event.negotiated.suite
             elif isinstance(event, CloseNotifyReceived):
                 self.ledger.ended = True
@@ -147,6 +216,17 @@ class Party:
                 self.https.close()
 
         return self._turn(closing, ())
+
+    def renegotiate(self) -> Turn:
+        """Its application begins another handshake, where it can."""
+
+        def beginning() -> None:
+            try:
+                self.tls.renegotiate()
+            except LocalProtocolError:
+                return
+
+        return self._turn(beginning, ())
 
     def end(self) -> tuple[Turn, bool]:
         """The transport ends; and whether the end was taken for an orderly one although no side had closed."""

@@ -18,7 +18,7 @@ from shakeproof.model.messages import Alert, ApplicationData, HelloRequest, Reco
 from shakeproof.model.notation import Kind, Message, Row, Symbol
 from shakeproof.model.oracle import Oracle
 from shakeproof.model.trace import Fate, Step
-from shakeproof.properties.conformance import Problem, Runner, judge
+from shakeproof.properties.conformance import Problem, Runner, by_level, judge
 from shakeproof.properties.conversation import TARGET, TESTER, Conversation, Exchange
 from shakeproof.properties.mapper.receive import Observation
 from shakeproof.properties.suites import Word, agrees
@@ -173,13 +173,14 @@ class Aftermath(Runner):
         symbol = problem.exchange.symbol
         assert symbol is not None
         word = Word((), self.play.oracle.configurations[0], symbol)
-        return self._probe(word, problem, self.play.record)
+        graded, talk = self._probe(word, problem, self.play.record)
+        return by_level(graded) if graded is not None else None, talk
 
 
 # ----------------------------------------------------------------------------------------------------- what can be said
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=8192)
 def next_honest(role: Role, here: Configuration, chosen: tuple[Value, ...]) -> Symbol | None:
     """The next symbol on the shortest honest way to the accepting state; application data there; None where there is no
     way. Choices of the role itself are taken to fall in favour of it.
@@ -201,7 +202,7 @@ def next_honest(role: Role, here: Configuration, chosen: tuple[Value, ...]) -> S
 
 def _legal_steps(role: Role, here: Configuration, chosen: tuple[Value, ...]) -> Iterator[tuple[Symbol, Configuration]]:
     for symbol in role.symbols:
-        if symbol.is_sound and agrees(symbol, chosen):
+        if symbol.is_sound and symbol.message is not Alert and agrees(symbol, chosen):
             for row in role.enabled(here, symbol):
                 if not row.is_violation:
                     for there in role.apply(row, here, symbol):
@@ -222,7 +223,7 @@ class Choices:
         return frozenset(symbol.message for symbol in (*self.legal, *self.disputed))
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=4096)
 def choices(role: Role, configurations: Sequence[Configuration]) -> Choices:
     """What the symbols of the role's alphabet are in these configurations, those apart that mean nothing in one."""
     legal: list[Symbol] = []

@@ -34,6 +34,10 @@ class Tally:
     steps: int = 0
     open_steps: int = 0
     reached: Counter[str] = field(default_factory=Counter)
+    tried: set[object] = field(default_factory=set, compare=False)
+    """What need not be tried again: shared by all runs of a machine."""
+    picked: dict[object, tuple[str, ...]] = field(default_factory=dict, compare=False)
+    """What was picked by which number, so that a run that is repeated picks the same."""
 
     def add(self, other: Tally) -> None:
         """Take another tally in."""
@@ -106,6 +110,12 @@ class RecordedMachine(RuleBasedStateMachine):
         finally:
             self.tally.open_steps += self.met_open
 
+    def instead(self) -> None:
+        """Forget the current step: the calls that it makes stand for it."""
+        self.calls.pop()
+        self.remarks.pop()
+        self.tally.steps -= 1
+
     def meet(self) -> None:
         """Something is about to reach an endpoint."""
         self.met_open = self.met_open or self.is_open
@@ -137,6 +147,11 @@ def beginning(**strategies: st.SearchStrategy[Any]) -> Callable[[Step], Step]:
         return decorated
 
     return decorate
+
+
+def recorded(method: Step) -> Step:
+    """A method that is recorded as a rule is, for calls that no rule makes as they are."""
+    return _recorded(method)
 
 
 def _recorded(method: Step) -> Step:

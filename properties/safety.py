@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from shakeproof.impl.tls.suites import CipherSuite
-from shakeproof.model.messages import ApplicationData, Certificate, Finished, ServerKeyExchange
-from shakeproof.model.notation import Symbol
+from shakeproof.model.messages import ApplicationData, Certificate, Finished, ServerHello, ServerKeyExchange, resumed
+from shakeproof.model.notation import Message, Symbol
 from shakeproof.properties.conformance import Problem
 from shakeproof.properties.findings import Grade
 from shakeproof.properties.mapper.hypotheses import Keys
@@ -76,6 +76,14 @@ class Hung(PropertyViolation):
     """It owes an answer and gives none."""
 
 
+class Distinguished(PropertyViolation):
+    """It answers differently what must be answered alike."""
+
+
+class Unadvised(PropertyViolation):
+    """It does not do what a standard recommends, or has no limit where we expect one."""
+
+
 class NotIntact(PropertyViolation):
     """Application data was lost, repeated, reordered or altered, and nobody noticed."""
 
@@ -102,8 +110,18 @@ _BY_GRADE: dict[Grade, type[PropertyViolation]] = {
     Grade.WENT_ON: WentOn,
     Grade.REFUSED_VALID: RefusedValid,
     Grade.WRONG_OUTPUT: WrongOutput,
+    Grade.DISTINGUISHES: Distinguished,
     Grade.DEVIATION: Deviated,
+    Grade.WARNING: Unadvised,
 }
+
+
+def grade_of(found_as: str) -> str:
+    """The grade of a violation, by the name of its class; for those that no audit grades, what they say."""
+    for grade, kind in _BY_GRADE.items():
+        if kind.__name__ == found_as:
+            return grade.value
+    return "FAIL property"
 
 
 def follows_table(role: str) -> str:
@@ -112,7 +130,7 @@ def follows_table(role: str) -> str:
 
 
 def violation_of(problem: Problem, role: str) -> PropertyViolation | None:
-    """What a verdict on one step means as a violation; None for grades that are none (a SHOULD, a note)."""
+    """What a verdict on one step means as a violation; None for grades that accuse nobody."""
     kind = _BY_GRADE.get(problem.grade)
     if kind is None:
         return None
@@ -137,7 +155,8 @@ class Ledger:
 
     written: what its application wrote; accepted: what it gave to its application; heard: what reached it, as it can
     tell; said: what it sent; key_log: what it logged; suite, transcript: as it has them; finished: it completed the
-    handshake; ended: the peer's close_notify came; switched: it sent ChangeCipherSpec.
+    handshake; rounds: how many it completed; ended: the peer's close_notify came; switched: it sent ChangeCipherSpec;
+    knows: the server had proved itself to it before, in the session that it offers to resume.
     """
 
     side: str
@@ -148,8 +167,15 @@ class Ledger:
     suite: CipherSuite | None = None
     transcript: tuple[bytes, ...] = ()
     finished: bool = False
+    rounds: int = 0
     ended: bool = False
     switched: bool = False
+    knows: bool = False
+
+    @property
+    def masters(self) -> list[str]:
+        """The master secret of the last handshake that it completed, as it was logged."""
+        return self.key_log[: self.rounds][-1:] if self.rounds else self.key_log[-1:]
 
 
 def check_intact(receiver: Ledger, sender: Ledger) -> None:
@@ -181,12 +207,18 @@ _PROVED_BY = {
 
 
 def check_authenticated(client: Ledger, said: Sequence[Observation]) -> None:
-    """Application data leaves the client only after a sound chain, sound parameters and a matching Finished."""
+    """Application data leaves the client only after a sound chain, sound parameters and a matching Finished; where a
+    session is resumed, after Finished alone, which nobody else could make.
+    """
     if not any(item.symbol.message is ApplicationData for item in said):
         return
     proofs = [symbol for symbol in client.heard if symbol.message in (Certificate, ServerKeyExchange, Finished)]
     bad = next((symbol for symbol in proofs if symbol.defects), None)
-    missing = [m.name for m in (Certificate, Finished) if all(symbol.message is not m for symbol in proofs)]
+    hellos = [symbol for symbol in client.heard if symbol.message is ServerHello]
+    needed: tuple[Message, ...] = (Certificate, Finished)
+    if client.knows and any(symbol.has(resumed) for symbol in hellos):
+        needed = (Finished,)
+    missing = [m.name for m in needed if all(symbol.message is not m for symbol in proofs)]
     if bad is None and not missing:
         return
     wrong = f"it had accepted {bad.text}" if bad is not None else f"there had been no {missing[0]}"
@@ -212,11 +244,11 @@ def check_nothing_in_the_clear(ledger: Ledger, said: Sequence[Observation]) -> N
 
 
 def check_agreement(client: Ledger, server: Ledger) -> None:
-    """Where both have finished: the same keys, the same suite, the same messages."""
-    if not (client.finished and server.finished):
+    """Where both have finished, and as often: the same keys, the same suite, the same messages."""
+    if not (client.finished and server.finished) or client.rounds != server.rounds:
         return
     for what, ours, theirs in (
-        ("master secret", client.key_log[-1:], server.key_log[-1:]),
+        ("master secret", client.masters, server.masters),
         ("cipher suite", client.suite, server.suite),
         ("transcript", client.transcript, server.transcript),
     ):

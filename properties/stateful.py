@@ -19,7 +19,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from shakeproof.model.trace import Trace
 from shakeproof.properties.adversary import VERBS
-from shakeproof.properties.endpoint_base import SUITE_NAMES
+from shakeproof.properties.endpoint_base import MANNERS, SUITE_NAMES
 from shakeproof.properties.endpoint_machine import ClientMachine, ServerMachine
 from shakeproof.properties.interaction import InteractionMachine
 from shakeproof.properties.recorded import Arguments, RecordedMachine, Tally
@@ -86,7 +86,7 @@ class Machine:
 
 _LISTED = (
     Machine("client", ClientMachine, (CLIENT_FOLLOWS_TABLE, DATA_INTACT, CLEAN_FAILURE), ("tls12.client",), 1.0),
-    Machine("server", ServerMachine, (SERVER_FOLLOWS_TABLE, DATA_INTACT, CLEAN_FAILURE), ("tls12.server",), 0.6),
+    Machine("server", ServerMachine, (SERVER_FOLLOWS_TABLE, DATA_INTACT, CLEAN_FAILURE), ("tls12.server",), 0.8),
     Machine(
         "interaction",
         InteractionMachine,
@@ -123,7 +123,7 @@ PROFILES: dict[str, Profile] = {
     profile.name: profile
     for profile in (
         Profile("dev", "a few seconds, other runs each time", 60, 12),
-        Profile("ci", "about a minute, the same runs each time", 1000, 14, derandomized=True),
+        Profile("ci", "one to two minutes, the same runs each time", 500, 14, derandomized=True),
         Profile("deep", "as long as a coffee break, other runs each time", 12_000, 25),
     )
 }
@@ -421,7 +421,8 @@ def _plainer(name: str, arguments: Arguments) -> Iterator[tuple[str, Arguments]]
         if set(kept) <= set(arguments):
             yield other, {key: arguments[key] for key in kept}
     for key, value in arguments.items():
-        candidates = SUITE_NAMES[: SUITE_NAMES.index(value)] if value in SUITE_NAMES else _smaller(value)
+        order = next((names for names in (SUITE_NAMES, list(MANNERS)) if value in names), [])
+        candidates = order[: order.index(value)] if order else _smaller(value)
         if key not in SIZES:
             yield from ((name, {**arguments, key: smaller}) for smaller in candidates)
 

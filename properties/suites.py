@@ -1,47 +1,78 @@
 """Suites generated from the tables: which words to run, shortest first.
 
 A cell is a reachable configuration with a symbol; `quick` covers each cell once in each setup, by its shortest honest
-prefix. Honest means rows that are no violations, and sound symbols wherever they lead to the same place; a prefix never
-relies on a choice that the target makes, so that one word always leads to one configuration.
+prefix. Honest means rows that are no violations, and sound symbols wherever they lead to the same place. Where the
+table leaves the target a choice, a prefix relies on what the setup's course expects of it, so that one word always
+leads to one configuration. A special setup repeats no cell of its base that it can't change.
+
+Two kinds of words are about no cell. One repeats what a row lets pass without an answer, to see whether the target ever
+has enough; the other sends a message of the handshake in records of a few bytes, which must make no difference.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from functools import lru_cache
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
+from typing import TypeAlias
 
-from shakeproof.model.facts import Value
+from shakeproof.model.facts import Fact, Value
 from shakeproof.model.machine import Configuration, Role
-from shakeproof.model.notation import Kind, Symbol
+from shakeproof.model.messages import Alert, ApplicationData, ChangeCipherSpec
+from shakeproof.model.notation import STAY, Kind, Row, State, Symbol
+from shakeproof.properties.courses import Course, concerns, courses, is_another, is_basic, is_for
+from shakeproof.properties.targets.base import Setup
+
+FLOOD = 1000
+"""How often one message that leads nowhere is repeated. Limits of real stacks are far below: OpenSSL takes 5 warning
+alerts in a row and 32 empty records, Go 16 of both; no honest peer comes near."""
+
+FRAGMENT_BYTES = 5
+"""Plaintext bytes of a record where a message is cut up: more than a message's header, fewer than any message has."""
 
 
 @dataclass(frozen=True)
 class Word:
-    """One input sequence on a fresh connection: an honest prefix, then the cell's symbol."""
+    """One input sequence on a fresh connection: an honest prefix, then the cell's symbol.
+
+    chosen: the course that the prefix is on; times: how often the symbol is sent; fragment: bytes of plaintext in one
+    of its records, 0 for as many as fit.
+    """
 
     prefix: tuple[Symbol, ...]
     configuration: Configuration
     symbol: Symbol
+    chosen: tuple[Value, ...] = ()
+    times: int = 1
+    fragment: int = 0
 
     @property
     def text(self) -> tuple[str, ...]:
         """The inputs, for people and files."""
-        return (*(symbol.text for symbol in self.prefix), self.symbol.text)
+        return (*(symbol.text for symbol in self.prefix), self.symbol.text + self.manner)
+
+    @property
+    def manner(self) -> str:
+        """How the symbol is sent, where that is not the usual way."""
+        if self.times > 1:
+            return f" x {self.times}"
+        return f" in records of {self.fragment} bytes" if self.fragment else ""
 
     @property
     def cell(self) -> str:
         """The cell, for people."""
-        return f"{self.configuration.state.name} x {self.symbol.text}"
+        return f"{self.configuration.state.name} x {self.symbol.text}{self.manner}"
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=256)
 def honest_prefixes(role: Role, chosen: tuple[Value, ...]) -> dict[Configuration, tuple[Symbol, ...]]:
-    """Every configuration that honest inputs reach for certain, with the shortest such inputs.
+    """Every configuration that honest inputs lead to on the course, with the shortest such inputs.
 
-    chosen: values that the tester's honest messages have where they say anything about that fact.
+    chosen: values that the tester's honest messages have where they say anything about that fact, and that the target
+    is expected to choose.
     """
-    start = _opened(role)
+    start = _opened(role, chosen)
     found: dict[Configuration, tuple[Symbol, ...]] = {start: ()}
     queue = [start]
     while queue:
@@ -53,7 +84,7 @@ def honest_prefixes(role: Role, chosen: tuple[Value, ...]) -> dict[Configuration
     return found
 
 
-def _opened(role: Role) -> Configuration:
+def _opened(role: Role, chosen: tuple[Value, ...]) -> Configuration:
     """The configuration in which the role first reads: past the application's call that opens the connection."""
     here = role.start
     seen = {here}
@@ -61,11 +92,37 @@ def _opened(role: Role) -> Configuration:
         openings = [row for row in role.rows if row.kind is Kind.CALL and here.state in row.states.members]
         if not openings:
             break
-        here = role.apply(openings[0], here, openings[0].pattern.message.symbol())[0]
+        opened = role.apply(openings[0], here, openings[0].pattern.message.symbol())
+        here = expected(role, [(openings[0], there) for there in opened], chosen)[0][1]
         if here in seen:
             break
         seen.add(here)
     return here
+
+
+Outcome: TypeAlias = tuple[Row, Configuration]
+
+
+def expected(role: Role, outcomes: Sequence[Outcome], chosen: Iterable[Value]) -> list[Outcome]:
+    """Those of the outcomes in which the role chooses what is expected of it, as far as it chooses at all."""
+    allowed: dict[Fact, int] = {}
+    for value in chosen:
+        if value.fact in role.memory:
+            allowed[value.fact] = allowed.get(value.fact, 0) | value.bit
+    left = list(outcomes)
+    for fits in (_contradicts_nothing, _chooses_rightly):
+        for fact, bits in allowed.items():
+            place = role.memory_facts.index(fact)
+            left = [one for one in left if fits(one, fact, one[1].memory[place], bits)] or left
+    return left
+
+
+def _contradicts_nothing(outcome: Outcome, fact: Fact, remembered: int, allowed: int) -> bool:
+    return bool(remembered & allowed) or all(effect.fact is not fact for effect in outcome[0].effects)
+
+
+def _chooses_rightly(outcome: Outcome, fact: Fact, remembered: int, allowed: int) -> bool:
+    return not remembered & ~allowed and any(effect.fact is fact for effect in outcome[0].effects)
 
 
 def honest_steps(role: Role, here: Configuration, chosen: Iterable[Value]) -> list[tuple[Symbol, Configuration]]:
@@ -74,31 +131,52 @@ def honest_steps(role: Role, here: Configuration, chosen: Iterable[Value]) -> li
 
 
 def tolerated_steps(role: Role, here: Configuration, chosen: Iterable[Value]) -> list[tuple[Symbol, Configuration]]:
-    """The inputs, sound ones first, that lead from here to one certain state without a violation.
+    """The inputs, sound ones first, that lead from here to one certain state without a violation, on the course.
 
-    A defect is among them where the standard forbids to show that it was noticed. Where the role picks what it
-    remembers, its first choice stands for all: which it was shows later.
+    A defect is among them where the standard forbids to show that it was noticed, or leaves it to the role. Where the
+    role picks what it remembers and nothing is expected, its first choice stands for all: which it was shows later.
     """
     wanted = tuple(chosen)
     out: list[tuple[Symbol, Configuration]] = []
     for symbol in sorted(role.symbols, key=lambda one: not one.is_sound):
         if not agrees(symbol, wanted):
             continue
-        rows = role.enabled(here, symbol)
-        if not rows or any(row.is_violation for row in rows):
-            continue
-        there = list(dict.fromkeys(after for row in rows for after in role.apply(row, here, symbol)))
-        if len({after.state for after in there}) == 1:
-            out.append((symbol, there[0]))
+        outcomes = [(row, there) for row in role.enabled(here, symbol) for there in role.apply(row, here, symbol)]
+        for ways in ([*outcomes, *_of_its_own_accord(role, outcomes)], outcomes):
+            left = expected(role, ways, wanted)
+            if len({there.state for _, there in left}) == 1:
+                if not any(row.is_violation for row, _ in left):
+                    out.append((symbol, left[0][1]))
+                break
     return out
 
 
+def _of_its_own_accord(role: Role, outcomes: Sequence[Outcome]) -> Iterator[Outcome]:
+    """Where the role may go on by itself once it has read something, as a client does that is asked to renegotiate."""
+    for there in dict.fromkeys(there for row, there in outcomes if not row.is_violation and row.next is STAY):
+        for row in role.rows:
+            if row.kind is Kind.SEND and there.state in row.states.members and not role.is_final(_next(row, there)):
+                for symbol in role.sent(row):
+                    for after in role.apply(row, there, symbol):
+                        if after != there:
+                            yield row, after
+
+
+def _next(row: Row, here: Configuration) -> State:
+    return row.next if isinstance(row.next, State) else here.state
+
+
 def agrees(symbol: Symbol, chosen: Iterable[Value]) -> bool:
-    """Whether the symbol says nothing else about a fact than what was chosen."""
-    return all(value.fact not in symbol.message.facts or symbol.has(value) for value in chosen)
+    """Whether the symbol says nothing else about a fact than one of the values that were chosen for it."""
+    facts = symbol.message.facts
+    said = {value.fact: False for value in chosen if value.fact in facts}
+    for value in chosen:
+        if value.fact in facts and symbol.has(value):
+            said[value.fact] = True
+    return all(said.values())
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=4096)
 def honest_path(role: Role, here: Configuration, chosen: tuple[Value, ...]) -> tuple[Symbol, ...] | None:
     """The shortest sound inputs from here to the accepting state; None where there are none."""
     found: dict[Configuration, tuple[Symbol, ...]] = {here: ()}
@@ -114,12 +192,103 @@ def honest_path(role: Role, here: Configuration, chosen: tuple[Value, ...]) -> t
     return None
 
 
-def quick(role: Role, chosen: tuple[Value, ...], may_say: Callable[[Symbol], bool] = lambda _: True) -> list[Word]:
-    """The words of one setup, shortest first. may_say: whether a symbol belongs to the setup."""
-    words = [
-        Word(prefix, configuration, symbol)
-        for configuration, prefix in honest_prefixes(role, chosen).items()
-        for symbol in role.symbols
-        if may_say(symbol) and not role.is_void(configuration, symbol)
-    ]
+def every_cell(
+    role: Role, ways: Iterable[Course], may_say: Callable[[Symbol], bool] = lambda _: True
+) -> Iterator[Word]:
+    """The words of some courses, each cell once. may_say: whether a symbol belongs to the setup."""
+    known: set[Configuration] = set()
+    for course in ways:
+        for configuration, prefix in honest_prefixes(role, course).items():
+            if configuration in known:
+                continue
+            known.add(configuration)
+            for symbol in role.symbols:
+                if may_say(symbol) and not role.is_void(configuration, symbol):
+                    yield Word(prefix, configuration, symbol, course)
+
+
+def whole(role: Role, setup: Setup) -> list[Word]:
+    """The words of one setup, also those whose cells other setups have, shortest first."""
+    words = every_cell(role, courses(setup, role.name), partial(is_for, setup))
     return sorted(words, key=lambda word: len(word.prefix))
+
+
+@lru_cache(maxsize=64)
+def quick(role: Role, setup: Setup, before: tuple[Setup, ...] = ()) -> tuple[Word, ...]:
+    """The words of one setup, shortest first.
+
+    before: setups that are tried too; a special setup repeats no cell of theirs that it can't change, and where its
+    mechanisms were tried with another suite, none that no new row reads.
+    """
+    words = whole(role, setup)
+    if is_basic(setup):
+        return tuple(words)
+    known, read = cells_of(role, before), rows_of(role, before)
+    again = is_another(setup, before)
+    return tuple(
+        word
+        for word in words
+        if concerns(setup, word.configuration, word.symbol)
+        or ((word.configuration, word.symbol) not in known and not (again and rows_at(role, word) <= read))
+    )
+
+
+@lru_cache(maxsize=64)
+def cells_of(role: Role, setups: tuple[Setup, ...]) -> frozenset[tuple[Configuration, Symbol]]:
+    """The cells of some setups."""
+    found: set[tuple[Configuration, Symbol]] = set()
+    for setup in setups:
+        every = every_cell(role, courses(setup, role.name), partial(is_for, setup))
+        found.update((word.configuration, word.symbol) for word in every)
+    return frozenset(found)
+
+
+def rows_at(role: Role, word: Word) -> frozenset[str]:
+    """The rows that read the word's symbol."""
+    return frozenset(row.id for row in role.enabled(word.configuration, word.symbol))
+
+
+@lru_cache(maxsize=64)
+def rows_of(role: Role, setups: tuple[Setup, ...]) -> frozenset[str]:
+    """The rows that read something in some setups."""
+    return frozenset(row.id for here, symbol in cells_of(role, setups) for row in role.enabled(here, symbol))
+
+
+# ------------------------------------------------------------------------------------------------ words of no cell
+
+
+def floods(role: Role, words: Iterable[Word]) -> list[Word]:
+    """For each row that lets something pass without an answer, two words that repeat it: early, and once connected."""
+    found: dict[tuple[str, bool], Word] = {}
+    for word in sorted(words, key=lambda word: not word.symbol.is_sound):
+        connected = word.configuration.state is role.accepting
+        for row in role.enabled(word.configuration, word.symbol):
+            if passes(row):
+                found.setdefault((row.id, connected), replace(word, times=FLOOD))
+    return list(found.values())
+
+
+def passes(row: Row) -> bool:
+    """Whether a row lets a message pass that changes nothing and is not answered; data is something by itself."""
+    return row.next is STAY and not row.outputs and not row.effects and row.pattern.message is not ApplicationData
+
+
+def fragments(role: Role, words: Iterable[Word]) -> list[Word]:
+    """The messages of an honest handshake, each in records of a few bytes once."""
+    found: dict[Symbol, Word] = {}
+    for word in words:
+        if word.symbol.message in (Alert, ApplicationData, ChangeCipherSpec) or not agrees(word.symbol, word.chosen):
+            continue
+        path = honest_path(role, word.configuration, word.chosen)
+        if path and path[0] is word.symbol:
+            found.setdefault(word.symbol, replace(word, fragment=FRAGMENT_BYTES))
+    return list(found.values())
+
+
+def plainly(word: Sequence[str]) -> tuple[tuple[str, ...], tuple[int, int]]:
+    """The inputs of a word from its text, and how often and in what fragments the last one is sent."""
+    if not word:
+        return (), (1, 0)
+    last = re.fullmatch(r"(.*?)(?: x (\d+)| in records of (\d+) bytes)?", word[-1])
+    assert last is not None
+    return (*word[:-1], last[1]), (int(last[2] or 1), int(last[3] or 0))

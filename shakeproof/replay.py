@@ -12,8 +12,9 @@ from shakeproof.model.roles import ROLES
 from shakeproof.model.trace import Trace
 from shakeproof.properties.conformance import Problem, Runner, judge
 from shakeproof.properties.conversation import Conversation, calls_of
+from shakeproof.properties.courses import courses
 from shakeproof.properties.findings import Finding
-from shakeproof.properties.suites import Word, honest_prefixes
+from shakeproof.properties.suites import Word, honest_prefixes, plainly
 from shakeproof.properties.targets import find_target
 from shakeproof.properties.targets.base import Target, TargetError
 from shakeproof.store import SavedFinding
@@ -96,13 +97,15 @@ def word_of(finding: Finding, role: Role, runner: Runner) -> Word | str:
     symbols: Mapping[str, Symbol] = {
         symbol.text: symbol for symbol in (*role.symbols, *(message.symbol() for message in calls_of(role)))
     }
-    unknown = [text for text in finding.word if text not in symbols]
-    if unknown or not finding.word:
+    inputs, manner = plainly(finding.word)
+    unknown = [text for text in inputs if text not in symbols]
+    if unknown or not inputs:
         return f"its inputs are not in the alphabet of {role.name} any more: {', '.join(unknown) or 'it has none'}"
-    *prefix, last = (symbols[text] for text in finding.word)
-    for configuration, way in honest_prefixes(role, runner.chosen).items():
-        if way == tuple(prefix):
-            return Word(way, configuration, last)
+    *prefix, last = (symbols[text] for text in inputs)
+    for course in courses(runner.setup, role.name):
+        for configuration, way in honest_prefixes(role, course).items():
+            if way == tuple(prefix):
+                return Word(way, configuration, last, course, *manner)
     return f"its first {len(prefix)} inputs are no honest way through {role.name} any more"
 
 

@@ -7,6 +7,7 @@ Source: RFC 5246 section 7.4.2; RFC 5280 section 4.2.1.3.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -16,13 +17,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from shakeproof.impl.errors import RemoteProtocolError
 from shakeproof.impl.tls.alerts import AlertDescription
+from shakeproof.impl.tls.config import ValidationOutcome
 from shakeproof.impl.tls.signatures import authentication_of_key
 from shakeproof.impl.tls.suites import Authentication, NamedGroup
 
 CACHED_LEAVES = 256
 """Decoded certificates that are kept. A client meets few different ones; a hostile server cannot grow the cache."""
 
-CURVES: dict[str, int] = {"secp256r1": NamedGroup.SECP256R1, "secp384r1": 24, "secp521r1": 25}
+CURVES: dict[str, int] = {"secp256r1": NamedGroup.SECP256R1, "secp384r1": NamedGroup.SECP384R1, "secp521r1": 25}
 """Numbers of the curves that a certificate's key may lie on (RFC 8422 section 5.1.1)."""
 
 
@@ -73,6 +75,34 @@ def load_leaf(der: bytes) -> Leaf:
         digital_signature=usage.digital_signature if usage is not None else None,
         key_encipherment=usage.key_encipherment if usage is not None else None,
     )
+
+
+def refusal(outcome: ValidationOutcome, expected: str) -> RemoteProtocolError:
+    """The error of a chain that the validator refuses, with the validator's alert."""
+    try:
+        alert = AlertDescription.from_label(outcome.alert or "")
+    except KeyError:
+        alert = AlertDescription.CERTIFICATE_UNKNOWN
+    return RemoteProtocolError(
+        alert,
+        expected=expected,
+        got=f"one that is refused with {alert.label}",
+        clause="RFC 5246 section 7.4.2",
+        details=outcome,
+    )
+
+
+def issuers(chain: Sequence[bytes]) -> list[bytes]:
+    """Who issued the certificates of a chain, as names in DER; what cannot be read is left out."""
+    names = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for der in chain:
+            try:
+                names.append(x509.load_der_x509_certificate(der).issuer.public_bytes())
+            except (ValueError, TypeError, x509.InvalidVersion):
+                continue
+    return names
 
 
 def _key_usage(certificate: x509.Certificate) -> x509.KeyUsage | None:

@@ -13,7 +13,9 @@ from shakeproof.impl.tls.suites import CipherSuite
 class Negotiated:
     """What the two sides agreed on, as far as the handshake has come.
 
-    group and signature_algorithm: None without ECDHE. server_name: what the client asked for.
+    group and signature_algorithm: of the server's key exchange, None without. server_name: what the client asked for.
+    peer_certificates: the chain that the peer showed, or had shown when the session that is resumed began; on a server
+    empty where the client is not authenticated. client_certificates: on either side, the client's chain.
     """
 
     version: int | None = None
@@ -24,7 +26,10 @@ class Negotiated:
     server_name: str | None = None
     extended_master_secret: bool = False
     secure_renegotiation: bool = False
+    encrypt_then_mac: bool = False
+    resumed: bool = False
     peer_certificates: tuple[bytes, ...] = field(default=(), repr=False)
+    client_certificates: tuple[bytes, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,7 @@ class Event:
 
 @dataclass(frozen=True)
 class HandshakeCompleted(Event):
-    """Both Finished messages are verified: application data may flow."""
+    """Both Finished messages are verified: application data may flow. Comes again after each renegotiation."""
 
     negotiated: Negotiated
 
@@ -69,6 +74,11 @@ class CertificateValidated(Event):
 @dataclass(frozen=True)
 class RenegotiationRefused(Event):
     """The peer asked to negotiate anew, and got no_renegotiation."""
+
+
+@dataclass(frozen=True)
+class RenegotiationStarted(Event):
+    """The peer asked to negotiate anew, and we do; HandshakeCompleted follows when it is done."""
 
 
 @dataclass(frozen=True)

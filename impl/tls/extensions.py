@@ -1,7 +1,7 @@
 """Hello extensions: their block, and the contents of those that we know.
 
 Source: RFC 5246 section 7.4.1.4; RFC 6066 section 3; RFC 8422 section 5.1; RFC 7301 section 3.1; RFC 7627 section 5.1;
-RFC 5746 section 3.2.
+RFC 5746 section 3.2; RFC 7366 section 2; RFC 5077 section 3.2.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ class ExtensionType(IntEnum):
     EC_POINT_FORMATS = 11
     SIGNATURE_ALGORITHMS = 13
     APPLICATION_LAYER_PROTOCOL_NEGOTIATION = 16
+    ENCRYPT_THEN_MAC = 22
     EXTENDED_MASTER_SECRET = 23
+    SESSION_TICKET = 35
     RENEGOTIATION_INFO = 0xFF01
 
 
@@ -162,6 +164,16 @@ def extended_master_secret() -> Extension:
     return Extension(ExtensionType.EXTENDED_MASTER_SECRET, b"")
 
 
+def encrypt_then_mac() -> Extension:
+    """encrypt_then_mac: empty (RFC 7366 section 2)."""
+    return Extension(ExtensionType.ENCRYPT_THEN_MAC, b"")
+
+
+def session_ticket(ticket: bytes = b"") -> Extension:
+    """SessionTicket: the ticket itself, without a length; empty to ask for one or to promise one (RFC 5077, 3.2)."""
+    return Extension(ExtensionType.SESSION_TICKET, ticket)
+
+
 def renegotiation_info(renegotiated_connection: bytes = b"") -> Extension:
     """renegotiation_info; empty in an initial handshake (RFC 5746 section 3.2)."""
     return Extension(ExtensionType.RENEGOTIATION_INFO, vector(renegotiated_connection, 1))
@@ -176,7 +188,7 @@ def parse_renegotiation_info(data: bytes) -> bytes:
 
 
 def parse_empty(data: bytes, what: str, clause: str) -> None:
-    """Contents that must be empty: extended_master_secret, and server_name in a ServerHello."""
+    """Contents that must be empty: extended_master_secret, encrypt_then_mac; server_name, SessionTicket of a server."""
     Reader(data, what, clause).finish()
 
 

@@ -10,9 +10,11 @@ import hashlib
 from shakeproof.impl.errors import LocalProtocolError
 from shakeproof.impl.tls.messages import HEADER_LENGTH
 
-MAX_MESSAGE_LENGTH = 1 << 17
-"""Bytes of one handshake message that we are willing to buffer; the field could say 2^24. Chains of certificates are
-the only long messages, and OpenSSL's default for them is 100 KiB."""
+MAX_MESSAGE_LENGTH = (1 << 17) + (1 << 10)
+"""Bytes of one handshake message that we are willing to buffer; the field could say 2^24. The longest ClientHello that
+can be written has 131,396; chains of certificates could be longer, and OpenSSL's default for them is 100 KiB."""
+MAX_TICKET_MESSAGE_LENGTH = 4 + 2 + (1 << 16) - 1
+"""The longest NewSessionTicket that can be written: a lifetime, a length and the ticket (RFC 5077 section 3.3)."""
 
 
 class HandshakeReader:
@@ -69,6 +71,10 @@ class Transcript:
         self.messages.append(message)
         if self._hash is not None:
             self._hash.update(message)
+
+    def everything(self) -> bytes:
+        """All messages so far, which CertificateVerify signs (section 7.4.8)."""
+        return b"".join(self.messages)
 
     def select_hash(self, hash_name: str) -> None:
         """Fixes the hash, which the cipher suite says."""

@@ -1,8 +1,8 @@
-"""Pre-master secrets: RSA key transport and ephemeral elliptic-curve Diffie-Hellman.
+"""Pre-master secrets: RSA key transport and ephemeral Diffie-Hellman, on curves and (see finite_field) without.
 
 Every random byte comes from the `entropy` that is passed in.
 
-Source: RFC 5246 sections 7.4.7.1 and 8.1.1; RFC 8422 sections 5.4, 5.7, 5.10 and 5.11.
+Source: RFC 5246 sections 7.4.7.1, 8.1.1 and 8.1.2; RFC 8422 sections 5.4, 5.7, 5.10 and 5.11.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from shakeproof.impl.errors import RemoteProtocolError
 from shakeproof.impl.tls.alerts import AlertDescription
+from shakeproof.impl.tls.finite_field import FFDHE, FiniteFieldKey
 from shakeproof.impl.tls.suites import NamedGroup
 
 Entropy = Callable[[int], bytes]
@@ -27,12 +28,11 @@ MAX_EXPONENT_BITS = 64
 """What we are willing to compute with for a peer; OpenSSL has the same limits."""
 X25519_LENGTH = 32
 UNCOMPRESSED_POINT = 4
-P256_COORDINATE_LENGTH = 32
 P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
-P256_SEED_LENGTH = 40
-"""Eight bytes more than the order has, so that the remainder is as good as uniform."""
+P384_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFC7634D81F4372DDF581A0DB248B0A77AECEC196ACCC52973
+EXTRA_SEED_LENGTH = 8
+"""Bytes more than the order has, so that the remainder is as good as uniform."""
 
-_P256 = ec.SECP256R1()  # the curve, not a secret
 _PKCS1 = padding.PKCS1v15()
 
 
@@ -57,32 +57,56 @@ class X25519Key:
             ) from None
 
 
-class P256Key:
-    """An ephemeral secp256r1 key."""
+class CurveKey:
+    """An ephemeral key on one of NIST's curves."""
 
-    group = NamedGroup.SECP256R1
+    group: NamedGroup
+    curve: ec.EllipticCurve
+    order: int
+    coordinate_length: int
 
     def __init__(self, entropy: Entropy) -> None:
-        scalar = 1 + int.from_bytes(entropy(P256_SEED_LENGTH), "big") % (P256_ORDER - 1)
-        self._private = ec.derive_private_key(scalar, _P256)
+        seed = int.from_bytes(entropy(self.coordinate_length + EXTRA_SEED_LENGTH), "big")
+        self._private = ec.derive_private_key(1 + seed % (self.order - 1), self.curve)
         self.public = self._private.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
 
     def exchange(self, peer: bytes) -> bytes:
         """The x coordinate, leading zeros kept. Raises RemoteProtocolError unless peer is an uncompressed point."""
-        if len(peer) != 1 + 2 * P256_COORDINATE_LENGTH or peer[0] != UNCOMPRESSED_POINT:
+        length = 1 + 2 * self.coordinate_length
+        if len(peer) != length or peer[0] != UNCOMPRESSED_POINT:
             raise _bad_public_key(
-                "an uncompressed point of 65 bytes", f"{len(peer)} bytes, {peer[:1].hex()}...", "RFC 8422 section 5.4.1"
+                f"an uncompressed point of {length} bytes",
+                f"{len(peer)} bytes, {peer[:1].hex()}...",
+                "RFC 8422 section 5.4.1",
             )
         try:
-            point = ec.EllipticCurvePublicKey.from_encoded_point(_P256, peer)
+            point = ec.EllipticCurvePublicKey.from_encoded_point(self.curve, peer)
             return self._private.exchange(ec.ECDH(), point)
         except ValueError:
             raise _bad_public_key(
-                "a point on secp256r1", "one that is not on the curve", "RFC 8422 section 5.11"
+                f"a point on {self.curve.name}", "one that is not on the curve", "RFC 8422 section 5.11"
             ) from None
 
 
-EphemeralKey = X25519Key | P256Key
+class P256Key(CurveKey):
+    """An ephemeral secp256r1 key."""
+
+    group = NamedGroup.SECP256R1
+    curve = ec.SECP256R1()
+    order = P256_ORDER
+    coordinate_length = 32
+
+
+class P384Key(CurveKey):
+    """An ephemeral secp384r1 key."""
+
+    group = NamedGroup.SECP384R1
+    curve = ec.SECP384R1()
+    order = P384_ORDER
+    coordinate_length = 48
+
+
+EphemeralKey = X25519Key | P256Key | P384Key | FiniteFieldKey
 
 
 def ephemeral_key(group: int, entropy: Entropy) -> EphemeralKey:
@@ -91,11 +115,13 @@ def ephemeral_key(group: int, entropy: Entropy) -> EphemeralKey:
         return X25519Key(entropy)
     if group == NamedGroup.SECP256R1:
         return P256Key(entropy)
-    raise KeyError(group)
+    if group == NamedGroup.SECP384R1:
+        return P384Key(entropy)
+    return FiniteFieldKey(FFDHE[group], entropy)
 
 
 def signed_params(client_random: bytes, server_random: bytes, params: bytes) -> bytes:
-    """What the signature in ServerKeyExchange covers (RFC 8422 section 5.4)."""
+    """What the signature in ServerKeyExchange covers (RFC 5246 section 7.4.3, RFC 8422 section 5.4)."""
     return client_random + server_random + params
 
 

@@ -4,78 +4,30 @@ The codec checks syntax only; what a value means in a connection is checked ther
 also what no honest peer would send, as long as it fits its field (else OverflowError). `parse` raises
 RemoteProtocolError with decode_error.
 
-Source: RFC 5246 section 7.4; RFC 8422 section 5.
+Source: RFC 5246 section 7.4; RFC 8422 section 5; RFC 5077 section 3.3.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import ClassVar, Self
 
 from shakeproof.impl.tls.extensions import Extension, encode_extensions, parse_extensions
-from shakeproof.impl.tls.suites import KeyExchange
+from shakeproof.impl.tls.message_types import HEADER_LENGTH as HEADER_LENGTH
+from shakeproof.impl.tls.message_types import HandshakeType as HandshakeType
+from shakeproof.impl.tls.message_types import Message as Message
+from shakeproof.impl.tls.message_types import Raw as Raw
+from shakeproof.impl.tls.message_types import message_name as message_name
+from shakeproof.impl.tls.suites import Authentication, KeyExchange
 from shakeproof.impl.tls.wire import Reader, decode_error, uints, vector
 
-HEADER_LENGTH = 4
 RANDOM_LENGTH = 32
 MAX_SESSION_ID_LENGTH = 32
 NAMED_CURVE = 3
 NULL_COMPRESSION = 0
-
-
-class HandshakeType(IntEnum):
-    """Handshake message types (RFC 5246 section 7.4)."""
-
-    HELLO_REQUEST = 0
-    CLIENT_HELLO = 1
-    SERVER_HELLO = 2
-    NEW_SESSION_TICKET = 4
-    CERTIFICATE = 11
-    SERVER_KEY_EXCHANGE = 12
-    CERTIFICATE_REQUEST = 13
-    SERVER_HELLO_DONE = 14
-    CERTIFICATE_VERIFY = 15
-    CLIENT_KEY_EXCHANGE = 16
-    FINISHED = 20
-    CERTIFICATE_URL = 21
-    CERTIFICATE_STATUS = 22
-
-
-_NAMES = {member.value: member.name.title().replace("_", "") for member in HandshakeType}
-
-
-def message_name(handshake_type: int) -> str:
-    """The standard's name of a handshake type (`ServerHello`), or its number."""
-    return _NAMES.get(handshake_type, f"handshake type {handshake_type}")
-
-
-class Message:
-    """What every handshake message can do."""
-
-    handshake_type: ClassVar[int]
-
-    def encode_body(self) -> bytes:
-        """The body, without type and length."""
-        raise NotImplementedError
-
-    def encode(self) -> bytes:
-        """Type, length, body: as it goes into records and into the transcript."""
-        body = self.encode_body()
-        return bytes((self.handshake_type,)) + len(body).to_bytes(3, "big") + body
-
-
-@dataclass(frozen=True)
-class Raw(Message):
-    """Any type with any body, for testers."""
-
-    handshake_type: int  # type: ignore[misc]  # of the instance here, of the class everywhere else
-    body: bytes
-
-    def encode_body(self) -> bytes:
-        """The body as given."""
-        return self.body
+CERTIFICATE_TYPES: dict[Authentication, int] = {Authentication.RSA: 1, Authentication.ECDSA: 64}
+"""ClientCertificateType of each kind of key: rsa_sign (RFC 5246 section 7.4.4), ecdsa_sign (RFC 8422 section 5.5)."""
 
 
 @dataclass(frozen=True)
@@ -288,6 +240,52 @@ def ecdh_params(group: int, public: bytes, curve_type: int = NAMED_CURVE) -> byt
 
 
 @dataclass(frozen=True)
+class DheServerKeyExchange(Message):
+    """ServerDHParams and their signature; the three numbers are unsigned, in network byte order.
+
+    algorithm: hash and signature as one 16-bit number. Source: RFC 5246 section 7.4.3.
+    """
+
+    handshake_type: ClassVar[int] = HandshakeType.SERVER_KEY_EXCHANGE
+    p: bytes
+    g: bytes
+    public: bytes
+    algorithm: int
+    signature: bytes
+
+    @property
+    def params(self) -> bytes:
+        """ServerDHParams, which the signature covers after the two randoms."""
+        return dh_params(self.p, self.g, self.public)
+
+    def encode_body(self) -> bytes:
+        """The body."""
+        return self.params + self.algorithm.to_bytes(2, "big") + vector(self.signature, 2)
+
+    @classmethod
+    def parse(cls, body: bytes) -> Self:
+        """From a body."""
+        reader = Reader(body, "ServerKeyExchange", "RFC 5246 section 7.4.3")
+        message = cls(
+            p=reader.vector(2, 1),
+            g=reader.vector(2, 1),
+            public=reader.vector(2, 1),
+            algorithm=reader.uint(2),
+            signature=reader.vector(2),
+        )
+        reader.finish()
+        return message
+
+
+def dh_params(p: bytes, g: bytes, public: bytes) -> bytes:
+    """ServerDHParams (RFC 5246 section 7.4.3)."""
+    return vector(p, 2) + vector(g, 2) + vector(public, 2)
+
+
+ServerKeyExchange = EcdheServerKeyExchange | DheServerKeyExchange
+
+
+@dataclass(frozen=True)
 class ServerHelloDone(Message):
     """The end of the server's flight. Source: RFC 5246 section 7.4.5."""
 
@@ -345,6 +343,79 @@ class EcdheClientKeyExchange(Message):
 
 
 @dataclass(frozen=True)
+class DheClientKeyExchange(Message):
+    """ClientDiffieHellmanPublic, explicit: implicit is for certificates that hold a Diffie-Hellman key, of which we
+    know none. Source: RFC 5246 section 7.4.7.2.
+    """
+
+    handshake_type: ClassVar[int] = HandshakeType.CLIENT_KEY_EXCHANGE
+    public: bytes
+
+    def encode_body(self) -> bytes:
+        """The body."""
+        return vector(self.public, 2)
+
+    @classmethod
+    def parse(cls, body: bytes) -> Self:
+        """From a body."""
+        reader = Reader(body, "ClientKeyExchange", "RFC 5246 section 7.4.7.2")
+        message = cls(reader.vector(2, 1))
+        reader.finish()
+        return message
+
+
+ClientKeyExchange = RsaClientKeyExchange | EcdheClientKeyExchange | DheClientKeyExchange
+
+
+@dataclass(frozen=True)
+class CertificateVerify(Message):
+    """The client's signature over the handshake so far.
+
+    algorithm: hash and signature as one 16-bit number. Source: RFC 5246 sections 7.4.8 and 4.7.
+    """
+
+    handshake_type: ClassVar[int] = HandshakeType.CERTIFICATE_VERIFY
+    algorithm: int
+    signature: bytes
+
+    def encode_body(self) -> bytes:
+        """The body."""
+        return self.algorithm.to_bytes(2, "big") + vector(self.signature, 2)
+
+    @classmethod
+    def parse(cls, body: bytes) -> Self:
+        """From a body."""
+        reader = Reader(body, "CertificateVerify", "RFC 5246 section 7.4.8")
+        message = cls(reader.uint(2), reader.vector(2))
+        reader.finish()
+        return message
+
+
+@dataclass(frozen=True)
+class NewSessionTicket(Message):
+    """A ticket for the next connection; empty where the server has changed its mind.
+
+    lifetime_s: a hint, 0 for none. Source: RFC 5077 section 3.3.
+    """
+
+    handshake_type: ClassVar[int] = HandshakeType.NEW_SESSION_TICKET
+    lifetime_s: int
+    ticket: bytes
+
+    def encode_body(self) -> bytes:
+        """The body."""
+        return self.lifetime_s.to_bytes(4, "big") + vector(self.ticket, 2)
+
+    @classmethod
+    def parse(cls, body: bytes) -> Self:
+        """From a body."""
+        reader = Reader(body, "NewSessionTicket", "RFC 5077 section 3.3")
+        message = cls(reader.uint(4), reader.vector(2))
+        reader.finish()
+        return message
+
+
+@dataclass(frozen=True)
 class Finished(Message):
     """verify_data, of whatever length: the suite says which. Source: RFC 5246 section 7.4.9."""
 
@@ -377,6 +448,8 @@ def parse_message(handshake_type: int, body: bytes, key_exchange: KeyExchange | 
             return Certificate.parse(body)
         case HandshakeType.SERVER_KEY_EXCHANGE if key_exchange is KeyExchange.ECDHE:
             return EcdheServerKeyExchange.parse(body)
+        case HandshakeType.SERVER_KEY_EXCHANGE if key_exchange is KeyExchange.DHE:
+            return DheServerKeyExchange.parse(body)
         case HandshakeType.CERTIFICATE_REQUEST:
             return CertificateRequest.parse(body)
         case HandshakeType.SERVER_HELLO_DONE:
@@ -385,6 +458,12 @@ def parse_message(handshake_type: int, body: bytes, key_exchange: KeyExchange | 
             return RsaClientKeyExchange.parse(body)
         case HandshakeType.CLIENT_KEY_EXCHANGE if key_exchange is KeyExchange.ECDHE:
             return EcdheClientKeyExchange.parse(body)
+        case HandshakeType.CLIENT_KEY_EXCHANGE if key_exchange is KeyExchange.DHE:
+            return DheClientKeyExchange.parse(body)
+        case HandshakeType.CERTIFICATE_VERIFY:
+            return CertificateVerify.parse(body)
+        case HandshakeType.NEW_SESSION_TICKET:
+            return NewSessionTicket.parse(body)
         case HandshakeType.FINISHED:
             return Finished.parse(body)
     return Raw(handshake_type, body)

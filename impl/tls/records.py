@@ -66,6 +66,8 @@ class RecordReader:
         self.sequence = 0
         self.version: int | None = None
         self.first = True
+        self.ssl_2_version: int | None = None
+        """The version in an SSL 2.0 hello, once one was met."""
 
     def feed(self, data: bytes) -> None:
         """Takes bytes of any number."""
@@ -108,6 +110,7 @@ class RecordReader:
     def check_start(self, buffer: bytearray) -> None:
         """The very first bytes may be another protocol's: SSL 2.0's hello has a form of its own (appendix E.2)."""
         if buffer[0] & 0x80 and buffer[2] == SSL_2_CLIENT_HELLO:
+            self.ssl_2_version = int.from_bytes(buffer[3:HEADER_LENGTH], "big")
             raise RemoteProtocolError(
                 AlertDescription.PROTOCOL_VERSION,
                 expected="a TLS record",

@@ -170,7 +170,8 @@ def parse(der: bytes) -> Certificate:
     """The certificate in these octets, from the cache where it is small. Raises Malformed."""
     certificate = _parse_cached(der) if len(der) <= PARSE_CACHE_OCTETS else _parse(der)
     if isinstance(certificate, Malformed):
-        raise certificate
+        # Raised anew: the one in the cache would gather the frames, and with them the connections, of all who meet it.
+        raise Malformed(str(certificate), certificate.defect)
     return certificate
 
 
@@ -181,7 +182,7 @@ def _parse(der: bytes) -> Certificate | Malformed:
         try:
             return Certificate(der)
         except Malformed as error:
-            return error.with_traceback(None)
+            return Malformed(str(error), error.defect)
 
 
 _parse_cached = lru_cache(maxsize=PARSE_CACHE_ENTRIES)(_parse)

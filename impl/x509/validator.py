@@ -79,7 +79,7 @@ class Validator:
         self.verifier_class: type[Verifier] = Verifier
         self.anchors = AnchorStore(item for item in map(_readable, anchors) if item is not None)
 
-    def verifier(self, time: datetime, reference: Reference, budget: SignatureBudget) -> Verifier:
+    def verifier(self, time: datetime, reference: Reference | None, budget: SignatureBudget) -> Verifier:
         """The verifier of one validation; override it, or verifier_class, to judge otherwise on this instance alone."""
         return self.verifier_class(
             time=time,
@@ -91,11 +91,12 @@ class Validator:
             with_profile=self.with_profile,
         )
 
-    def validate(self, chain: Sequence[bytes], time: datetime, reference_identity: str) -> Result:
+    def validate(self, chain: Sequence[bytes], time: datetime, reference_identity: str | None) -> Result:
         """The verdict on a chain.
 
-        chain: DER, leaf first, the rest in any order; time: aware; reference_identity: host name or IP address. Raises
-        ValueError on a naive time; whatever the peer sent becomes a defect and never an exception.
+        chain: DER, leaf first, the rest in any order; time: aware; reference_identity: host name or IP address, None
+        where no name is expected, as of a client. Raises ValueError on a naive time; whatever the peer sent becomes
+        a defect and never an exception.
         """
         if time.tzinfo is None:
             raise ValueError("expected an aware time, got one without a time zone: pass datetime.now(UTC) or similar")
@@ -112,7 +113,8 @@ class Validator:
         others = [_readable(item) for item in chain[1:]]
         budget = SignatureBudget(self.max_signatures)
         builder = Builder(leaf, [item for item in others if item is not None], self.anchors, time, budget)
-        verifier = self.verifier(time, read_reference(reference_identity), budget)
+        reference = read_reference(reference_identity) if reference_identity is not None else None
+        verifier = self.verifier(time, reference, budget)
         result = self._best(builder, verifier)
         if result.accepted:
             return result
@@ -155,7 +157,7 @@ def validate(
     chain: Sequence[bytes],
     anchors: Sequence[bytes],
     time: datetime,
-    reference_identity: str,
+    reference_identity: str | None,
     *,
     reading: Reading = Reading.RFC5280,
     usage: Usage | None = Usage.SERVER_AUTH,
@@ -175,10 +177,15 @@ def validate(
 
 
 def verifier_for_tls(validator: Validator) -> Callable[[Sequence[bytes], str, datetime], Result]:
-    """What a TLS client calls with (chain, reference name, time), leaf first."""
+    """What a TLS connection calls with (chain, reference name, time), leaf first.
+
+    For servers' chains the usual Validator; for clients' chains one with Usage.CLIENT_AUTH, which holds the leaf to the
+    key purpose clientAuth and, since a server expects nobody in particular, to no name.
+    """
 
     def verify(chain: Sequence[bytes], reference_identity: str, time: datetime) -> Result:
-        return validator.validate(chain, time, reference_identity)
+        of_a_client = validator.usage is Usage.CLIENT_AUTH
+        return validator.validate(chain, time, None if of_a_client else reference_identity)
 
     return verify
 

@@ -96,7 +96,7 @@ class Verifier:
         self,
         *,
         time: datetime,
-        reference: Reference,
+        reference: Reference | None,
         reading: Reading,
         usage: Usage | None,
         budget: SignatureBudget,
@@ -344,7 +344,9 @@ class Verifier:
             self._fail("purpose", Defect.WRONG_EKU, leaf, 0, text)
 
     def check_name(self, leaf: Certificate) -> None:
-        """RFC 9525 section 6."""
+        """RFC 9525 section 6; nothing where no name is expected."""
+        if self.reference is None:
+            return
         self._ran("name", f"name matches {ext.printable(self.reference.text)}", Defect.WRONG_NAME.clause)
         if not leaf.readable:
             return

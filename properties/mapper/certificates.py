@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache, lru_cache
 from itertools import pairwise
+from typing import Literal
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -31,6 +32,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from shakeproof.properties.mapper.keys import KeyKind, Owner, PrivateKey, private_key, private_key_pem
 
 SERVER_NAME = "server.shakeproof.test"
+CLIENT_NAME = "client.shakeproof.test"
+Purpose = Literal["server", "client"]
 NOT_BEFORE = datetime(2020, 1, 1, tzinfo=UTC)
 NOT_AFTER = datetime(2049, 12, 31, tzinfo=UTC)  # the last year that UTCTime can carry (RFC 5280 section 4.1.2.5)
 LONG_EXPIRED = datetime(2021, 1, 1, tzinfo=UTC)
@@ -91,17 +94,19 @@ def chain(
     key: KeyKind = "rsa",
     defects: frozenset[CertificateDefect] = frozenset(),
     name: str = SERVER_NAME,
+    purpose: Purpose = "server",
 ) -> Chain:
     """A chain for `name` that has exactly these defects, as far as they are `observable` together.
 
-    name: the reference identity of the client, a DNS name or an IP address as text. UNTRUSTED means a CA with names and
-    keys of its own. WRONG_KEY_USAGE is contentCommitment alone. BAD_SIGNATURE flips a bit of the leaf's signature.
+    name: the reference identity of the client, a DNS name or an IP address as text; purpose: what the leaf is certified
+    for, a client having a key of its own. UNTRUSTED means a CA with names and keys of its own. WRONG_KEY_USAGE is
+    contentCommitment alone. BAD_SIGNATURE flips a bit of the leaf's signature.
     """
     untrusted = CertificateDefect.UNTRUSTED in defects
     root, intermediate, leaf = (
         (Owner.ATTACKER_ROOT, Owner.ATTACKER_INTERMEDIATE, Owner.ATTACKER_LEAF)
         if untrusted
-        else (Owner.ROOT, Owner.INTERMEDIATE, Owner.LEAF)
+        else (Owner.ROOT, Owner.INTERMEDIATE, Owner.LEAF if purpose == "server" else Owner.CLIENT)
     )
     issuer = _intermediate(
         key,
@@ -123,13 +128,13 @@ def chain(
         issuer=_subject(key, intermediate),
         key=private_key(key, leaf),
         issuer_key=private_key(key, intermediate),
-        serial=3,
+        serial=3 if purpose == "server" else 4,
         not_before=FAR_OFF if CertificateDefect.NOT_YET_VALID in defects else NOT_BEFORE,
         not_after=LONG_EXPIRED if CertificateDefect.EXPIRED in defects else NOT_AFTER,
         extensions=(
             (x509.BasicConstraints(ca=False, path_length=None), True),
             (usage, True),
-            (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False),
+            (x509.ExtendedKeyUsage([_PURPOSES[purpose]]), False),
             (x509.SubjectAlternativeName([_general_name(certified)]), False),
         ),
     )
@@ -149,6 +154,9 @@ def chain(
         name=name,
         anchors=anchors(),
     )
+
+
+_PURPOSES = {"server": ExtendedKeyUsageOID.SERVER_AUTH, "client": ExtendedKeyUsageOID.CLIENT_AUTH}
 
 
 @cache

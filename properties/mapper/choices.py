@@ -12,13 +12,16 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from shakeproof.impl.errors import RemoteProtocolError
 from shakeproof.impl.tls import messages as codec
 from shakeproof.impl.tls.extensions import ExtensionType, parse_signature_algorithms, parse_supported_groups
-from shakeproof.impl.tls.suites import CipherSuite, KeyExchange
+from shakeproof.impl.tls.suites import FFDHE_CODES, CipherSuite, KeyExchange
 from shakeproof.model import messages as alphabet
 from shakeproof.model.facts import Value
 from shakeproof.model.notation import Symbol
 from shakeproof.properties.mapper import registry, stock
 from shakeproof.properties.mapper.context import Context
 from shakeproof.properties.mapper.keys import KeyKind, Owner, PrivateKey, private_key
+
+CERTIFICATE_TYPES: dict[KeyKind, int] = {"rsa": 1, "ecdsa": 64}
+"""ClientCertificateType: rsa_sign and ecdsa_sign (RFC 5246 section 7.4.4, RFC 8422 section 5.5)."""
 
 SIGNING: dict[KeyKind, tuple[int, ...]] = {
     "rsa": (0x0401, 0x0501, 0x0601, 0x0201),
@@ -34,43 +37,70 @@ def says(symbol: Symbol, value: Value) -> bool:
     return value in named
 
 
+def exchange_said(context: Context, symbol: Symbol) -> KeyExchange:
+    """The key exchange that a hello names; what the tester prefers where it leaves it open."""
+    preferred = KeyExchange(context.options.key_exchange.upper())
+    named = [exchange for exchange, values in _SAID.items() if any(symbol.has(value) for value in values)]
+    return preferred if preferred in named or not named else named[0]
+
+
+_SAID: dict[KeyExchange, tuple[Value, ...]] = {
+    KeyExchange.RSA: (alphabet.rsa, alphabet.offers_rsa),
+    KeyExchange.ECDHE: (alphabet.ecdhe, alphabet.offers_ecdhe),
+    KeyExchange.DHE: (alphabet.dhe, alphabet.offers_dhe),
+}
+PREFERENCE = (KeyExchange.ECDHE, KeyExchange.RSA, KeyExchange.DHE)
+
+
 def offered_suites(context: Context, symbol: Symbol) -> tuple[int, ...]:
     """The suites of a ClientHello."""
-    kinds: tuple[KeyExchange, ...] = (KeyExchange.ECDHE, KeyExchange.RSA)
-    if context.options.key_exchange == "rsa":
-        kinds = kinds[::-1]
-    if not says(symbol, alphabet.offers_both):
-        kinds = (KeyExchange.RSA if says(symbol, alphabet.offers_rsa) else KeyExchange.ECDHE,)
+    kinds: tuple[KeyExchange, ...] = PREFERENCE
+    if says(symbol, alphabet.offers_several):
+        preferred = KeyExchange(context.options.key_exchange.upper())
+        kinds = tuple(sorted(kinds, key=lambda kind: kind is not preferred))
+    else:
+        kinds = (exchange_said(context, symbol),)
     codes: list[int] = []
     for kind in kinds:
         if says(symbol, alphabet.no_common_suite):
-            codes += (registry.UNKNOWN_RSA_SUITES if kind is KeyExchange.RSA else registry.UNKNOWN_ECDHE_SUITES)[:2]
+            codes += registry.UNKNOWN_SUITES[kind][:2]
         else:
             codes += [suite.code for suite in context.options.supported(kind, True)]
     return tuple(codes)
 
 
 def choose_suite(context: Context, symbol: Symbol) -> int:
-    """The suite of a ServerHello: the best that was offered, or one that was not."""
+    """The suite of a ServerHello: the session's, or the best that was offered, or one that may not be chosen."""
     options = context.options
-    exchange = KeyExchange.RSA if symbol.has(alphabet.rsa) else KeyExchange.ECDHE
-    if symbol.has(alphabet.rsa) and symbol.has(alphabet.ecdhe):
-        exchange = KeyExchange(options.key_exchange.upper())
+    exchange = exchange_said(context, symbol)
     able: tuple[CipherSuite, ...] = options.supported(exchange, False)
     if context.client_hello is not None:
         offered: Sequence[int] = context.client_hello.cipher_suites
     else:
         offered = [suite.code for kind in KeyExchange for suite in options.supported(kind, True)]
+    known = [suite.code for suite in able]
     if says(symbol, alphabet.alien_suite):
-        known = [suite.code for suite in able]
-        every = registry.RSA_SUITES if exchange is KeyExchange.RSA else registry.ECDHE_SUITES
+        every = registry.SUITES_OF[exchange]
         return registry.first_not_in([*known, *sorted(every, reverse=True)], offered) or 0x5A5A
-    return next((suite.code for suite in able if suite.code in offered), able[0].code)
+    held = options.session
+    if says(symbol, alphabet.resumed) and held is not None:
+        if says(symbol, alphabet.changed_suite):
+            return next((code for code in known if code in offered and code != held.suite.code), held.suite.code)
+        return held.suite.code
+    return next((code for code in known if code in offered), known[0])
 
 
 def certificate_kind(context: Context) -> KeyKind:
     """The kind of certificate that the suite needs."""
     return stock.kind_of(context.suite.authentication)
+
+
+def client_kind(context: Context) -> KeyKind:
+    """The kind of a client's certificate: its own, unless the server asked for others only."""
+    own = context.options.certificate_key
+    asked = context.request.certificate_types if context.request is not None else b""
+    wanted = [kind for kind, number in CERTIFICATE_TYPES.items() if number in asked]
+    return own if own in wanted or not wanted else wanted[0]
 
 
 def own_key(context: Context) -> PrivateKey:
@@ -105,15 +135,22 @@ def schemes_offered(hello: codec.ClientHello) -> tuple[int, ...]:
         return registry.DEFAULT_SCHEMES
 
 
+def elliptic(groups: Sequence[int]) -> tuple[int, ...]:
+    """Those of the groups that are no finite fields (RFC 7919 section 2)."""
+    return tuple(group for group in groups if group not in FFDHE_CODES)
+
+
 def choose_group(context: Context, symbol: Symbol) -> int:
     """The group of a ServerKeyExchange."""
     hello = context.client_hello
     offered = groups_offered(hello) if hello is not None else context.options.groups
+    offered = elliptic(offered) if offered is not None else None
+    usual = elliptic(context.options.groups) or stock.GROUPS
     if says(symbol, alphabet.alien_group):
         return registry.first_not_in(stock.GROUPS, offered or ()) or stock.GROUPS[-1]
     if offered is None:
-        return context.options.groups[0]
-    able = [group for group in context.options.groups if group in offered]
+        return usual[0]
+    able = [group for group in usual if group in offered]
     return able[0] if able else next((group for group in stock.GROUPS if group in offered), stock.GROUPS[0])
 
 
@@ -126,3 +163,12 @@ def choose_scheme(context: Context, symbol: Symbol, kind: KeyKind) -> int:
     if says(symbol, alphabet.alien_scheme):
         return registry.first_not_in(stock.ALIEN_SCHEMES[kind], offered) or stock.ALIEN_SCHEMES[kind][-1]
     return next((scheme for scheme in SIGNING[kind] if scheme in offered), SIGNING[kind][0])
+
+
+def choose_proof_scheme(context: Context, symbol: Symbol, kind: KeyKind) -> int:
+    """The signature algorithm of a CertificateVerify."""
+    request = context.request
+    asked: Sequence[int] = request.signature_algorithms if request is not None else context.options.schemes
+    if says(symbol, alphabet.alien_proof):
+        return registry.first_not_in(stock.ALIEN_SCHEMES[kind], asked) or stock.ALIEN_SCHEMES[kind][-1]
+    return next((scheme for scheme in SIGNING[kind] if scheme in asked), SIGNING[kind][0])

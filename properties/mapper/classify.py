@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
@@ -19,19 +20,18 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from shakeproof.impl.errors import RemoteProtocolError
 from shakeproof.impl.tls import messages as codec
-from shakeproof.impl.tls.extensions import Extension, ExtensionType, parse_renegotiation_info, parse_server_name
 from shakeproof.impl.tls.key_exchange import signed_params
-from shakeproof.impl.tls.suites import SUITES, TLS_1_2, TLS_EMPTY_RENEGOTIATION_INFO_SCSV, KeyExchange
 from shakeproof.impl.tls.wire import Reader
 from shakeproof.model import messages as alphabet
 from shakeproof.model.facts import Value
-from shakeproof.properties.mapper import certificates, registry, stock
+from shakeproof.properties.mapper import certificates, finite_field, registry, stock
 from shakeproof.properties.mapper.certificates import CertificateDefect
-from shakeproof.properties.mapper.choices import groups_offered, schemes_offered
-from shakeproof.properties.mapper.concretise import CHAIN_DEFECTS, accept_server_hello, certificate_detail
+from shakeproof.properties.mapper.choices import CERTIFICATE_TYPES, groups_offered, schemes_offered
+from shakeproof.properties.mapper.concretise import CHAIN_DEFECTS, certificate_detail
 from shakeproof.properties.mapper.context import Context
 from shakeproof.properties.mapper.hypotheses import FINISHED_KEYS, Keys
-from shakeproof.properties.mapper.keys import Owner, private_key
+from shakeproof.properties.mapper.keys import KeyKind, Owner, private_key
+from shakeproof.properties.mapper.read_hellos import read_client_hello, read_server_hello
 from shakeproof.properties.mapper.readings import (
     Reading,
     alert,
@@ -39,20 +39,18 @@ from shakeproof.properties.mapper.readings import (
     bits_of,
     bytes_text,
     change_cipher_spec,
+    grouped,
     symbol_of,
-    visible,
 )
+from shakeproof.properties.mapper.sessions import parse_ticket_body
 
 __all__ = ["alert", "application_data", "change_cipher_spec", "handshake"]
-
-SHOWN_SUITES = 4
-VERSION_NAMES = {0x0300: "SSL 3.0", 0x0301: "TLS 1.0", 0x0302: "TLS 1.1", 0x0303: "TLS 1.2", 0x0304: "TLS 1.3"}
 
 
 def handshake(context: Context, message: bytes) -> Reading:
     """What a whole handshake message of the target says; the context learns from it, and its transcript grows."""
     handshake_type, body = message[0], message[codec.HEADER_LENGTH :]
-    if handshake_type == codec.HandshakeType.CLIENT_HELLO and context.is_connected:
+    if handshake_type == codec.HandshakeType.CLIENT_HELLO and context.may_begin:
         context.begin_handshake()
     reader = _READERS.get(handshake_type)
     if reader is None:
@@ -68,127 +66,12 @@ def handshake(context: Context, message: bytes) -> Reading:
     return reading
 
 
-# ---------------------------------------------------------------------------------------------------------- the hellos
-
-
 def _hello_request(context: Context, body: bytes) -> Reading:
     return Reading(symbol_of(alphabet.HelloRequest, _done(body)))
 
 
 def _done(body: bytes) -> int:
     return (alphabet.overfull if body else alphabet.empty).bit
-
-
-def _client_hello(context: Context, body: bytes) -> Reading:
-    try:
-        hello = codec.ClientHello.parse(body)
-        info = _renegotiation(hello.extensions)
-    except RemoteProtocolError as error:
-        broken = alphabet.broken_hello.bit
-        return Reading(
-            symbol_of(alphabet.ClientHello, broken, alphabet.OFFER.mask, alphabet.EXTENSIONS.mask), error.got
-        )
-    codes = hello.cipher_suites
-    exchanges = {registry.key_exchange_of(code) for code in codes}
-    known = context.options.suites or SUITES.values()
-    expected = context.client_verify_data if context.is_connected else b""
-    found: list[Value] = []
-    if hello.client_version < TLS_1_2:
-        found.append(alphabet.old_version)
-    if not any(suite.code in codes for suite in known):
-        found.append(alphabet.no_common_suite)
-    if codec.NULL_COMPRESSION not in hello.compression_methods:
-        found.append(alphabet.no_null_compression)
-    if info and info != expected:
-        found.append(alphabet.renegotiation_claimed)
-    if KeyExchange.RSA in exchanges and KeyExchange.ECDHE in exchanges:
-        offer = alphabet.offers_both.bit
-    elif KeyExchange.RSA in exchanges:
-        offer = alphabet.offers_rsa.bit
-    elif KeyExchange.ECDHE in exchanges:
-        offer = alphabet.offers_ecdhe.bit
-    else:
-        offer = alphabet.OFFER.mask
-    if not context.is_client:
-        context.client_hello = hello
-        context.client_random = hello.random
-    return Reading(
-        symbol_of(
-            alphabet.ClientHello,
-            bits_of(alphabet.CLIENT_HELLO, found),
-            offer,
-            (alphabet.extended if hello.extensions else alphabet.bare).bit,
-        ),
-        _client_hello_detail(hello),
-    )
-
-
-def _client_hello_detail(hello: codec.ClientHello) -> str:
-    parts = [_version_name(hello.client_version)]
-    codes = [code for code in hello.cipher_suites if code != TLS_EMPTY_RENEGOTIATION_INFO_SCSV]
-    few = len(codes) <= SHOWN_SUITES
-    parts.append(", ".join(map(registry.suite_name, codes)) if few else f"{len(codes)} cipher suites")
-    data = hello.extension(ExtensionType.SERVER_NAME)
-    if data is not None:
-        try:
-            parts.append(visible(parse_server_name(data) or ""))
-        except RemoteProtocolError:
-            parts.append("an undecodable server_name")
-    return ", ".join(part for part in parts if part)
-
-
-def _version_name(version: int) -> str:
-    return VERSION_NAMES.get(version, f"version 0x{version:04x}")
-
-
-def _renegotiation(extensions: tuple[Extension, ...] | None) -> bytes | None:
-    """The contents of renegotiation_info; None without it. Raises RemoteProtocolError."""
-    for extension in extensions or ():
-        if extension.extension_type == ExtensionType.RENEGOTIATION_INFO:
-            return parse_renegotiation_info(extension.data)
-    return None
-
-
-def _server_hello(context: Context, body: bytes) -> Reading:
-    try:
-        answer = codec.ServerHello.parse(body)
-        info = _renegotiation(answer.extensions)
-    except RemoteProtocolError as error:
-        broken = alphabet.broken_answer.bit
-        return Reading(symbol_of(alphabet.ServerHello, broken, alphabet.KEY_EXCHANGE.mask), error.got)
-    defects = _server_hello_defects(context, answer, info)
-    exchange = registry.key_exchange_of(answer.cipher_suite)
-    if exchange is None:
-        kind = alphabet.KEY_EXCHANGE.mask
-    else:
-        kind = (alphabet.rsa if exchange is KeyExchange.RSA else alphabet.ecdhe).bit
-    if context.is_client:
-        accept_server_hello(context, answer, answer.extension(ExtensionType.EXTENDED_MASTER_SECRET) is not None)
-    detail = registry.suite_name(answer.cipher_suite)
-    if answer.server_version != TLS_1_2:
-        detail = f"{_version_name(answer.server_version)}, {detail}"
-    return Reading(symbol_of(alphabet.ServerHello, defects, kind), detail)
-
-
-def _server_hello_defects(context: Context, answer: codec.ServerHello, info: bytes | None) -> int:
-    hello = context.client_hello
-    expected = context.client_verify_data + context.server_verify_data if context.is_connected else b""
-    forged = [alphabet.renegotiation_forged] if info and info != expected else []
-    if hello is None:  # there is nothing to compare with
-        return bits_of(alphabet.SERVER_HELLO, forged) if forged else alphabet.SERVER_HELLO.mask
-    found: list[Value] = []
-    if answer.cipher_suite not in hello.cipher_suites or answer.cipher_suite == TLS_EMPTY_RENEGOTIATION_INFO_SCSV:
-        found.append(alphabet.alien_suite)
-    if answer.server_version > hello.client_version:
-        found.append(alphabet.alien_version)
-    if answer.compression_method not in hello.compression_methods:
-        found.append(alphabet.alien_compression)
-    asked = {extension.extension_type for extension in hello.extensions or ()}
-    if TLS_EMPTY_RENEGOTIATION_INFO_SCSV in hello.cipher_suites or forged:
-        asked.add(ExtensionType.RENEGOTIATION_INFO)
-    if any(extension.extension_type not in asked for extension in answer.extensions or ()):
-        found.append(alphabet.alien_extension)
-    return bits_of(alphabet.SERVER_HELLO, found + forged)
 
 
 # ------------------------------------------------------------------------------------------------ the server's flight
@@ -238,111 +121,149 @@ def _certificate(context: Context, body: bytes) -> Reading:
         return Reading(symbol_of(alphabet.Certificate, alphabet.broken_chain.bit), error.got)
     der = message.certificate_list
     options = context.options
-    defects = {
-        _CHAIN_VALUES[defect] for defect in _chain_defects(der, options.time, options.server_name, options.anchors)
-    }
+    found = _chain_defects(der, options.time, options.server_name, options.anchors)
+    defects = {_CHAIN_VALUES[defect] for defect in found}
+    if not context.is_client:
+        defects.discard(alphabet.wrong_name)  # nobody said which client it has to be
     key: object = None
     if der and alphabet.broken_chain not in defects:
         key, usage = _leaf(der[0])
-        if context.is_client:  # a server has not said what a client's certificate must be
-            if _key_kind(key) != stock.kind_of(context.suite.authentication):
-                if context.chosen:
-                    defects.add(alphabet.wrong_key_type)
-            elif usage is not None and not _fits(usage, context):
-                defects.add(alphabet.wrong_usage)
+        if not _is_wanted(context, key):
+            if context.chosen or not context.is_client:  # before a suite is chosen no kind of key is wrong
+                defects.add(alphabet.wrong_key_type)
+        elif usage is not None and not _fits(usage, context):
+            defects.add(alphabet.wrong_usage)
     if context.is_client:
         context.certificate = message
         context.server_key = key
+    else:
+        context.client_key = key
     if not options.anchors:  # nobody said whom to trust
         defects &= _SEEN_WITHOUT_ANCHORS
     bits = bits_of(alphabet.CHAIN, defects) if defects or options.anchors else alphabet.CHAIN.mask
     return Reading(symbol_of(alphabet.Certificate, bits), certificate_detail(der, len(body)))
 
 
-def _key_kind(key: object) -> str:
+def _is_wanted(context: Context, key: object) -> bool:
+    """Whether the key is of the kind that the suite, or the stand-in for it, needs, or that a client was asked for."""
+    kind = _key_kind(key)
+    if not context.is_client:
+        asked = context.request.certificate_types if context.request is not None else bytes(CERTIFICATE_TYPES.values())
+        return kind is not None and CERTIFICATE_TYPES[kind] in asked
+    return kind == stock.kind_of(context.suite.authentication)
+
+
+def _key_kind(key: object) -> KeyKind | None:
     if isinstance(key, rsa.RSAPublicKey):
         return "rsa"
-    return "ecdsa" if isinstance(key, ec.EllipticCurvePublicKey) else ""
+    return "ecdsa" if isinstance(key, ec.EllipticCurvePublicKey) else None
 
 
 def _fits(usage: x509.KeyUsage, context: Context) -> bool:
-    """RFC 5246 section 7.4.2: key transport needs keyEncipherment, signed parameters digitalSignature."""
-    return usage.key_encipherment if context.uses_rsa else usage.digital_signature
+    """RFC 5246 section 7.4.2: key transport needs keyEncipherment, whatever is signed digitalSignature."""
+    return usage.key_encipherment if context.is_client and context.uses_rsa else usage.digital_signature
 
 
 def _server_key_exchange(context: Context, body: bytes) -> Reading:
-    parsed = _rsa_params(body) if context.uses_rsa else None
-    if parsed is None:
-        parsed = _ecdhe_params(body)
-    if parsed is None:
-        parsed = _rsa_params(body)
+    parsed = _params(context, body)
     if parsed is None:
         broken = symbol_of(alphabet.ServerKeyExchange, alphabet.broken_params.bit)
         return Reading(broken, f"{bytes_text(len(body))} that can't be decoded")
-    group, public, params, scheme, signature = parsed
     found: list[Value] = []
-    hello = context.client_hello
+    hello, group, field = context.client_hello, parsed.group, parsed.field
     if hello is not None:
         groups = groups_offered(hello)
         if group is not None and groups is not None and group not in groups:
             found.append(alphabet.alien_group)
-        if scheme not in schemes_offered(hello):
+        if parsed.scheme not in schemes_offered(hello):
             found.append(alphabet.alien_scheme)
-    if group is not None and stock.is_on_curve(group, public) is False:
+    if group is not None and stock.is_on_curve(group, parsed.public) is False:
         found.append(alphabet.bad_point)
-    covered = signed_params(context.client_random, context.server_random, params)
+    if field is not None and field.is_weak:
+        found.append(alphabet.weak_group)
+    if field is not None and finite_field.is_flawed(field.prime, field.share):
+        found.append(alphabet.bad_share)
+    covered = signed_params(context.client_random, context.server_random, parsed.params)
     if context.server_key is None:  # no key to verify with: sound as far as can be told, or not
         bits = bits_of(alphabet.SERVER_PARAMS, found) if found else alphabet.SERVER_PARAMS.mask
     else:
-        if not stock.verifies(context.server_key, scheme, signature, covered):
+        if not stock.verifies(context.server_key, parsed.scheme, parsed.signature, covered):
             found.append(alphabet.forged_signature)
         bits = bits_of(alphabet.SERVER_PARAMS, found)
     if context.is_client:
-        context.group = group
-        context.server_public = public
-        context.temporary_rsa = group is None
+        context.group, context.params = group, field
+        context.server_public = parsed.public
+        context.temporary_rsa = group is None and field is None
     what = registry.GROUP_NAMES.get(group, f"group {group}") if group is not None else "RSA parameters"
-    detail = f"{what}, {registry.SCHEME_NAMES.get(scheme, f'scheme 0x{scheme:04x}')}"
-    return Reading(symbol_of(alphabet.ServerKeyExchange, bits), detail)
+    what = field.name if field is not None else what
+    return Reading(symbol_of(alphabet.ServerKeyExchange, bits), f"{what}, {scheme_text(parsed.scheme)}")
 
 
-_Params = tuple[int | None, bytes, bytes, int, bytes]
+def scheme_text(scheme: int) -> str:
+    """The standard's name, or the number."""
+    return registry.SCHEME_NAMES.get(scheme, f"scheme 0x{scheme:04x}")
 
 
-def _ecdhe_params(body: bytes) -> _Params | None:
-    try:
-        message = codec.EcdheServerKeyExchange.parse(body)
-    except RemoteProtocolError:
-        return None
-    return message.group, message.public, message.params, message.algorithm, message.signature
+@dataclass(frozen=True)
+class _Params:
+    """Signed parameters: of a curve, of a finite field, or a temporary RSA key."""
+
+    params: bytes
+    scheme: int
+    signature: bytes
+    group: int | None = None
+    public: bytes = b""
+    field: finite_field.Params | None = None
 
 
-def _rsa_params(body: bytes) -> _Params | None:
+def _params(context: Context, body: bytes) -> _Params | None:
+    """By the suite's own form, else by whatever form fits; None where none does."""
+    forms = [_ecdhe_params, _field_params, _rsa_params]
+    if context.uses_dhe:
+        forms = [_field_params, _ecdhe_params, _rsa_params]
+    elif context.uses_rsa:
+        forms = [_rsa_params, _ecdhe_params, _field_params]
+    for form in forms:
+        try:
+            return form(body)
+        except RemoteProtocolError:
+            continue
+    return None
+
+
+def _ecdhe_params(body: bytes) -> _Params:
+    message = codec.EcdheServerKeyExchange.parse(body)
+    return _Params(message.params, message.algorithm, message.signature, message.group, message.public)
+
+
+def _field_params(body: bytes) -> _Params:
+    reader = Reader(body, "ServerKeyExchange", "RFC 5246 section 7.4.3")
+    field = finite_field.parse(reader)
+    return _signed(reader, body[: reader.position], field)
+
+
+def _rsa_params(body: bytes) -> _Params:
     """ServerRSAParams of export suites, which RFC 5246 no longer has (RFC 2246 section 7.4.3)."""
     reader = Reader(body, "ServerKeyExchange", "RFC 2246 section 7.4.3")
-    try:
-        reader.vector(2, 1)
-        reader.vector(2, 1)
-        params = body[: reader.position]
-        scheme = reader.uint(2)
-        signature = reader.vector(2)
-        reader.finish()
-    except RemoteProtocolError:
-        return None
-    return None, b"", params, scheme, signature
+    reader.vector(2, 1)
+    reader.vector(2, 1)
+    return _signed(reader, body[: reader.position], None)
+
+
+def _signed(reader: Reader, params: bytes, field: finite_field.Params | None) -> _Params:
+    scheme = reader.uint(2)
+    signature = reader.vector(2)
+    reader.finish()
+    return _Params(params, scheme, signature, field=field)
 
 
 def _certificate_request(context: Context, body: bytes) -> Reading:
-    reader = Reader(body, "CertificateRequest", "RFC 5246 section 7.4.4")
     try:
-        reader.vector(1, 1)
-        reader.uints(2, 2, 2)
-        names = Reader(reader.vector(2), "certificate_authorities", "RFC 5246 section 7.4.4")
-        while names.remaining:
-            names.vector(2, 1)
-        reader.finish()
+        request = codec.CertificateRequest.parse(body)
     except RemoteProtocolError as error:
         return Reading(symbol_of(alphabet.CertificateRequest, alphabet.broken_request.bit), error.got)
+    if context.is_client:
+        context.request = request
     return Reading(symbol_of(alphabet.CertificateRequest, alphabet.well_formed.bit))
 
 
@@ -351,7 +272,15 @@ def _server_hello_done(context: Context, body: bytes) -> Reading:
 
 
 def _new_session_ticket(context: Context, body: bytes) -> Reading:
-    return Reading(symbol_of(alphabet.NewSessionTicket), f"{bytes_text(len(body))}")
+    try:
+        lifetime_s, ticket = parse_ticket_body(body)
+    except RemoteProtocolError as error:
+        return Reading(symbol_of(alphabet.NewSessionTicket, alphabet.broken_ticket.bit), error.got)
+    if context.is_client:
+        context.ticket = ticket
+    value = alphabet.granted if ticket else alphabet.withdrawn
+    detail = f"a ticket of {bytes_text(len(ticket))}, for {grouped(lifetime_s)} seconds"
+    return Reading(symbol_of(alphabet.NewSessionTicket, value.bit), detail)
 
 
 # ------------------------------------------------------------------------------------------------ the client's flight
@@ -359,16 +288,21 @@ def _new_session_ticket(context: Context, body: bytes) -> Reading:
 
 def _client_key_exchange(context: Context, body: bytes) -> Reading:
     reader = Reader(body, "ClientKeyExchange", "RFC 5246 section 7.4.7")
-    rsa_form = context.uses_rsa
+    long_form = context.uses_rsa or context.uses_dhe
     if not context.chosen and body[:1]:  # the form follows from the suite; without one, from its first byte
-        rsa_form = body[0] != len(body) - 1
+        long_form = body[0] != len(body) - 1
     try:
-        data = reader.vector(2 if rsa_form else 1, 1)
+        data = reader.vector(2 if long_form else 1, 1)
         reader.finish()
     except RemoteProtocolError as error:
         context.received_pre_master = None
         return Reading(symbol_of(alphabet.ClientKeyExchange, alphabet.broken_secret.bit), error.got)
-    value, secret, detail = _unwrap(context, data) if rsa_form else _derive(context, data)
+    if not long_form:
+        value, secret, detail = _derive(context, data)
+    elif context.uses_dhe:
+        value, secret, detail = _share(context, data)
+    else:
+        value, secret, detail = _unwrap(context, data)
     context.received_pre_master = secret
     return Reading(symbol_of(alphabet.ClientKeyExchange, value), detail)
 
@@ -388,6 +322,14 @@ def _unwrap(context: Context, encrypted: bytes) -> tuple[int, bytes | None, str]
     return alphabet.bad_block.bit, secret, detail
 
 
+def _share(context: Context, data: bytes) -> tuple[int, bytes | None, str]:
+    prime = context.params.prime if context.params is not None else finite_field.prime_of(finite_field.FFDHE2048)
+    share = int.from_bytes(data, "big")
+    value = alphabet.bad_public if finite_field.is_flawed(prime, share) else alphabet.wrapped
+    detail = context.params.name if context.params is not None else ""
+    return value.bit, finite_field.secret(prime, share, context.is_client), detail
+
+
 def _derive(context: Context, public: bytes) -> tuple[int, bytes | None, str]:
     group = context.group
     if group is None:  # no ServerKeyExchange named one
@@ -404,7 +346,21 @@ def _derive(context: Context, public: bytes) -> tuple[int, bytes | None, str]:
 
 
 def _certificate_verify(context: Context, body: bytes) -> Reading:
-    return Reading(symbol_of(alphabet.CertificateVerify), f"{bytes_text(len(body))}")
+    reader = Reader(body, "CertificateVerify", "RFC 5246 section 7.4.8")
+    try:
+        scheme, signature = reader.uint(2), reader.vector(2)
+        reader.finish()
+    except RemoteProtocolError as error:
+        return Reading(symbol_of(alphabet.CertificateVerify, alphabet.broken_proof.bit), error.got)
+    value = alphabet.proven
+    if context.client_key is not None and not stock.verifies(
+        context.client_key, scheme, signature, b"".join(context.transcript)
+    ):
+        value = alphabet.unproven
+    elif context.request is not None and scheme not in context.request.signature_algorithms:
+        value = alphabet.alien_proof
+    bits = alphabet.PROOF.mask if value is alphabet.proven and context.client_key is None else value.bit
+    return Reading(symbol_of(alphabet.CertificateVerify, bits), scheme_text(scheme))
 
 
 def _finished(context: Context, body: bytes) -> Reading:
@@ -423,13 +379,14 @@ def _finished(context: Context, body: bytes) -> Reading:
         context.client_verify_data = body
     else:
         context.server_verify_data = body
+    context.peer_finished = True
     return reading
 
 
 _READERS: dict[int, Callable[[Context, bytes], Reading]] = {
     codec.HandshakeType.HELLO_REQUEST: _hello_request,
-    codec.HandshakeType.CLIENT_HELLO: _client_hello,
-    codec.HandshakeType.SERVER_HELLO: _server_hello,
+    codec.HandshakeType.CLIENT_HELLO: read_client_hello,
+    codec.HandshakeType.SERVER_HELLO: read_server_hello,
     codec.HandshakeType.NEW_SESSION_TICKET: _new_session_ticket,
     codec.HandshakeType.CERTIFICATE: _certificate,
     codec.HandshakeType.SERVER_KEY_EXCHANGE: _server_key_exchange,

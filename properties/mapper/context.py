@@ -14,33 +14,55 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from shakeproof.impl.tls import keys as schedule
-from shakeproof.impl.tls.messages import Certificate, ClientHello, ServerHello
+from shakeproof.impl.tls.extensions import ExtensionType
+from shakeproof.impl.tls.messages import Certificate, CertificateRequest, ClientHello, ServerHello
 from shakeproof.impl.tls.protection import NullProtection, Protection, protection_for
 from shakeproof.impl.tls.signatures import VERIFYING_SCHEMES
 from shakeproof.impl.tls.suites import (
-    DEFAULT_SUITES,
+    SUITES,
+    SUITES_BY_NAME,
     TLS_1_2,
-    TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
-    TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA,
-    TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
-    TLS_RSA_WITH_AES_128_CBC_SHA,
-    TLS_RSA_WITH_AES_128_GCM_SHA256,
     Authentication,
     Cipher,
     CipherSuite,
     KeyExchange,
 )
 from shakeproof.properties.mapper.certificates import SERVER_NAME, anchors
+from shakeproof.properties.mapper.encrypt_then_mac import EncryptThenMac
+from shakeproof.properties.mapper.finite_field import Params
 from shakeproof.properties.mapper.hypotheses import HONEST_KEYS, RECORD_KEYS, WEAK_KEYS, KeyHypothesis, Keys
 from shakeproof.properties.mapper.keys import KeyKind, PrivateKey
+from shakeproof.properties.mapper.sessions import Session
 
 NO_RANDOM = bytes(32)
 AUDIT_TIME = datetime(2026, 1, 1, tzinfo=UTC)
 """The time at which certificates are read unless another is given: within what the certificate factory makes."""
 
 Role = Literal["client", "server"]
-KeyExchangeName = Literal["rsa", "ecdhe"]
-BulkName = Literal["gcm", "cbc"]
+KeyExchangeName = Literal["rsa", "ecdhe", "dhe"]
+BulkName = Literal["cbc", "gcm", "cbc256", "cbc-sha2", "cbc256-sha2", "gcm256", "chacha"]
+SessionName = Literal["", "id", "ticket"]
+
+BULKS: dict[BulkName, str] = {
+    "cbc": "AES_128_CBC_SHA",
+    "gcm": "AES_128_GCM_SHA256",
+    "cbc256": "AES_256_CBC_SHA",
+    "cbc-sha2": "AES_128_CBC_SHA256",
+    "cbc256-sha2": "AES_256_CBC_SHA256",
+    "gcm256": "AES_256_GCM_SHA384",
+    "chacha": "CHACHA20_POLY1305_SHA256",
+}
+"""How the suites of each record protection end; with ECDHE, AES_256_CBC comes with SHA-384 and not with SHA-256."""
+
+
+def suite_of(exchange: KeyExchange, certificate_key: KeyKind, bulk: BulkName) -> CipherSuite:
+    """The suite of these three; with AES-128-GCM where RSA key transport or DHE has none of that kind."""
+    signed_by = "ECDSA" if certificate_key == "ecdsa" and exchange is KeyExchange.ECDHE else "RSA"
+    head = "TLS_RSA" if exchange is KeyExchange.RSA else f"TLS_{exchange}_{signed_by}"
+    tail = BULKS[bulk]
+    if exchange is KeyExchange.ECDHE and bulk == "cbc256-sha2":
+        tail = "AES_256_CBC_SHA384"
+    return SUITES_BY_NAME.get(f"{head}_WITH_{tail}") or SUITES_BY_NAME[f"{head}_WITH_{BULKS['gcm']}"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +71,8 @@ class Options:
 
     key_exchange: what it prefers; certificate_key: the kind of key in its own certificate, or in the one it expects;
     bulk: the record protection it prefers; suites: instead of those that follow from these three; groups: by
-    default secp256r1 first, since x25519 has no points off the curve; time, anchors: how certificates are judged.
+    default secp256r1 first, since x25519 has no points off the curve; time, anchors: how certificates are judged;
+    gives: what a server gives its clients to resume by; session: the one that it holds.
     """
 
     key_exchange: KeyExchangeName = "ecdhe"
@@ -61,18 +84,16 @@ class Options:
     groups: tuple[int, ...] = (23, 29)
     schemes: tuple[int, ...] = VERIFYING_SCHEMES
     extended_master_secret: bool = True
+    encrypt_then_mac: bool = False
+    gives: SessionName = ""
+    session: Session | None = None
     time: datetime = AUDIT_TIME
     anchors: tuple[bytes, ...] = field(default_factory=anchors)
     application_data: bytes | None = None
 
     def preferred(self, exchange: KeyExchange) -> CipherSuite:
         """The suite of that key exchange that the peer likes best."""
-        if exchange is KeyExchange.RSA:
-            wanted = TLS_RSA_WITH_AES_128_CBC_SHA if self.bulk == "cbc" else TLS_RSA_WITH_AES_128_GCM_SHA256
-        elif self.certificate_key == "ecdsa":
-            wanted = TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256
-        else:
-            wanted = TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA if self.bulk == "cbc" else TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256
+        wanted = suite_of(exchange, self.certificate_key, self.bulk)
         if self.suites and wanted not in self.suites:
             return next((suite for suite in self.suites if suite.key_exchange is exchange), wanted)
         return wanted
@@ -84,7 +105,7 @@ class Options:
             return tuple(suite for suite in self.suites if suite.key_exchange is exchange) or (best,)
         if is_client:
             return (best,)
-        others = [suite for suite in DEFAULT_SUITES if suite.key_exchange is exchange and suite is not best]
+        others = [suite for suite in SUITES.values() if suite.key_exchange is exchange and suite is not best]
         others.sort(key=lambda suite: suite.authentication is not best.authentication)
         return (best, *others)
 
@@ -129,11 +150,19 @@ class Context:
         self.hellos = 0
         self.suite = options.preferred(KeyExchange(options.key_exchange.upper()))
         self.extended = False
+        self.encrypt_then_mac = False
+        self.secure = False
+        self.resumption: Session | None = None
+        self.ticket = b""
         self.server_key: object = None
         self.certificate: Certificate | None = None
         self.own_key: PrivateKey | None = None
+        self.request: CertificateRequest | None = None
+        self.client_key: object = None
+        self.client_private: PrivateKey | None = None
         self.group: int | None = None
         self.server_public = b""
+        self.params: Params | None = None
         self.temporary_rsa = False
         self.pre_master: bytes | None = None
         self.received_pre_master: bytes | None = None
@@ -142,6 +171,7 @@ class Context:
         self.client_verify_data = b""
         self.server_verify_data = b""
         self.own_finished = False
+        self.peer_finished = False
         self.write = Direction()
         self.read = Direction()
         self._masters: dict[tuple[bytes, bool], bytes] = {}
@@ -171,14 +201,34 @@ class Context:
         return self.suite.authentication is Authentication.ECDSA
 
     @property
+    def uses_dhe(self) -> bool:
+        """Whether the suite, or the stand-in for it, has Diffie-Hellman in a finite field."""
+        return self.suite.key_exchange is KeyExchange.DHE
+
+    @property
     def is_connected(self) -> bool:
-        """Whether both Finished messages went by."""
+        """Whether a handshake was completed: another one renegotiates."""
         return bool(self.client_verify_data and self.server_verify_data)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no handshake is under way after one that was completed: a ClientHello begins another one."""
+        return self.is_connected and self.own_finished and self.peer_finished
+
+    @property
+    def agreed(self) -> bool:
+        """Whether both sides have a secret."""
+        return self.pre_master is not None or self.resumption is not None
 
     @property
     def version(self) -> int:
         """The version that the ClientHello offered."""
         return self.client_hello.client_version if self.client_hello is not None else TLS_1_2
+
+    @property
+    def may_begin(self) -> bool:
+        """Whether a ClientHello begins another handshake: the last is over, or the one after it was not taken up."""
+        return self.is_idle or (self.is_connected and self.server_hello is None)
 
     def own_random(self) -> bytes:
         """The random of the next hello that the peer sends."""
@@ -187,11 +237,15 @@ class Context:
 
     def begin_handshake(self) -> None:
         """A ClientHello came after a completed handshake: the transcript starts anew."""
-        self.transcript.clear()
-        self.own_finished = False
+        self.transcript = []
+        self.own_finished = self.peer_finished = False
         self.server_hello = None
         self.pre_master = self.session_hash = None
         self.temporary_rsa = False
+        self.resumption = None
+        self.ticket = b""
+        self.request = None
+        self.client_key = self.client_private = None
 
     # ------------------------------------------------------------------------------------------------------- secrets
 
@@ -200,19 +254,22 @@ class Context:
         return hashlib.new(self.suite.prf_hash, b"".join(self.transcript)).digest()
 
     def agree(self, pre_master: bytes | None) -> None:
-        """ClientKeyExchange went by, and is in the transcript."""
+        """ClientKeyExchange went by, and is in the transcript: from now on there is a secret of its own."""
         self.pre_master = pre_master
+        self.resumption = None
         self.session_hash = self.transcript_hash() if self.extended else None
 
     def resolve(self, keys: Keys) -> Keys:
         """What these keys really are: before a secret is agreed upon, the honest ones are of an empty master secret."""
-        return Keys.EMPTY_MASTER if keys is Keys.HONEST and self.pre_master is None else keys
+        return Keys.EMPTY_MASTER if keys is Keys.HONEST and not self.agreed else keys
 
     def master(self, keys: Keys) -> bytes:
         """The master secret under a hypothesis."""
         keys = self.resolve(Keys.HONEST if keys is Keys.UNCHANGED else keys)
         if keys in (Keys.EMPTY_MASTER, Keys.NONE):
             return b""
+        if keys is Keys.HONEST and self.resumption is not None:
+            return self.resumption.master_secret
         pre_master = b"" if keys is Keys.EMPTY_PRE_MASTER or self.pre_master is None else self.pre_master
         if self.extended:
             seed = self.session_hash or self.transcript_hash()
@@ -240,7 +297,8 @@ class Context:
         if keys is Keys.NONE:
             return NullProtection()
         master = self.master(keys)
-        index = master + self.client_random + self.server_random + self.suite.code.to_bytes(2, "big")
+        code = self.suite.code.to_bytes(2, "big")
+        index = master + self.client_random + self.server_random + code
         block = self._blocks.get(index)
         if block is None:
             block = schedule.key_block(master, self.client_random, self.server_random, self.suite)
@@ -249,11 +307,30 @@ class Context:
             parts = block.client_write_key, block.client_write_mac_key, block.client_write_iv
         else:
             parts = block.server_write_key, block.server_write_mac_key, block.server_write_iv
+        if self.encrypt_then_mac and self.suite.mac_hash is not None:
+            return EncryptThenMac(parts[0], parts[1], self.suite.mac_hash, self.entropy)
         return protection_for(self.suite, *parts, self.entropy)
+
+    def session(self) -> Session | None:
+        """The session of the completed handshake; None where there is none, or no way to ask for it."""
+        hello = self.server_hello
+        session_id = hello.session_id if hello is not None else b""
+        if not self.is_idle or not self.agreed or not (session_id or self.ticket):
+            return None
+        return Session(
+            self.suite,
+            self.master(Keys.HONEST),
+            self.extended,
+            self.encrypt_then_mac,
+            self.options.server_name,
+            hello is not None and hello.extension(ExtensionType.SERVER_NAME) is not None,
+            session_id,
+            self.ticket,
+        )
 
     def key_log(self) -> tuple[str, ...]:
         """Lines of an NSS key log; none before a secret is agreed upon."""
-        if self.pre_master is None or self.client_random == NO_RANDOM:
+        if not self.agreed or self.client_random == NO_RANDOM:
             return ()
         return (schedule.key_log_line(self.client_random, self.master(Keys.HONEST)),)
 

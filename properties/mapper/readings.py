@@ -17,6 +17,10 @@ from shakeproof.properties.mapper.hypotheses import Keys
 
 MAX_SHOWN = 60
 """Characters of a peer's own text that are shown."""
+HEARTBEAT = 24
+"""Content type (RFC 6520 section 6)."""
+HEARTBEAT_REQUEST = b"\x01\x40\x00" + b"beat"
+"""heartbeat_request, 16384 bytes of payload announced, and four sent: what CVE-2014-0160 answered with memory."""
 
 
 @dataclass(frozen=True)

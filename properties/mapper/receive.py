@@ -20,8 +20,9 @@ from shakeproof.model import messages as alphabet
 from shakeproof.model.notation import Symbol
 from shakeproof.properties.mapper import classify, readings
 from shakeproof.properties.mapper.context import Context
+from shakeproof.properties.mapper.encrypt_then_mac import EncryptThenMac
 from shakeproof.properties.mapper.hypotheses import Keys
-from shakeproof.properties.mapper.readings import Reading, bytes_text, grouped
+from shakeproof.properties.mapper.readings import HEARTBEAT, HEARTBEAT_REQUEST, Reading, bytes_text, grouped
 
 _TEXT = frozenset(range(32, 127)) | {9, 10, 13}
 
@@ -108,8 +109,9 @@ class Receiver:
         sequence = read.sequence
         read.sequence += 1
         if plaintext is None:
-            padded = not self._is_badly_padded(content_type, version, sequence, fragment)
-            value = alphabet.bad_mac if padded else alphabet.bad_padding
+            value = alphabet.long_bad_mac if len(fragment) >= MAX_PLAINTEXT else alphabet.bad_mac
+            if self._is_badly_padded(content_type, version, sequence, fragment):
+                value = alphabet.bad_padding
             self._note(found, readings.record(value, length), fragment, Keys.NONE)
         elif len(plaintext) > MAX_PLAINTEXT:
             self._note(found, readings.record(alphabet.too_long, length), plaintext, keys)
@@ -122,6 +124,8 @@ class Receiver:
         elif content_type == ContentType.CHANGE_CIPHER_SPEC:
             self._note(found, readings.change_cipher_spec(plaintext), plaintext, keys)
             read.switch(Keys.NONE, NullProtection())
+        elif content_type == HEARTBEAT and plaintext[:1] == HEARTBEAT_REQUEST[:1]:
+            self._note(found, readings.record(alphabet.heartbeat, length), plaintext, keys)
         else:
             detail = f"content type {content_type}, {length}"
             self._note(found, readings.record(alphabet.alien_type, detail), plaintext, keys)
@@ -194,7 +198,9 @@ class Receiver:
             if keys in (Keys.NONE, Keys.UNCHANGED):
                 continue
             protection = context.protection(keys, not context.is_client)
-            if not isinstance(protection, CbcHmacProtection) or not protection.check_length(fragment):
+            if isinstance(protection, EncryptThenMac) or not isinstance(protection, CbcHmacProtection):
+                return False
+            if not protection.check_length(fragment):
                 return False
             block = protection.decrypt(fragment)
             end = len(block) - block[-1] - 1 - protection.mac_length

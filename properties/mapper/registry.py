@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from shakeproof.impl.tls.suites import SUITES, KeyExchange
+from shakeproof.properties.mapper import finite_field
 
 # fmt: off
 RSA_SUITES = frozenset({
@@ -29,12 +30,35 @@ ECDHE_SUITES = frozenset({
     0xC048, 0xC049, 0xC04C, 0xC04D, 0xC05C, 0xC05D, 0xC060, 0xC061,                  # ARIA
 })
 """Suites with ephemeral ECDH that a certificate signs."""
+
+DHE_SUITES = frozenset({
+    0x0011, 0x0012, 0x0013, 0x0014, 0x0015, 0x0016, 0x0099, 0x009A,  # export, DES, 3DES, SEED
+    0x0032, 0x0033, 0x0038, 0x0039, 0x0040, 0x0067, 0x006A, 0x006B,  # AES CBC
+    0x009E, 0x009F, 0x00A2, 0x00A3, 0xC09E, 0xC09F, 0xC0A2, 0xC0A3,  # AES GCM and CCM
+    0x0044, 0x0045, 0x0087, 0x0088, 0x00BD, 0x00BE, 0x00C3, 0x00C4,  # Camellia
+    0xC07C, 0xC07D, 0xC080, 0xC081, 0xC042, 0xC043, 0xC044, 0xC045,  # Camellia GCM, ARIA CBC
+    0xC052, 0xC053, 0xC056, 0xC057, 0xCCAA,                          # ARIA GCM, ChaCha20
+})
+"""Suites with ephemeral Diffie-Hellman in a finite field that a certificate signs."""
+
+SUITES_OF = {
+    KeyExchange.RSA: RSA_SUITES,
+    KeyExchange.ECDHE: ECDHE_SUITES,
+    KeyExchange.DHE: DHE_SUITES,
+}
 # fmt: on
 
 UNKNOWN_RSA_SUITES = (0xC03C, 0x0003, 0x0007, 0x0096)
 """RSA suites that hardly any stack knows, likeliest first: ARIA-CBC, RC4_40, IDEA, SEED."""
 UNKNOWN_ECDHE_SUITES = (0xC04C, 0xC048, 0xC010, 0xC006)
 """ECDHE suites that hardly any stack knows, likeliest first: ARIA-CBC, NULL."""
+UNKNOWN_DHE_SUITES = (0xC044, 0x0014, 0x0011, 0x009A)
+"""DHE suites that hardly any stack knows, likeliest first: ARIA-CBC, export, SEED."""
+UNKNOWN_SUITES = {
+    KeyExchange.RSA: UNKNOWN_RSA_SUITES,
+    KeyExchange.ECDHE: UNKNOWN_ECDHE_SUITES,
+    KeyExchange.DHE: UNKNOWN_DHE_SUITES,
+}
 
 GROUP_NAMES = {
     22: "secp256k1",
@@ -44,6 +68,7 @@ GROUP_NAMES = {
     26: "brainpoolP256r1",
     29: "x25519",
     30: "x448",
+    **finite_field.NAMES,
 }
 
 SCHEME_NAMES = {
@@ -84,9 +109,7 @@ EXTENSION_NAMES = {
 
 def key_exchange_of(code: int) -> KeyExchange | None:
     """The key exchange of a suite; None for one that is neither, or that we can't tell."""
-    if code in ECDHE_SUITES:
-        return KeyExchange.ECDHE
-    return KeyExchange.RSA if code in RSA_SUITES else None
+    return next((exchange for exchange, codes in SUITES_OF.items() if code in codes), None)
 
 
 def suite_name(code: int) -> str:

@@ -29,7 +29,7 @@ from shakeproof.model.notation import Symbol
 from shakeproof.properties.mapper import limits, readings
 from shakeproof.properties.mapper.certificates import SERVER_NAME, anchors
 from shakeproof.properties.mapper.choices import says
-from shakeproof.properties.mapper.concretise import Draft, draft
+from shakeproof.properties.mapper.concretise import draft
 from shakeproof.properties.mapper.context import (
     AUDIT_TIME,
     BulkName,
@@ -38,7 +38,10 @@ from shakeproof.properties.mapper.context import (
     KeyExchangeName,
     Options,
     Role,
+    SessionName,
 )
+from shakeproof.properties.mapper.drafts import Draft
+from shakeproof.properties.mapper.encrypt_then_mac import EncryptThenMac
 from shakeproof.properties.mapper.hypotheses import (
     AFTER_FINISHED,
     AFTER_KEY_EXCHANGE,
@@ -49,8 +52,9 @@ from shakeproof.properties.mapper.hypotheses import (
     Keys,
 )
 from shakeproof.properties.mapper.keys import KeyKind
-from shakeproof.properties.mapper.readings import bytes_text
+from shakeproof.properties.mapper.readings import HEARTBEAT, HEARTBEAT_REQUEST, bytes_text
 from shakeproof.properties.mapper.receive import Observation, Receiver
+from shakeproof.properties.mapper.sessions import Session
 
 __all__ = [
     "HONEST_KEYS",
@@ -85,9 +89,10 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class _Undo:
-    """What `retract` takes back."""
+    """What `retract` takes back. earlier: the transcript of the handshake before, where the message began another."""
 
     messages: int
+    earlier: list[bytes] | None
     write: Direction
     fields: dict[str, object]
 
@@ -98,6 +103,9 @@ _OWN_FIELDS: dict[Role, tuple[str, ...]] = {
         "client_random",
         "pre_master",
         "session_hash",
+        "resumption",
+        "client_key",
+        "client_private",
         "own_finished",
         "client_verify_data",
     ),
@@ -106,16 +114,35 @@ _OWN_FIELDS: dict[Role, tuple[str, ...]] = {
         "server_random",
         "suite",
         "extended",
+        "encrypt_then_mac",
+        "secure",
+        "resumption",
+        "ticket",
+        "request",
         "certificate",
         "own_key",
         "server_key",
         "group",
+        "params",
         "temporary_rsa",
         "own_finished",
         "server_verify_data",
     ),
 }
 """What each side sets by its own messages."""
+_OF_HANDSHAKE = (
+    "server_hello",
+    "peer_finished",
+    "pre_master",
+    "session_hash",
+    "temporary_rsa",
+    "resumption",
+    "ticket",
+    "request",
+    "client_key",
+    "client_private",
+)
+"""What is of one handshake, and forgotten when another begins."""
 
 
 class Peer:
@@ -123,8 +150,8 @@ class Peer:
 
     role: the side that the PEER plays. key_exchange, certificate_key, bulk: what it prefers; suites: instead of
     those that follow from them. seed: of its randoms. server_name: what it asks for, or what its certificate names.
-    time, anchors: how it judges certificates; without any anchor it says nothing of
-    their trust. application_data: what ApplicationData carries.
+    time, anchors: how it judges certificates; without any anchor it says nothing of their trust. gives: by what it
+    lets a client resume; session: one that both sides hold. application_data: what ApplicationData carries.
     """
 
     def __init__(
@@ -140,6 +167,9 @@ class Peer:
         groups: tuple[int, ...] = (23, 29),
         schemes: tuple[int, ...] = VERIFYING_SCHEMES,
         extended_master_secret: bool = True,
+        encrypt_then_mac: bool = False,
+        gives: SessionName = "",
+        session: Session | None = None,
         time: datetime = AUDIT_TIME,
         anchors: tuple[bytes, ...] | None = None,
         application_data: bytes | None = None,
@@ -156,6 +186,9 @@ class Peer:
             groups=groups,
             schemes=schemes,
             extended_master_secret=extended_master_secret,
+            encrypt_then_mac=encrypt_then_mac,
+            gives=gives,
+            session=session,
             time=time,
             anchors=anchors if anchors is not None else _default_anchors(),
             application_data=application_data,
@@ -177,6 +210,11 @@ class Peer:
         return tuple(self.context.transcript)
 
     @property
+    def session(self) -> Session | None:
+        """The session of the completed handshake, to be resumed; None where there is none that can be asked for."""
+        return self.context.session()
+
+    @property
     def pending(self) -> int:
         """Bytes of the target that are no whole record or message yet."""
         return self._receiver.pending
@@ -191,7 +229,7 @@ class Peer:
 
     def hypotheses(self, symbol: Symbol) -> tuple[KeyHypothesis, ...]:
         """What to assume in turn if the target swallows this symbol, to be asked before it is sent; honest first."""
-        agreed = self.context.pre_master is not None
+        agreed = self.context.agreed
         if symbol.message is alphabet.ChangeCipherSpec:
             return AFTER_REPEATED_CHANGE if agreed else HYPOTHESES
         if symbol.message is alphabet.Finished and not agreed:
@@ -227,7 +265,7 @@ class Peer:
         self, symbol: Symbol, keys: KeyHypothesis | None, fragment: int | None, data: bytes | None
     ) -> bytes:
         context = self.context
-        self._remember()
+        self._remember(symbol)
         if fragment is not None and not 1 <= fragment <= MAX_PLAINTEXT:
             raise ValueError(f"fragment is {fragment}; it must be 1 to {MAX_PLAINTEXT}")
         limit = fragment or MAX_PLAINTEXT
@@ -257,21 +295,31 @@ class Peer:
             return
         context = self.context
         used = context.write.sequence - undo.write.sequence if context.write.protection is undo.write.protection else 1
-        del context.transcript[undo.messages : undo.messages + 1]
+        if undo.earlier is not None:
+            context.transcript = undo.earlier
+        else:
+            del context.transcript[undo.messages : undo.messages + 1]
         context.write = replace(undo.write, sequence=undo.write.sequence + max(used, 0))
         for name, value in undo.fields.items():
             setattr(context, name, value)
 
-    def _remember(self) -> None:
+    def _remember(self, symbol: Symbol) -> None:
         context = self.context
         known = context.__dict__
-        self._undo = _Undo(
-            len(context.transcript), context.write.copy(), {name: known[name] for name in _OWN_FIELDS[self.role]}
-        )
+        fields = {name: known[name] for name in _OWN_FIELDS[self.role]}
+        earlier = None
+        if self._begins(symbol):
+            earlier = context.transcript
+            fields |= {name: known[name] for name in _OF_HANDSHAKE}
+        self._undo = _Undo(len(context.transcript), earlier, context.write.copy(), fields)
+
+    def _begins(self, symbol: Symbol) -> bool:
+        """Whether the message begins another handshake."""
+        return symbol.message is alphabet.ClientHello and self.context.is_client and self.context.may_begin
 
     def _begin(self, symbol: Symbol, finished: Keys) -> Draft:
         context = self.context
-        if symbol.message is alphabet.ClientHello and context.is_client and context.is_connected:
+        if self._begins(symbol):
             context.begin_handshake()
         return draft(context, symbol, finished)
 
@@ -329,6 +377,8 @@ class Peer:
             return self._seal(symbol, ContentType.APPLICATION_DATA, b"", keys, MAX_PLAINTEXT)
         if says(symbol, alphabet.empty_message):
             return self._seal(symbol, ContentType.HANDSHAKE, b"", keys, MAX_PLAINTEXT)
+        if says(symbol, alphabet.heartbeat):
+            return self._seal(symbol, HEARTBEAT, HEARTBEAT_REQUEST, keys, MAX_PLAINTEXT)
         if says(symbol, alphabet.alien_type):
             return self._seal(symbol, ALIEN_CONTENT_TYPE, b"\0", keys, MAX_PLAINTEXT)
         if says(symbol, alphabet.too_long):
@@ -336,23 +386,26 @@ class Peer:
             kind = ContentType.APPLICATION_DATA if self.context.own_finished else ContentType.HANDSHAKE
             content = bytes((HandshakeType.FINISHED,)) + TOO_LONG.to_bytes(3, "big") + bytes(TOO_LONG - 4)
             return self._seal(symbol, kind, content, keys, TOO_LONG)
-        return self._tampered(symbol, keys, padding=says(symbol, alphabet.bad_padding))
+        return self._tampered(symbol, keys)
 
-    def _tampered(self, symbol: Symbol, keys: KeyHypothesis | None, *, padding: bool) -> bytes:
+    def _tampered(self, symbol: Symbol, keys: KeyHypothesis | None) -> bytes:
         """What would come next, with wrong padding or a wrong MAC: the peer's Finished, then application data.
 
-        Its content is right, so that a target that does not check goes on.
+        Its content is right, so that a target that does not check goes on; what fills a long one up comes behind that.
         """
         context = self.context
+        padding = says(symbol, alphabet.bad_padding)
         if context.own_finished:
             kind, content, made = ContentType.APPLICATION_DATA, self._application_data(), None
         else:
             made = draft(context, alphabet.Finished.symbol(), (keys or context.hypothesis).finished)
             kind, content = ContentType.HANDSHAKE, made.encode()
+        if says(symbol, alphabet.long_bad_mac):
+            content = content.ljust(MAX_PLAINTEXT, b" " if made is None else b"\0")
         named, protection, sequence = self._writing(keys)
         if isinstance(protection, NullProtection):  # before there are keys: a record under keys nobody has yet
             named, protection = Keys.HONEST, context.protection(Keys.HONEST, context.is_client)
-        if isinstance(protection, CbcHmacProtection):
+        if isinstance(protection, CbcHmacProtection) and not isinstance(protection, EncryptThenMac):
             sealed = _tampered_cbc(protection, kind, sequence, content, padding)
         else:
             sealed = protection.seal(kind, TLS_1_2, sequence, content)
@@ -360,7 +413,7 @@ class Peer:
         context.write.sequence += 1
         self.sent = Sent(symbol, content, f"{bytes_text(len(content))}", named.label, named)
         if made is not None:
-            self._sent(made, content)
+            self._sent(made, made.encode())
         return encode_record(kind, TLS_1_2, sealed)
 
     # ------------------------------------------------------------------------------------------------------ receiving

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import Literal
+
+from shakeproof.properties.mapper.context import BulkName, KeyExchangeName, SessionName
+from shakeproof.properties.mapper.keys import KeyKind
 
 
 class TargetError(Exception):
@@ -36,17 +38,52 @@ class Reaction:
 class Setup:
     """What a word wants of its endpoint.
 
-    key_exchange: "rsa" or "ecdhe"; certificate_key: "rsa" or "ecdsa"; bulk: "cbc" or "gcm".
+    certificate_key: of the server's certificate; session: by what a session is resumed that a first connection has
+    made, "" for none; client_auth: the server asks for a certificate, and the client has one; renegotiation: the target
+    takes part in a second handshake; encrypt_then_mac, extended_master_secret: whether the tester offers them, or
+    grants them.
     """
 
-    key_exchange: Literal["rsa", "ecdhe"] = "ecdhe"
-    certificate_key: Literal["rsa", "ecdsa"] = "rsa"
-    bulk: Literal["cbc", "gcm"] = "gcm"
+    key_exchange: KeyExchangeName = "ecdhe"
+    certificate_key: KeyKind = "rsa"
+    bulk: BulkName = "gcm"
+    session: SessionName = ""
+    client_auth: bool = False
+    renegotiation: bool = False
+    encrypt_then_mac: bool = False
+    extended_master_secret: bool = True
 
     @property
     def text(self) -> str:
-        """For people."""
-        return f"{self.key_exchange}, {self.certificate_key} certificate, AES-128-{self.bulk.upper()}"
+        """For people: what is always said, and what differs from the plain setup."""
+        parts = [self.key_exchange, f"{self.certificate_key} certificate", BULK_TEXTS[self.bulk]]
+        if self.session:
+            parts.append(f"a session by {self.session}")
+        for wanted, text in (
+            (self.client_auth, "a client certificate"),
+            (self.renegotiation, "renegotiation"),
+            (self.encrypt_then_mac, "encrypt-then-MAC"),
+            (not self.extended_master_secret, "no extended master secret"),
+        ):
+            if wanted:
+                parts.append(text)
+        return ", ".join(parts)
+
+    @property
+    def plain(self) -> Setup:
+        """The setup without anything special."""
+        return Setup(self.key_exchange, self.certificate_key, self.bulk)
+
+
+BULK_TEXTS: dict[BulkName, str] = {
+    "cbc": "AES-128-CBC",
+    "gcm": "AES-128-GCM",
+    "cbc256": "AES-256-CBC",
+    "cbc-sha2": "AES-128-CBC with SHA-2",
+    "cbc256-sha2": "AES-256-CBC with SHA-2",
+    "gcm256": "AES-256-GCM",
+    "chacha": "ChaCha20-Poly1305",
+}
 
 
 class Endpoint(ABC):
@@ -66,6 +103,12 @@ class Endpoint(ABC):
 
     def call(self, name: str) -> Reaction | None:
         """The application's call ("close"); None where the target offers no way to make it, or not now."""
+        return None
+
+    def again(self) -> Endpoint | None:
+        """A further connection of the same application, once this one is over: of a server that knows the sessions of
+        this one, of a client that resumes its session. None where there is no way to have one.
+        """
         return None
 
     def dispose(self) -> None:
@@ -129,3 +172,27 @@ class Described:
     name: str
     description: str
     roles: tuple[str, ...] = field(default_factory=tuple)
+
+
+SETUPS: tuple[Setup, ...] = (
+    Setup("rsa", "rsa", "cbc"),
+    Setup("ecdhe", "rsa", "gcm"),
+    Setup("ecdhe", "ecdsa", "gcm"),
+    Setup("dhe", "rsa", "gcm"),
+    Setup("rsa", "rsa", "cbc", client_auth=True),
+    Setup("ecdhe", "ecdsa", "gcm", client_auth=True),
+    Setup("rsa", "rsa", "cbc", session="id"),
+    Setup("rsa", "rsa", "cbc", session="id", extended_master_secret=False),
+    Setup("rsa", "rsa", "cbc", session="ticket"),
+    Setup("ecdhe", "rsa", "gcm256", session="ticket"),
+    Setup("dhe", "rsa", "gcm", session="ticket"),
+    Setup("rsa", "rsa", "cbc", renegotiation=True),
+    Setup("ecdhe", "rsa", "gcm", renegotiation=True),
+    Setup("rsa", "rsa", "cbc", encrypt_then_mac=True),
+    Setup("rsa", "rsa", "cbc256-sha2"),
+    Setup("ecdhe", "rsa", "gcm256"),
+    Setup("ecdhe", "rsa", "chacha"),
+)
+"""What a whole stack can do: the basic setups first, in which everything is tried, then those for one mechanism each,
+in which only what is new is tried.
+"""

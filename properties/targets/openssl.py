@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import ssl
 import tempfile
 import warnings
@@ -10,8 +11,9 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
 
-from shakeproof.properties.mapper import certificates
-from shakeproof.properties.targets.base import Endpoint, Reaction, Setup, Target
+from shakeproof.properties.mapper import certificates, finite_field
+from shakeproof.properties.mapper.certificates import CLIENT_NAME, Chain
+from shakeproof.properties.targets.base import SETUPS, Endpoint, Reaction, Setup, Target
 
 READ_BYTES = 16384
 ROUNDS_LIMIT = 64
@@ -21,51 +23,85 @@ REQUEST = b"GET / HTTP/1.1\r\nHost: server.shakeproof.test\r\n\r\n"
 RESPONSE = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n"
 CIPHERS = "ALL:@SECLEVEL=0"
 """Every suite, so that TLS_RSA is among them, and no minimal strength, so that bare ClientHellos are answered."""
+ALLOW_CLIENT_RENEGOTIATION = 1 << 8
+"""SSL_OP_ALLOW_CLIENT_RENEGOTIATION, which Python has no name for; OpenSSL 3 refuses without."""
 
 
-@lru_cache(maxsize=8)
-def _server_context(key: str) -> ssl.SSLContext:
+@lru_cache(maxsize=64)
+def _server_context(setup: Setup, by_name: bool) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    _restrict(context)
-    chain = certificates.chain("ecdsa" if key == "ecdsa" else "rsa")
+    _restrict(context, setup)
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "server.pem"
-        private = chain.private_key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        pem = "".join(ssl.DER_cert_to_PEM_cert(der) for der in chain.der)
-        path.write_text(private.decode() + pem, encoding="ascii")
-        context.load_cert_chain(path)
+        _load(context, certificates.chain(setup.certificate_key), Path(folder))
+        if setup.key_exchange == "dhe":
+            path = Path(folder) / "dh.pem"
+            path.write_text(_field_pem(), encoding="ascii")
+            context.load_dh_params(str(path))
+    if by_name:
+        context.sni_callback = _serve_any_name
+    if setup.client_auth:
+        context.verify_mode = ssl.CERT_OPTIONAL
+        context.load_verify_locations(cadata=certificates.anchors_pem())
     return context
 
 
-@lru_cache(maxsize=1)
-def _client_context() -> ssl.SSLContext:
+def _serve_any_name(connection: ssl.SSLObject | ssl.SSLSocket, name: str | None, context: ssl.SSLContext) -> None:
+    """An application that has such a function goes by names: OpenSSL confirms them, and keeps them with sessions."""
+
+
+@lru_cache(maxsize=64)
+def _client_context(setup: Setup) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    _restrict(context)
+    _restrict(context, setup)
     context.load_verify_locations(cadata=certificates.anchors_pem())
+    if setup.client_auth:
+        with tempfile.TemporaryDirectory() as folder:
+            _load(context, certificates.chain(setup.certificate_key, frozenset(), CLIENT_NAME, "client"), Path(folder))
     return context
 
 
-def _restrict(context: ssl.SSLContext) -> None:
+def _load(context: ssl.SSLContext, chain: Chain, folder: Path) -> None:
+    path = folder / "chain.pem"
+    private = chain.private_key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    pem = "".join(ssl.DER_cert_to_PEM_cert(der) for der in chain.der)
+    path.write_text(private.decode() + pem, encoding="ascii")
+    context.load_cert_chain(path)
+
+
+def _field_pem() -> str:
+    """ffdhe2048 as DHParameter of PKCS #3: SEQUENCE of prime and generator."""
+    prime = b"\0" + finite_field.prime_of(finite_field.FFDHE2048).to_bytes(256, "big")
+    integers = b"\x02\x82" + len(prime).to_bytes(2, "big") + prime + bytes((2, 1, finite_field.GENERATOR))
+    der = b"\x30\x82" + len(integers).to_bytes(2, "big") + integers
+    return f"-----BEGIN DH PARAMETERS-----\n{base64.encodebytes(der).decode()}-----END DH PARAMETERS-----\n"
+
+
+def _restrict(context: ssl.SSLContext, setup: Setup) -> None:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.maximum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers(CIPHERS)
-    # Tickets are a mechanism of their own; the tables do not have them yet.
-    context.options |= ssl.OP_NO_TICKET
+    if setup.session != "ticket":
+        context.options |= ssl.OP_NO_TICKET
+    if setup.renegotiation:
+        context.options |= ALLOW_CLIENT_RENEGOTIATION
 
 
 class OpenSslEndpoint(Endpoint):
-    """One SSLObject over memory."""
+    """One SSLObject over memory. session: to resume."""
 
-    def __init__(self, context: ssl.SSLContext, *, server: bool) -> None:
+    def __init__(self, context: ssl.SSLContext, *, server: bool, session: ssl.SSLSession | None = None) -> None:
+        self._context = context
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         self._server = server
         self._connected = False
         self._closed = False
         name = None if server else certificates.SERVER_NAME
-        self._ssl = context.wrap_bio(self._incoming, self._outgoing, server_side=server, server_hostname=name)
+        self._ssl = context.wrap_bio(
+            self._incoming, self._outgoing, server_side=server, server_hostname=name, session=session
+        )
 
     def start(self) -> Reaction:
         return self._run()
@@ -88,8 +124,14 @@ class OpenSslEndpoint(Endpoint):
         except ssl.SSLWantReadError:
             pass
         except ssl.SSLError as error:
+            if error.reason == "SHUTDOWN_WHILE_IN_INIT":
+                return None  # as in the first handshake: the library has no way to close in the middle of one
             return Reaction(self._outgoing.read(), closed=True, note=_reason(error))
         return Reaction(self._outgoing.read())
+
+    def again(self) -> Endpoint | None:
+        session = None if self._server else self._ssl.session
+        return OpenSslEndpoint(self._context, server=self._server, session=session)
 
     def _run(self) -> Reaction:
         delivered = bytearray()
@@ -137,24 +179,24 @@ def _reason(error: ssl.SSLError) -> str:
 
 
 class OpenSslTarget(Target):
-    """The OpenSSL that this Python is linked with, both roles."""
+    """The OpenSSL that this Python is linked with, both roles. by_name: the server's application goes by names."""
 
     name = "openssl"
     roles = ("tls12.client", "tls12.server")
+
+    def __init__(self, *, by_name: bool = False) -> None:
+        self.by_name = by_name
 
     @property
     def description(self) -> str:
         return f"{ssl.OPENSSL_VERSION}, in process"
 
     def setups(self, role: str) -> tuple[Setup, ...]:
-        return (
-            Setup("rsa", "rsa", "cbc"),
-            Setup("ecdhe", "rsa", "gcm"),
-            Setup("ecdhe", "ecdsa", "gcm"),
-        )
+        return SETUPS
 
     def connect(self, role: str, setup: Setup) -> Endpoint:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
-            context = _server_context(setup.certificate_key) if role == "tls12.server" else _client_context()
-        return OpenSslEndpoint(context, server=role == "tls12.server")
+            server = role == "tls12.server"
+            context = _server_context(setup, self.by_name) if server else _client_context(setup)
+        return OpenSslEndpoint(context, server=server)

@@ -3,23 +3,38 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import cast
 
 from shakeproof.impl.errors import LocalProtocolError, RemoteProtocolError
-from shakeproof.impl.tls import ClientConfig, ClientConnection, Credential, ServerConfig, ServerConnection
+from shakeproof.impl.tls import (
+    ClientConfig,
+    ClientConnection,
+    Credential,
+    ServerConfig,
+    ServerConnection,
+    Session,
+    SessionCache,
+    Site,
+    TicketKeys,
+)
 from shakeproof.impl.tls.events import ApplicationDataReceived, Event, HandshakeCompleted
 from shakeproof.impl.tls.suites import DEFAULT_SUITES, CipherSuite
-from shakeproof.impl.x509 import Validator, verifier_for_tls
+from shakeproof.impl.x509 import Usage, Validator, verifier_for_tls
 from shakeproof.properties.mapper import certificates
+from shakeproof.properties.mapper.certificates import Purpose
+from shakeproof.properties.mapper.keys import KeyKind
 from shakeproof.properties.rogues import ROGUES, Rogue
-from shakeproof.properties.targets.base import Endpoint, Reaction, Setup, Target, TargetError
+from shakeproof.properties.targets.base import SETUPS, Endpoint, Reaction, Setup, Target, TargetError
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: server.shakeproof.test\r\n\r\n"
 RESPONSE = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n"
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 """The time that our endpoints are told: inside the validity of the factory's sound certificates."""
+PLAIN = Setup()
+KINDS: tuple[KeyKind, ...] = ("rsa", "ecdsa")
 
 
 def seeded(seed: bytes) -> Callable[[int], bytes]:
@@ -38,9 +53,14 @@ def seeded(seed: bytes) -> Callable[[int], bytes]:
 
 
 def make_client(
-    rogue: Rogue | None = None, *, seed: bytes = b"client", suites: tuple[CipherSuite, ...] = DEFAULT_SUITES
+    rogue: Rogue | None = None,
+    *,
+    seed: bytes = b"client",
+    suites: tuple[CipherSuite, ...] = DEFAULT_SUITES,
+    setup: Setup = PLAIN,
+    session: Session | None = None,
 ) -> ClientConnection:
-    """A client that trusts the certificate factory, with the rogue's fault planted in it."""
+    """A client that trusts the certificate factory, with the rogue's fault planted in it. session: to resume."""
     validator = Validator(certificates.anchors())
     if rogue is not None and rogue.validator is not None:
         rogue.validator(validator)
@@ -50,6 +70,10 @@ def make_client(
         entropy=seeded(seed),
         clock=lambda: NOW,
         suites=suites,
+        credentials=CLIENT_CREDENTIALS if setup.client_auth else (),
+        tickets=setup.session == "ticket",
+        session=session,
+        renegotiation="allow" if setup.renegotiation else "refuse",
     )
     client = ClientConnection(config)
     if rogue is not None and rogue.connection is not None:
@@ -57,13 +81,43 @@ def make_client(
     return client
 
 
-def make_server(rogue: Rogue | None = None, *, seed: bytes = b"server") -> ServerConnection:
-    """A server with the certificate factory's RSA and ECDSA certificates, with the rogue's fault planted in it."""
-    chains = (certificates.chain("rsa"), certificates.chain("ecdsa"))
+class Shared:
+    """What the connections of one server have in common: sessions by id, or keys of tickets, as the setup says."""
+
+    def __init__(self, setup: Setup = PLAIN) -> None:
+        self.sessions = SessionCache() if setup.session == "id" else None
+        self.ticket_keys = TicketKeys(seeded(b"ticket keys")) if setup.session == "ticket" else None
+
+
+def make_server(
+    rogue: Rogue | None = None,
+    *,
+    seed: bytes = b"server",
+    setup: Setup = PLAIN,
+    shared: Shared | None = None,
+) -> ServerConnection:
+    """A server with the certificate factory's RSA and ECDSA certificates, with the rogue's fault planted in it.
+
+    It goes by the name that its certificates have. Under another name, or none, it asks no client for a certificate.
+    """
+    validator = Validator(certificates.anchors(), usage=Usage.CLIENT_AUTH)
+    if rogue is not None and rogue.validator is not None:
+        rogue.validator(validator)
+    shared = shared or Shared(setup)
     config = ServerConfig(
-        credentials=[Credential(chain.der, chain.private_key) for chain in chains],
+        credentials=SERVER_CREDENTIALS,
         entropy=seeded(seed),
         clock=lambda: NOW,
+        sites={
+            certificates.SERVER_NAME: Site(
+                credentials=SERVER_CREDENTIALS,
+                client_authentication="request" if setup.client_auth else "none",
+                verify_client=verifier_for_tls(validator) if setup.client_auth else None,
+            )
+        },
+        sessions=shared.sessions,
+        ticket_keys=shared.ticket_keys,
+        renegotiation="allow" if setup.renegotiation else "refuse",
     )
     server = ServerConnection(config)
     if rogue is not None and rogue.connection is not None:
@@ -71,12 +125,28 @@ def make_server(rogue: Rogue | None = None, *, seed: bytes = b"server") -> Serve
     return server
 
 
-class OurEndpoint(Endpoint):
-    """One connection of ours."""
+def _credential(key: KeyKind, name: str, purpose: Purpose) -> Credential:
+    chain = certificates.chain(key, frozenset(), name, purpose)
+    return Credential(chain.der, chain.private_key)
 
-    def __init__(self, connection: ClientConnection | ServerConnection) -> None:
+
+SERVER_CREDENTIALS = tuple(_credential(key, certificates.SERVER_NAME, "server") for key in KINDS)
+CLIENT_CREDENTIALS = tuple(_credential(key, certificates.CLIENT_NAME, "client") for key in KINDS)
+
+
+class OurEndpoint(Endpoint):
+    """One connection of ours. follow: makes the next one, from this one's session."""
+
+    def __init__(
+        self,
+        connection: ClientConnection | ServerConnection,
+        follow: Callable[[Session | None], ClientConnection | ServerConnection] | None = None,
+    ) -> None:
         self._connection = connection
+        self._follow = follow
+        self._session: Session | None = None
         self._note = ""
+        self._asked = False
 
     def start(self) -> Reaction:
         if isinstance(self._connection, ClientConnection):
@@ -111,14 +181,19 @@ class OurEndpoint(Endpoint):
             return None
         return self._reaction([])
 
+    def again(self) -> Endpoint | None:
+        return OurEndpoint(self._follow(self._session), self._follow) if self._follow is not None else None
+
     def _reaction(self, events: list[Event] | tuple[Event, ...], *, answer: bool = True) -> Reaction:
         delivered = b"".join(event.data for event in events if isinstance(event, ApplicationDataReceived))
         connection = self._connection
+        self._session = connection.session or self._session
         if answer and connection.is_connected:
             if isinstance(connection, ServerConnection):
                 if delivered:
                     connection.send_application_data(RESPONSE)
-            elif any(isinstance(event, HandshakeCompleted) for event in events):
+            elif not self._asked and any(isinstance(event, HandshakeCompleted) for event in events):
+                self._asked = True
                 connection.send_application_data(REQUEST)
         return Reaction(connection.data_to_send(), not connection.is_open, delivered, note=self._note)
 
@@ -139,11 +214,18 @@ class OurTarget(Target):
         return f"our own implementation{f' with the rogue {self.rogue.name}' if self.rogue else ''}, in process"
 
     def setups(self, role: str) -> tuple[Setup, ...]:
-        return (
-            Setup("rsa", "rsa", "cbc"),
-            Setup("ecdhe", "rsa", "gcm"),
-            Setup("ecdhe", "ecdsa", "gcm"),
-        )
+        if role == "tls12.client":  # it offers no session that is not bound (a SHOULD NOT of RFC 7627 section 5.3)
+            return tuple(setup for setup in SETUPS if setup.extended_master_secret or not setup.session)
+        return SETUPS
 
     def connect(self, role: str, setup: Setup) -> Endpoint:
-        return OurEndpoint(make_client(self.rogue) if role == "tls12.client" else make_server(self.rogue))
+        numbers = itertools.count(1)
+        shared = Shared(setup)
+
+        def follow(session: Session | None) -> ClientConnection | ServerConnection:
+            seed = f"{role} {next(numbers)}".encode()
+            if role == "tls12.client":
+                return make_client(self.rogue, seed=seed, setup=setup, session=session)
+            return make_server(self.rogue, seed=seed, setup=setup, shared=shared)
+
+        return OurEndpoint(follow(None), follow)

@@ -53,7 +53,7 @@ def code_of(command: Callable[[], int]) -> int:
         say_error("interrupted")
         return Exit.INTERRUPTED
     except BrokenPipeError:
-        _close_stdout()
+        close_stdout()
         return BROKEN_PIPE
     except Exception as error:  # noqa: BLE001  the last line of defence: an error of ours, saved and reported
         return report_bug(error)
@@ -87,7 +87,8 @@ def _save_traceback(trace: str) -> str:
     return str(Path(name))
 
 
-def _close_stdout() -> None:
+def close_stdout() -> None:
+    """Whoever read our output went away: the rest goes nowhere."""
     # Python flushes standard output once more at exit, which would complain again.
     devnull = os.open(os.devnull, os.O_WRONLY)
     os.dup2(devnull, sys.stdout.fileno())

@@ -26,7 +26,7 @@ Profile = Annotated[
     typer.Option(
         metavar="NAME",
         envvar=f"{ENVIRONMENT}PROFILE",
-        help="dev: a few seconds; ci: about a minute, the same runs each time; deep: as long as a coffee break. "
+        help="dev: a few seconds; ci: one to two minutes, the same runs each time; deep: as long as a coffee break. "
         "Default: dev, and ci for a rogue.",
     ),
 ]

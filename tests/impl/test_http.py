@@ -284,3 +284,25 @@ def test_any_bytes_in_application_data_are_a_message_or_a_remote_error(chunks: l
         return
     assert caught.alert is None
     assert not target.tls.is_connected
+
+
+@pytest.mark.parametrize("by_server", [False, True])
+def test_requests_and_responses_go_on_through_a_renegotiation(by_server: bool) -> None:
+    changes = {"renegotiation": "allow"}
+    tls = ClientConnection(client_config(**changes)), ServerConnection(server_config(**changes))
+    client = HttpsClient(tls[0], NAME)
+    server = HttpsServer(tls[1], lambda request: Response(200, (), request.target.encode()))
+    client.start()
+    client.request("GET", "/0")
+    bodies: list[bytes] = []
+    for number in range(1, 4):
+        for _ in range(20):
+            server.receive_data(client.data_to_send())
+            events = client.receive_data(server.data_to_send())
+            bodies += [event.body for event in events if isinstance(event, Response)]
+        tls[by_server].renegotiate()
+        if by_server:
+            client.receive_data(server.data_to_send())
+        client.request("GET", f"/{number}")
+    assert bodies == [b"/0", b"/1", b"/2"]
+    assert tls[0].renegotiations == tls[1].renegotiations == 2

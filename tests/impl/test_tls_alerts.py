@@ -13,6 +13,7 @@ from shakeproof.impl.tls import (
     ApplicationDataReceived,
     ClientConnection,
     Connection,
+    RenegotiationRefused,
     ServerConnection,
     connection,
     messages,
@@ -174,7 +175,7 @@ def test_a_ciphertext_over_2_14_plus_2048_bytes_is_record_overflow_before_it_is_
 def test_wrong_padding_and_wrong_mac_are_answered_alike(suite: Any) -> None:
     answers = set()
     for fault in ("padding", "mac"):
-        one, other = connected({"suites": (suite,)})
+        one, other = connected({"suites": (suite,), "encrypt_then_mac": False})
         protection = one.writer.protection
         assert isinstance(protection, CbcHmacProtection)
         block = b"data" + protection.mac(DATA, 0x0303, one.writer.sequence, b"data")
@@ -258,11 +259,13 @@ def test_change_cipher_spec_with_a_message_begun_before_the_keys_change_is_unexp
     assert_refused(other, records.encode_record(*change), A.UNEXPECTED_MESSAGE)
 
 
-def test_application_data_within_a_handshake_message_is_unexpected() -> None:
+def test_application_data_within_a_handshake_message_is_taken_once_connected() -> None:
     one, other = connected()
-    other._output.append(other.writer.write(HANDSHAKE, b"\x00\x00"))
-    other.send_application_data(b"x")
-    refused(other, one, A.UNEXPECTED_MESSAGE)
+    for part in (b"\x00\x00", b"\x00\x00"):
+        other._output.append(other.writer.write(HANDSHAKE, part))
+        other.send_application_data(b"x")
+    events = one.receive_data(other.data_to_send())
+    assert events == [ApplicationDataReceived(b"x"), RenegotiationRefused(), ApplicationDataReceived(b"x")]
 
 
 def test_an_alert_within_a_handshake_message_is_taken() -> None:

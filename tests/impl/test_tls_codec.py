@@ -18,19 +18,30 @@ from shakeproof.impl.tls.extensions import Extension
 from shakeproof.impl.tls.handshake import HandshakeReader, Transcript
 from shakeproof.impl.tls.key_exchange import (
     P256_ORDER,
+    P384_ORDER,
     P256Key,
+    P384Key,
     X25519Key,
     encrypt_pre_master_secret,
     ephemeral_key,
     pkcs1_padding,
 )
-from shakeproof.impl.tls.protection import CbcHmacProtection, GcmProtection, NullProtection, Protection, protection_for
+from shakeproof.impl.tls.protection import (
+    CbcHmacProtection,
+    ChaChaProtection,
+    EncryptThenMacProtection,
+    GcmProtection,
+    NullProtection,
+    Protection,
+    protection_for,
+)
 from shakeproof.impl.tls.suites import (
     DEFAULT_SUITES,
     TLS_RSA_WITH_AES_128_CBC_SHA,
     TLS_RSA_WITH_AES_128_GCM_SHA256,
     CipherSuite,
     KeyExchange,
+    NamedGroup,
 )
 
 RANDOM = bytes(range(32))
@@ -72,6 +83,23 @@ def test_prf_of_the_public_sha256_test_vector() -> None:
     )
 
 
+def test_prf_of_the_public_sha384_test_vector() -> None:
+    # From the same message as the one for SHA-256.
+    output = keys.prf(
+        bytes.fromhex("b80b733d6ceefcdc71566ea48e5567df"),
+        b"test label",
+        bytes.fromhex("cd665cf6a8447dd6ff8b27555edb7465"),
+        148,
+        "sha384",
+    )
+    assert output.hex() == (
+        "7b0c18e9ced410ed1804f2cfa34a336a1c14dffb4900bb5fd7942107e81c83cde9ca0faa60be9fe34f82b1233c9146a0"
+        "e534cb400fed2700884f9dc236f80edd8bfa961144c9e8d792eca722a7b32fc3d416d473ebc2c5fd4abfdad05d918425"
+        "9b5bf8cd4d90fa0d31e2dec479e4f1a26066f2eea9a69236a3e52655c9e9aee691c8f3a26854308d5eaa3be85e099070"
+        "3d73e56f"
+    )
+
+
 def test_master_secret_uses_both_randoms_and_extended_uses_the_session_hash() -> None:
     client, server = RANDOM, RANDOM[::-1]
     assert keys.master_secret(b"p", client, server) == p_hash("sha256", b"p", b"master secret" + client + server, 48)
@@ -93,10 +121,13 @@ def test_key_block_seed_has_the_server_first_and_its_parts_are_in_order(suite: C
             block.server_write_iv,
         )
     )
-    assert joined == p_hash("sha256", b"m" * 48, b"key expansion" + RANDOM[::-1] + RANDOM, len(joined))
-    assert len(block.client_write_key) == 16
-    assert len(block.client_write_mac_key) == (20 if suite.mac_hash else 0)
-    assert len(block.server_write_iv) == (0 if suite.mac_hash else 4)
+    assert joined == p_hash(suite.prf_hash, b"m" * 48, b"key expansion" + RANDOM[::-1] + RANDOM, len(joined))
+    _, bulk = suite.name.split("_WITH_")
+    assert len(block.client_write_key) == (16 if "128_" in bulk else 32)
+    macs = {"CBC_SHA": 20, "CBC_SHA256": 32, "CBC_SHA384": 48}
+    assert len(block.client_write_mac_key) == next((n for end, n in macs.items() if bulk.endswith(end)), 0)
+    assert len(block.server_write_iv) == (0 if "CBC" in bulk else 4 if "GCM" in bulk else 12)
+    assert suite.prf_hash == ("sha384" if bulk.endswith("SHA384") else "sha256")
 
 
 def test_key_log_line_is_the_nss_form() -> None:
@@ -108,7 +139,16 @@ def test_key_log_line_is_the_nss_form() -> None:
 
 def protections() -> list[Protection]:
     """One of each kind."""
-    return [NullProtection(), CbcHmacProtection(bytes(16), bytes(20)), GcmProtection(bytes(16), b"salt")]
+    return [
+        NullProtection(),
+        CbcHmacProtection(bytes(16), bytes(20)),
+        CbcHmacProtection(bytes(32), bytes(48), "sha384"),
+        EncryptThenMacProtection(bytes(16), bytes(20)),
+        EncryptThenMacProtection(bytes(32), bytes(32), "sha256"),
+        GcmProtection(bytes(16), b"salt"),
+        GcmProtection(bytes(32), b"salt"),
+        ChaChaProtection(bytes(32), bytes(range(12))),
+    ]
 
 
 @deterministic
@@ -181,12 +221,12 @@ def test_cbc_faults_of_padding_and_mac_are_told_in_the_same_words_and_both_compu
             content_type: int,
             version: int,
             sequence: int,
-            plaintext: bytes,
+            data: bytes,
             _original: Callable[[int, int, int, bytes], bytes] = original,
             _computed: list[int] = computed,
         ) -> bytes:
-            _computed.append(len(plaintext))
-            return _original(content_type, version, sequence, plaintext)
+            _computed.append(len(data))
+            return _original(content_type, version, sequence, data)
 
         tag = protection.mac(23, 0x0303, 1, b"four")
         padding = protection.pad(24)
@@ -218,7 +258,7 @@ def test_protection_for_reads_the_kind_from_the_suite() -> None:
 # --- key exchange -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("group", [23, 29])
+@pytest.mark.parametrize("group", NamedGroup, ids=lambda g: g.name)
 def test_two_ephemeral_keys_agree_and_come_from_the_entropy(group: int) -> None:
     one = ephemeral_key(group, lambda n: bytes(range(n)))
     again = ephemeral_key(group, lambda n: bytes(range(n)))
@@ -227,10 +267,12 @@ def test_two_ephemeral_keys_agree_and_come_from_the_entropy(group: int) -> None:
     assert one.exchange(other.public) == other.exchange(one.public)
 
 
-def test_a_p256_key_from_any_entropy_is_valid() -> None:
-    for value in (0, 1, P256_ORDER - 1, P256_ORDER, 2**320 - 1):
-        key = P256Key(lambda n, v=value: v.to_bytes(n, "big"))  # type: ignore[misc]
-        assert key.public[0] == 4
+def test_a_key_on_a_curve_from_any_entropy_is_valid() -> None:
+    for kind, order, seed_bits in ((P256Key, P256_ORDER, 320), (P384Key, P384_ORDER, 448)):
+        for value in (0, 1, order - 1, order, 2**seed_bits - 1):
+            key = kind(lambda n, v=value: v.to_bytes(n, "big"))  # type: ignore[misc]
+            assert key.public[0] == 4
+            assert len(key.public) == 1 + 2 * kind.coordinate_length
 
 
 @pytest.mark.parametrize("peer", [b"", bytes(31), bytes(33), bytes(32), (1).to_bytes(32, "little")])
@@ -240,10 +282,13 @@ def test_x25519_public_keys_of_wrong_length_or_small_order_are_illegal_parameter
     assert caught.value.alert is AlertDescription.ILLEGAL_PARAMETER
 
 
-def test_p256_public_keys_that_are_no_uncompressed_point_on_the_curve_are_illegal_parameter() -> None:
-    key = P256Key(lambda n: b"\x05" * n)
-    point = P256Key(lambda n: b"\x06" * n).public
-    compressed = bytes((2 + point[64] % 2,)) + point[1:33]
+@pytest.mark.parametrize("kind", [P256Key, P384Key])
+def test_public_keys_that_are_no_uncompressed_point_on_the_curve_are_illegal_parameter(
+    kind: type[P256Key | P384Key],
+) -> None:
+    key = kind(lambda n: b"\x05" * n)
+    point = kind(lambda n: b"\x06" * n).public
+    compressed = bytes((2 + point[-1] % 2,)) + point[1 : 1 + kind.coordinate_length]
     for peer in (b"", b"\x00", point[:-1], point + b"\0", point[:-1] + bytes((point[-1] ^ 1,)), compressed):
         with pytest.raises(RemoteProtocolError) as caught:
             key.exchange(peer)

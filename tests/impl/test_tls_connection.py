@@ -28,11 +28,13 @@ from shakeproof.impl.tls import (
     records,
 )
 from shakeproof.impl.tls.extensions import ExtensionType
+from shakeproof.impl.tls.protection import EncryptThenMacProtection
 from shakeproof.impl.tls.suites import (
     DEFAULT_SUITES,
+    TLS_DHE_RSA_WITH_AES_128_GCM_SHA256,
     TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
     TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
-    TLS_RSA_WITH_AES_128_CBC_SHA,
+    Cipher,
     CipherSuite,
     KeyExchange,
 )
@@ -44,13 +46,25 @@ from tests.impl.tls_material import (
     connected,
     ecdsa_credential,
     entropy,
+    p384_credential,
     pair,
     pump,
     rsa_credential,
     server_config,
 )
 
-GROUPS = (NamedGroup.X25519, NamedGroup.SECP256R1)
+CURVES = (NamedGroup.X25519, NamedGroup.SECP256R1, NamedGroup.SECP384R1)
+FIELDS = (NamedGroup.FFDHE2048, NamedGroup.FFDHE3072, NamedGroup.FFDHE4096)
+GROUPS = {KeyExchange.RSA: (None,), KeyExchange.DHE: FIELDS[:1], KeyExchange.ECDHE: CURVES}
+COMBINATIONS = [
+    pytest.param(suite, group, etm, id=f"{suite}{f', {group.name}' if group else ''}{', EtM' if etm else ''}")
+    for suite in DEFAULT_SUITES
+    for group in GROUPS[suite.key_exchange]
+    for etm in (
+        (False, True) if suite.cipher is Cipher.AES_CBC and group is GROUPS[suite.key_exchange][0] else (False,)
+    )
+]
+COMBINATIONS += [pytest.param(TLS_DHE_RSA_WITH_AES_128_GCM_SHA256, group, False, id=group.name) for group in FIELDS[1:]]
 
 
 def data_of(events: list[Any]) -> bytes:
@@ -61,11 +75,12 @@ def data_of(events: list[Any]) -> bytes:
 # --- complete handshakes ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("group", GROUPS, ids=lambda g: g.name)
-@pytest.mark.parametrize("suite", DEFAULT_SUITES, ids=str)
-def test_handshake_data_and_closure_in_every_suite_and_group(suite: CipherSuite, group: NamedGroup) -> None:
-    groups = (group, NamedGroup.SECP256R1)  # the certificate's curve has to be offered too
-    client, server = pair({"suites": (suite,), "groups": groups}, {"groups": groups})
+@pytest.mark.parametrize(("suite", "group", "etm"), COMBINATIONS)
+def test_handshake_data_and_closure_in_every_suite_and_group(
+    suite: CipherSuite, group: NamedGroup | None, etm: bool
+) -> None:
+    groups = (*((group,) if group else ()), NamedGroup.SECP256R1)  # the certificate's curve has to be offered too
+    client, server = pair({"suites": (suite,), "groups": groups, "encrypt_then_mac": etm}, {"groups": groups})
     to_client, to_server = pump(client, server)
     assert [type(event) for event in to_client] == [CertificateValidated, HandshakeCompleted]
     assert [type(event) for event in to_server] == [HandshakeCompleted]
@@ -74,12 +89,14 @@ def test_handshake_data_and_closure_in_every_suite_and_group(suite: CipherSuite,
         negotiated = connection.negotiated
         assert negotiated.suite is suite
         assert negotiated.version == 0x0303
-        assert negotiated.group == (group if suite.key_exchange is KeyExchange.ECDHE else None)
+        assert negotiated.group == group
         assert negotiated.extended_master_secret
+        assert negotiated.encrypt_then_mac is etm
         assert negotiated.secure_renegotiation
         assert negotiated.server_name == NAME
     assert client.negotiated.peer_certificates in (rsa_credential().chain, ecdsa_credential().chain)
     assert client.master_secret == server.master_secret
+    assert isinstance(client.reader.protection, EncryptThenMacProtection) is etm
     long = bytes(range(256)) * 200
     client.send_application_data(long)
     server.send_application_data(b"hello")
@@ -193,7 +210,7 @@ def test_the_servers_order_of_suites_decides() -> None:
     client, _ = connected({"suites": DEFAULT_SUITES[::-1]}, {"suites": DEFAULT_SUITES})
     assert client.negotiated.suite is DEFAULT_SUITES[0]
     client, _ = connected({"suites": DEFAULT_SUITES}, {"suites": DEFAULT_SUITES[::-1]})
-    assert client.negotiated.suite is TLS_RSA_WITH_AES_128_CBC_SHA
+    assert client.negotiated.suite is DEFAULT_SUITES[-1]
 
 
 def test_the_suite_follows_from_the_credentials() -> None:
@@ -212,6 +229,13 @@ def test_without_a_common_group_rsa_key_exchange_is_taken() -> None:
 def test_an_ecdsa_certificate_on_a_curve_that_was_not_offered_is_not_chosen() -> None:
     client, _ = connected({"groups": (NamedGroup.X25519,)})
     assert client.negotiated.suite is TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256
+
+
+def test_an_ecdsa_certificate_on_p384_signs_with_any_hash() -> None:
+    for scheme in (SignatureScheme.ECDSA_SHA384, SignatureScheme.ECDSA_SHA256):
+        client, _ = connected({"signature_algorithms": (scheme,)}, {"credentials": (p384_credential(),)})
+        assert client.negotiated.suite is TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256
+        assert client.negotiated.signature_algorithm == scheme
 
 
 @pytest.mark.parametrize("scheme", SignatureScheme, ids=lambda s: s.name)
@@ -452,7 +476,7 @@ def test_local_errors_say_what_to_do() -> None:
     client.start()
     with pytest.raises(LocalProtocolError, match="once"):
         client.start()
-    with pytest.raises(LocalProtocolError, match="CONNECTED"):
+    with pytest.raises(LocalProtocolError, match="connected"):
         ServerConnection(server_config()).send_application_data(b"")
     with pytest.raises(ValueError, match="suites"):
         client_config(suites=())

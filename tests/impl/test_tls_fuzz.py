@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import cache
 from typing import Any
 
 import pytest
@@ -10,28 +11,74 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shakeproof.impl.errors import RemoteProtocolError
-from shakeproof.impl.tls import AlertReceived, ClientConnection, Connection, records
+from shakeproof.impl.tls import (
+    AlertReceived,
+    ClientConnection,
+    Connection,
+    ServerConnection,
+    Session,
+    SessionCache,
+    TicketKeys,
+    records,
+)
 from shakeproof.impl.tls.suites import DEFAULT_SUITES, CipherSuite
-from tests.impl.tls_material import pair
+from tests.impl.tls_material import client_rsa_credential, connected, entropy, pair, verify_client
 
 FLIGHTS = 4
 """ClientHello; ServerHello to ServerHelloDone; ClientKeyExchange to Finished; ChangeCipherSpec and Finished."""
 
 suites = st.sampled_from(DEFAULT_SUITES)
+setups = st.sampled_from(("plain", "authenticated", "by id", "by ticket", "again"))
 opened: Counter[str] = Counter()
 
 
-def after(flights: int, suite: CipherSuite) -> tuple[Connection, Connection, bytes]:
-    """Receiver, sender and the bytes that come next, after that many honest flights; data after the last."""
-    client, server = pair({"suites": (suite,)})
+@cache
+def earlier(suite: CipherSuite, by: str) -> tuple[Session, Session | None, TicketKeys]:
+    """Of an honest connection: the client's session, the server's, and the server's ticket keys."""
+    keys = TicketKeys(entropy(7))
+    changes: dict[str, Any] = {"sessions": SessionCache()} if by == "by id" else {"ticket_keys": keys}
+    client, server = connected({"suites": (suite,)}, changes)
+    assert client.session is not None
+    return client.session, server.session, keys
+
+
+def begun(suite: CipherSuite, setup: str) -> tuple[ClientConnection, ServerConnection]:
+    """A client whose ClientHello waits to be sent, and its server."""
+    changes: dict[str, Any] = {"suites": (suite,)}
+    if setup == "authenticated":
+        policy = {"client_authentication": "require", "verify_client": verify_client}
+        return pair(changes | {"credentials": [client_rsa_credential()]}, policy | {"ticket_keys": TicketKeys()})
+    if setup == "again":
+        client, server = connected(changes | {"renegotiation": "allow"}, {"renegotiation": "allow"})
+        client.renegotiate()
+        return client, server
+    if setup.startswith("by"):
+        session, known, keys = earlier(suite, setup)
+        cache = SessionCache()
+        if known is not None:
+            cache.put(known)
+        return pair(changes | {"session": session}, {"sessions": cache, "ticket_keys": keys, "entropy": entropy(8)})
+    return pair(changes)
+
+
+def after(flights: int, suite: CipherSuite, setup: str = "plain") -> tuple[Connection, Connection, bytes]:
+    """Receiver, sender and the bytes that come next, after that many honest flights; data after the last.
+
+    The first flight of an abbreviated handshake is as in a full one; it has one flight less.
+    """
+    client, server = begun(suite, setup)
     sender: Connection = client
     receiver: Connection = server
     for _ in range(flights):
         receiver.receive_data(sender.data_to_send())
         sender, receiver = receiver, sender
-    if flights >= FLIGHTS:
+    if sender.is_connected:
         sender.send_application_data(b"some data")
-    return receiver, sender, sender.data_to_send()
+    flight = sender.data_to_send()
+    if not flight:  # the last flight of an abbreviated handshake was the other's
+        receiver.send_application_data(b"some data")
+        return sender, receiver, receiver.data_to_send()
+    return receiver, sender, flight
 
 
 def feed(target: Connection, data: bytes, peer: Connection | None = None) -> None:
@@ -63,9 +110,9 @@ common = settings(max_examples=150, deadline=None, derandomize=True, suppress_he
 
 
 @common
-@given(st.integers(0, FLIGHTS + 1), suites, st.lists(st.binary(max_size=60), min_size=1, max_size=4))
-def test_random_bytes_at_any_point(flights: int, suite: CipherSuite, chunks: list[bytes]) -> None:
-    receiver, _, _ = after(flights, suite)
+@given(st.integers(0, FLIGHTS + 1), suites, setups, st.lists(st.binary(max_size=60), min_size=1, max_size=4))
+def test_random_bytes_at_any_point(flights: int, suite: CipherSuite, setup: str, chunks: list[bytes]) -> None:
+    receiver, _, _ = after(flights, suite, setup)
     for chunk in chunks:
         if receiver.is_open:
             feed(receiver, chunk)
@@ -83,13 +130,14 @@ content = st.binary(max_size=80) | st.builds(
 @given(
     st.integers(0, FLIGHTS + 1),
     suites,
+    setups,
     st.lists(st.tuples(st.sampled_from((20, 21, 22, 23)), content), min_size=1, max_size=4),
     st.booleans(),
 )
 def test_random_messages_in_honest_records_at_any_point(
-    flights: int, suite: CipherSuite, parts: list[tuple[int, bytes]], protected: bool
+    flights: int, suite: CipherSuite, setup: str, parts: list[tuple[int, bytes]], protected: bool
 ) -> None:
-    receiver, sender, _ = after(flights, suite)
+    receiver, sender, _ = after(flights, suite, setup)
     for content_type, fragment in parts:
         if not receiver.is_open:
             break
@@ -102,9 +150,11 @@ def test_random_messages_in_honest_records_at_any_point(
 
 
 @common
-@given(st.integers(0, FLIGHTS + 1), suites, st.data())
-def test_a_flight_with_flipped_bits_at_any_point(flights: int, suite: CipherSuite, data: st.DataObject) -> None:
-    receiver, _, flight = after(flights, suite)
+@given(st.integers(0, FLIGHTS + 1), suites, setups, st.data())
+def test_a_flight_with_flipped_bits_at_any_point(
+    flights: int, suite: CipherSuite, setup: str, data: st.DataObject
+) -> None:
+    receiver, _, flight = after(flights, suite, setup)
     changed = bytearray(flight)
     for _ in range(data.draw(st.integers(1, 3))):
         changed[data.draw(st.integers(0, len(flight) - 1))] ^= 1 << data.draw(st.integers(0, 7))
@@ -112,9 +162,11 @@ def test_a_flight_with_flipped_bits_at_any_point(flights: int, suite: CipherSuit
 
 
 @common
-@given(st.integers(0, FLIGHTS + 1), suites, st.data())
-def test_a_flight_cut_short_and_continued_at_random(flights: int, suite: CipherSuite, data: st.DataObject) -> None:
-    receiver, _, flight = after(flights, suite)
+@given(st.integers(0, FLIGHTS + 1), suites, setups, st.data())
+def test_a_flight_cut_short_and_continued_at_random(
+    flights: int, suite: CipherSuite, setup: str, data: st.DataObject
+) -> None:
+    receiver, _, flight = after(flights, suite, setup)
     cut = data.draw(st.integers(0, len(flight) - 1))
     feed(receiver, flight[:cut])
     assert receiver.is_open
@@ -126,16 +178,19 @@ def test_a_flight_cut_short_and_continued_at_random(flights: int, suite: CipherS
 
 
 @common
-@given(st.integers(0, FLIGHTS), suites, st.data())
-def test_records_reordered_duplicated_and_dropped(flights: int, suite: CipherSuite, data: st.DataObject) -> None:
-    receiver, _, flight = after(flights, suite)
+@given(st.integers(0, FLIGHTS), suites, setups, st.data())
+def test_records_reordered_duplicated_and_dropped(
+    flights: int, suite: CipherSuite, setup: str, data: st.DataObject
+) -> None:
+    receiver, _, flight = after(flights, suite, setup)
     honest = records.split_records(flight)[0]
     order = data.draw(st.lists(st.integers(0, len(honest) - 1), max_size=6))
     for index in order:
         if receiver.is_open:
             feed(receiver, records.encode_record(*honest[index]))
     if order != list(range(len(order))):
-        assert not (isinstance(receiver, ClientConnection) and receiver.is_connected and flights < FLIGHTS)
+        ended = isinstance(receiver, ClientConnection) and receiver.state == "CONNECTED"
+        assert not (ended and setup == "plain" and flights < FLIGHTS)
 
 
 @common
@@ -163,3 +218,5 @@ def test_the_fuzzing_reached_open_connections() -> None:
     assert opened["WAIT_CLIENT_KEY_EXCHANGE"] > 10
     assert opened["WAIT_CHANGE_CIPHER_SPEC"] > 10
     assert opened["CONNECTED"] > 10
+    assert opened["WAIT_CLIENT_CERTIFICATE"] > 2
+    assert opened["WAIT_NEW_SESSION_TICKET"] > 2

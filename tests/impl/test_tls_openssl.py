@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import ssl
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -28,22 +29,59 @@ from shakeproof.impl.tls import (
     RenegotiationRefused,
     ServerConfig,
     ServerConnection,
+    SignatureScheme,
     messages,
+    suites,
 )
-from shakeproof.impl.tls.suites import DEFAULT_SUITES, Authentication, CipherSuite, KeyExchange
+from shakeproof.impl.tls.finite_field import FFDHE
+from shakeproof.impl.tls.suites import DEFAULT_SUITES, Authentication, Cipher, CipherSuite, KeyExchange
 from shakeproof.impl.x509 import Validator, verifier_for_tls
-from tests.impl.tls_material import NAME, accept, certificate, ec_key, entropy, rsa_key
+from tests.impl.tls_material import (
+    NAME,
+    PrivateKey,
+    accept,
+    certificate,
+    ec_key,
+    entropy,
+    p384_key,
+    rsa_key,
+)
 
 TODAY = datetime.now(UTC)
 """OpenSSL looks at the real clock."""
 
-OPENSSL_NAMES = {
-    0x002F: "AES128-SHA",
-    0x009C: "AES128-GCM-SHA256",
-    0xC013: "ECDHE-RSA-AES128-SHA",
-    0xC02B: "ECDHE-ECDSA-AES128-GCM-SHA256",
-    0xC02F: "ECDHE-RSA-AES128-GCM-SHA256",
+EVERYTHING = "ALL:@SECLEVEL=0"
+
+
+def openssl_names() -> dict[int, str]:
+    """OpenSSL's name of each of its suites."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.set_ciphers(EVERYTHING)
+    return {int(cipher["id"]) & 0xFFFF: str(cipher["name"]) for cipher in context.get_ciphers()}
+
+
+OPENSSL_NAMES = openssl_names()
+CURVES = (NamedGroup.X25519, NamedGroup.SECP256R1, NamedGroup.SECP384R1)
+OPENSSL_CURVES = {
+    NamedGroup.X25519: "X25519",
+    NamedGroup.SECP256R1: "prime256v1",
+    NamedGroup.SECP384R1: "secp384r1",
 }
+GROUPS = {KeyExchange.RSA: (None,), KeyExchange.DHE: (NamedGroup.FFDHE2048,), KeyExchange.ECDHE: CURVES[:2]}
+COMBINATIONS = [
+    pytest.param(suite, group, etm, id=f"{suite}{f', {group.name}' if group else ''}{', EtM' if etm else ''}")
+    for suite in DEFAULT_SUITES
+    for group in GROUPS[suite.key_exchange]
+    for etm in (
+        (False, True) if suite.cipher is Cipher.AES_CBC and group is GROUPS[suite.key_exchange][0] else (False,)
+    )
+]
+COMBINATIONS += [
+    pytest.param(suites.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, NamedGroup.SECP384R1, False, id="SECP384R1"),
+    pytest.param(suites.TLS_DHE_RSA_WITH_AES_128_GCM_SHA256, NamedGroup.FFDHE3072, False, id="FFDHE3072"),
+    pytest.param(suites.TLS_DHE_RSA_WITH_AES_128_GCM_SHA256, NamedGroup.FFDHE4096, False, id="FFDHE4096"),
+]
+"""RFC 7366 section 2."""
 MAX_ROUNDS = 40
 
 
@@ -113,9 +151,12 @@ def authority() -> x509.Certificate:
     )
 
 
-def credential_for(authority: x509.Certificate, authentication: Authentication, **changes: Any) -> Credential:
+def credential_for(
+    authority: x509.Certificate, authentication: Authentication, key: PrivateKey | None = None, **changes: Any
+) -> Credential:
     """A leaf that is valid now."""
-    key = rsa_key() if authentication is Authentication.RSA else ec_key()
+    if key is None:
+        key = rsa_key() if authentication is Authentication.RSA else ec_key()
     values = {"not_before": TODAY - timedelta(1), "not_after": TODAY + timedelta(10)} | changes
     leaf = certificate(key.public_key(), rsa_key(100), issuer=authority, **values)
     return Credential((leaf.public_bytes(Encoding.DER),), key)
@@ -134,6 +175,20 @@ def server_context(credential: Credential, folder: Path, ciphers: str) -> ssl.SS
     context.load_cert_chain(pem(credential, folder))
     context.set_alpn_protocols(["http/1.1"])
     return context
+
+
+def dh_parameters(group: NamedGroup, folder: Path) -> str:
+    """A file with the parameters of a finite field, which an OpenSSL server cannot choose by name through Python."""
+
+    def der(tag: int, content: bytes) -> bytes:
+        return bytes((tag, 0x82)) + len(content).to_bytes(2, "big") + content
+
+    field = FFDHE[group]
+    numbers = [der(2, b"\0" + field.p.to_bytes(field.length, "big")), der(2, bytes((field.g,)))]
+    path = folder / f"{group.name}.pem"
+    lines = base64.encodebytes(der(0x30, b"".join(numbers))).decode()
+    path.write_text(f"-----BEGIN DH PARAMETERS-----\n{lines}-----END DH PARAMETERS-----\n")
+    return str(path)
 
 
 def client_context(authority: x509.Certificate, ciphers: str) -> ssl.SSLContext:
@@ -192,34 +247,32 @@ def exchange_data(ours: Connection, theirs: OpenSsl) -> None:
     assert b"".join(e.data for e in events if isinstance(e, ApplicationDataReceived)) == b"reply " + data[:30000]
 
 
-@pytest.mark.parametrize("group", [NamedGroup.X25519, NamedGroup.SECP256R1], ids=lambda g: g.name)
-@pytest.mark.parametrize("suite", DEFAULT_SUITES, ids=str)
+@pytest.mark.parametrize(("suite", "group", "etm"), COMBINATIONS)
 def test_our_client_with_openssls_server(
-    suite: CipherSuite, group: NamedGroup, authority: x509.Certificate, tmp_path: Path
+    suite: CipherSuite, group: NamedGroup | None, etm: bool, authority: x509.Certificate, tmp_path: Path
 ) -> None:
     credential = credential_for(authority, suite.authentication)
-    theirs = OpenSsl(server_context(credential, tmp_path, OPENSSL_NAMES[suite.code]), server=True)
+    context = server_context(credential, tmp_path, f"{OPENSSL_NAMES[suite.code]}:@SECLEVEL=0")
+    if suite.key_exchange is KeyExchange.DHE:
+        assert group is not None
+        context.load_dh_params(dh_parameters(group, tmp_path))
+    theirs = OpenSsl(context, server=True)
+    certificate_curve = NamedGroup.SECP256R1 if suite.authentication is Authentication.ECDSA else None
     config = ClientConfig(
         server_name=NAME,
         verify=verifier(authority),
-        groups=(group,) if suite.authentication is Authentication.RSA else (group, NamedGroup.SECP256R1),
+        groups=tuple(g for g in (group, certificate_curve) if g is not None),
         alpn=("http/1.1",),
         entropy=entropy(3),
+        encrypt_then_mac=etm,
     )
     ours = ClientConnection(config)
     ours.start()
     events = pump(ours, theirs)
     assert isinstance(events[-1], HandshakeCompleted)
     assert ours.is_connected
-    assert theirs.done
-    assert theirs.object.version() == "TLSv1.2"
-    assert cipher_name(theirs) == OPENSSL_NAMES[suite.code]
-    assert ours.negotiated.suite is suite
-    assert ours.negotiated.alpn == theirs.object.selected_alpn_protocol() == "http/1.1"
-    assert ours.negotiated.extended_master_secret
-    assert ours.negotiated.secure_renegotiation
-    if suite.key_exchange is KeyExchange.ECDHE:
-        assert ours.negotiated.group == group
+    check_connected(ours, theirs, suite)
+    assert ours.negotiated.group == group
     exchange_data(ours, theirs)
     if group is NamedGroup.X25519:
         close_from_theirs(ours, theirs)
@@ -227,29 +280,62 @@ def test_our_client_with_openssls_server(
         close_from_ours(ours, theirs)
 
 
-@pytest.mark.parametrize("group", [NamedGroup.X25519, NamedGroup.SECP256R1], ids=lambda g: g.name)
-@pytest.mark.parametrize("suite", DEFAULT_SUITES, ids=str)
-def test_our_server_with_openssls_client(suite: CipherSuite, group: NamedGroup, authority: x509.Certificate) -> None:
+@pytest.mark.parametrize(("suite", "group", "etm"), COMBINATIONS)
+def test_our_server_with_openssls_client(
+    suite: CipherSuite, group: NamedGroup | None, etm: bool, authority: x509.Certificate
+) -> None:
     credentials = [credential_for(authority, kind) for kind in (Authentication.RSA, Authentication.ECDSA)]
-    theirs = OpenSsl(client_context(authority, OPENSSL_NAMES[suite.code]), server=False)
+    theirs = OpenSsl(client_context(authority, f"{OPENSSL_NAMES[suite.code]}:@SECLEVEL=0"), server=False)
+    groups = (group,) if group is not None else ()
     ours = ServerConnection(
-        ServerConfig(credentials=credentials, groups=(group,), alpn=("http/1.1",), entropy=entropy(4))
+        ServerConfig(
+            credentials=credentials, groups=groups, alpn=("http/1.1",), entropy=entropy(4), encrypt_then_mac=etm
+        )
     )
     events = pump(ours, theirs)
     assert [type(event) for event in events] == [HandshakeCompleted]
-    assert theirs.done
-    assert theirs.object.version() == "TLSv1.2"
-    assert cipher_name(theirs) == OPENSSL_NAMES[suite.code]
-    assert ours.negotiated.suite is suite
+    check_connected(ours, theirs, suite)
     assert ours.negotiated.server_name == NAME
-    assert ours.negotiated.alpn == theirs.object.selected_alpn_protocol() == "http/1.1"
-    assert ours.negotiated.extended_master_secret
-    assert ours.negotiated.secure_renegotiation
+    assert ours.negotiated.group == group
     exchange_data(ours, theirs)
     if group is NamedGroup.X25519:
         close_from_theirs(ours, theirs)
     else:
         close_from_ours(ours, theirs)
+
+
+def check_connected(ours: Connection, theirs: OpenSsl, suite: CipherSuite) -> None:
+    """Both see the same negotiated."""
+    assert theirs.done
+    assert theirs.object.version() == "TLSv1.2"
+    assert cipher_name(theirs) == OPENSSL_NAMES[suite.code]
+    assert ours.negotiated.suite is suite
+    assert ours.negotiated.alpn == theirs.object.selected_alpn_protocol() == "http/1.1"
+    assert ours.negotiated.extended_master_secret
+    assert ours.negotiated.secure_renegotiation
+
+
+@pytest.mark.parametrize("group", OPENSSL_CURVES, ids=lambda g: g.name)
+@pytest.mark.parametrize("scheme", [SignatureScheme.ECDSA_SHA256, SignatureScheme.ECDSA_SHA384], ids=lambda s: s.name)
+def test_p384_certificates_with_openssl(
+    scheme: SignatureScheme, group: NamedGroup, authority: x509.Certificate, tmp_path: Path
+) -> None:
+    credential = credential_for(authority, Authentication.ECDSA, p384_key())
+    context = server_context(credential, tmp_path, "ECDHE-ECDSA-AES256-GCM-SHA384")
+    context.set_ecdh_curve(OPENSSL_CURVES[group])
+    theirs = OpenSsl(context, server=True)
+    client = ClientConnection(
+        ClientConfig(server_name=NAME, verify=verifier(authority), signature_algorithms=(scheme,))
+    )
+    client.start()
+    pump(client, theirs)
+    assert client.is_connected
+    assert client.negotiated.group == group
+    theirs = OpenSsl(client_context(authority, "ECDHE-ECDSA-AES256-GCM-SHA384"), server=False)
+    server = ServerConnection(ServerConfig(credentials=[credential], signature_algorithms=(scheme,), groups=(group,)))
+    pump(server, theirs)
+    assert server.is_connected
+    assert server.negotiated.signature_algorithm == scheme
 
 
 @pytest.mark.parametrize("limit", [1, 33, 1000])

@@ -28,8 +28,10 @@ from shakeproof.impl.tls import (
     Event,
     ServerConfig,
     ServerConnection,
+    ValidationOutcome,
     records,
 )
+from shakeproof.impl.x509 import Usage, Validator, verifier_for_tls
 
 NAME = "example.test"
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -69,6 +71,12 @@ def ec_key(which: int = 0) -> ec.EllipticCurvePrivateKey:
 
 
 @cache
+def p384_key() -> ec.EllipticCurvePrivateKey:
+    """A P-384 key."""
+    return ec.generate_private_key(ec.SECP384R1())
+
+
+@cache
 def ca() -> tuple[x509.Certificate, rsa.RSAPrivateKey]:
     """A self-signed RSA-2048 CA with its key."""
     key = rsa_key(100)
@@ -84,6 +92,7 @@ def certificate(
     name: str = NAME,
     digital_signature: bool = True,
     key_encipherment: bool = True,
+    purpose: x509.ObjectIdentifier = ExtendedKeyUsageOID.SERVER_AUTH,
     not_before: datetime = NOW - timedelta(days=30),
     not_after: datetime = NOW + timedelta(days=60),
 ) -> x509.Certificate:
@@ -120,7 +129,7 @@ def certificate(
     )
     if not is_ca:
         builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-        builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        builder = builder.add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
     return builder.sign(issuer_key, hashes.SHA256())
 
 
@@ -141,6 +150,31 @@ def rsa_credential() -> Credential:
 def ecdsa_credential() -> Credential:
     """ECDSA on P-256."""
     return make_credential(ec_key(), key_encipherment=False)
+
+
+@cache
+def p384_credential() -> Credential:
+    """ECDSA on P-384."""
+    return make_credential(p384_key(), key_encipherment=False)
+
+
+@cache
+def client_rsa_credential() -> Credential:
+    """RSA, of a client."""
+    return make_credential(rsa_key(1), name="alice", purpose=ExtendedKeyUsageOID.CLIENT_AUTH)
+
+
+@cache
+def client_ecdsa_credential() -> Credential:
+    """ECDSA on P-256, of a client."""
+    return make_credential(ec_key(1), name="alice", purpose=ExtendedKeyUsageOID.CLIENT_AUTH, key_encipherment=False)
+
+
+def verify_client(chain: Sequence[bytes], name: str, time: datetime) -> ValidationOutcome:
+    """The real validator, for clients of our CA."""
+    authority, _ = ca()
+    validator = Validator([authority.public_bytes(Encoding.DER)], usage=Usage.CLIENT_AUTH)
+    return verifier_for_tls(validator)(chain, name, time)
 
 
 def entropy(seed: int) -> Callable[[int], bytes]:

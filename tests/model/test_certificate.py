@@ -8,7 +8,6 @@ import pytest
 
 from shakeproof.model import certificate as c
 from shakeproof.model import messages as m
-from shakeproof.model import tls12
 from shakeproof.model.certificate import certificate
 from shakeproof.model.condensed import condensed
 from shakeproof.model.facts import Value
@@ -16,6 +15,8 @@ from shakeproof.model.https import DEFECTS as TO_CHAIN
 from shakeproof.model.lint import lint, uncovered
 from shakeproof.model.notation import Abort, Symbol
 from shakeproof.model.oracle import Oracle
+from shakeproof.model.tls12 import WAIT_CERTIFICATE
+from shakeproof.model.tls12_client import client as tls12_client
 from tests.model.goldens import same_as_golden
 
 ANCHORED = (c.Anchor.symbol(),)
@@ -115,12 +116,12 @@ def test_our_own_alert_is_the_first_that_the_row_names(defect: Value, alert: Val
 
 
 def test_alerts_are_those_that_the_tls_client_allows_for_the_same_defect() -> None:
-    waiting = next(here for here in tls12.client.reachable if here.state is tls12.WAIT_CERTIFICATE)
+    waiting = next(here for here in tls12_client.reachable if here.state is WAIT_CERTIFICATE)
     rejecting = [row for row in certificate.rows if isinstance(row.next, Abort)]
     assert len(rejecting) == len(DEFECTS)
     for row in rejecting:
         (defect,) = (guard for guard in row.pattern.guards if isinstance(guard, Value) and not guard.is_sound)
-        answers = tls12.client.enabled(waiting, m.Certificate.symbol(TO_CHAIN[defect]))
+        answers = tls12_client.enabled(waiting, m.Certificate.symbol(TO_CHAIN[defect]))
         assert answers, f"the TLS client has no row for {TO_CHAIN[defect]}"
         allowed = {alert for answer in answers if isinstance(answer.next, Abort) for alert in answer.next.alerts}
         assert isinstance(row.next, Abort)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from shakeproof.model import certificate as certificate_table
-from shakeproof.model import http, tls12
+from shakeproof.model import http, tls12_client, tls12_server
 from shakeproof.model import messages as m
 from shakeproof.model import tcp as t
 from shakeproof.model.clauses import MUST
@@ -183,7 +183,7 @@ def test_trace_survives_being_saved() -> None:
 
 
 def test_tls_tables_stepped_against_each_other_complete_and_close() -> None:
-    parties = (start("client", tls12.client), start("server", tls12.server))
+    parties = (start("client", tls12_client.client), start("server", tls12_server.server))
     steps = walk(parties, (Event("client", m.connect), Event("client", m.write), Event("client", m.close)))
     names = [step.message for step in steps]
     assert names[0] == "ClientHello"

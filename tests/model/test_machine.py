@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from shakeproof.model.clauses import MAY, MUST, SHOULD, Quotes
-from shakeproof.model.facts import Fact, ModelError
+from shakeproof.model.facts import Fact, ModelError, Value
 from shakeproof.model.lint import check, lint
 from shakeproof.model.literate import matrix, page
-from shakeproof.model.machine import Role
+from shakeproof.model.machine import Configuration, Role
 from shakeproof.model.notation import (
     ANYTHING,
     STAY,
@@ -25,10 +25,12 @@ from shakeproof.model.notation import (
     call,
     call_message,
     differs,
+    forget,
     keep,
     maybe,
     now,
     pick,
+    pick_of,
     recv,
     rest,
     send,
@@ -286,3 +288,73 @@ def test_guard_texts_read_as_the_table_spells_them() -> None:
     assert ((red | blue) & locked).text() == "(red | blue) & locked"
     assert (~(red | blue)).text() == "~(red | blue)"
     assert Pattern(Knock, (bent | burnt,)).text == "Knock[bent | burnt]"
+
+
+# -------------------------------------------------------------------- what depends on what is said, and forgetting
+
+
+@pytest.mark.parametrize(("said", "left"), [(red, {unlocked}), (blue, {unlocked, locked})], ids=repr)
+def test_a_pick_may_depend_on_what_the_message_says(said: Value, left: set[Value]) -> None:
+    line = recv(GONE, Key, STAY, pick_of(LOCK, {red: unlocked, blue: unlocked | locked}), MAY("3"))
+    role = replace(door(line, rest(GONE, abort(other), MUST("2"))), final=BROKEN)
+    assert lint(role) == []
+    gone = Configuration(GONE, role.start.memory)
+    (row,) = role.enabled(gone, Key.symbol(said))
+    assert row.outcome == "STAY, pick(lock of colour)"
+    assert {value for c in role.apply(row, gone, Key.symbol(said)) for value in LOCK.named(c.memory[1])} == left
+
+
+def test_a_pick_that_depends_on_two_facts_is_an_error() -> None:
+    with pytest.raises(ModelError, match="values of one fact"):
+        pick_of(LOCK, {red: unlocked, jammed: locked})
+    with pytest.raises(ModelError, match="which values of lock"):
+        pick_of(LOCK, {red: blue})
+
+
+def test_what_is_forgotten_is_not_mentioned_and_joins_configurations() -> None:
+    role = replace(door(recv(GONE, Draught, STAY, forget(COLOUR, LOCK), MUST("4"))), final=BROKEN)
+    (row,) = [row for row in role.rows if row.states.text == "GONE"]
+    assert row.outcome == "STAY, forget(colour), forget(lock)"
+    after = {there for here, steps in role.reachable.items() for fired, _, there in steps if fired is row}
+    assert len(after) == 1
+    assert role.remembered_text(after.pop()) == ""
+
+
+def test_lint_finds_a_row_that_looks_at_what_was_forgotten() -> None:
+    lines = (
+        recv(GONE, Draught, STAY, forget(LOCK), MUST("4")),
+        recv(GONE, Key, locked, STAY, MUST("4")),
+        recv(GONE, Knock, STAY, MUST("4")),
+        void(GONE, Key, unlocked, why="an open lock needs no key"),
+    )
+    assert any("looks at lock, which is forgotten in GONE" in problem for problem in lint(door(*lines)))
+
+
+def test_what_contradicts_itself_is_no_symbol() -> None:
+    never = Message("Never", "a blue thing is never bent", FORM, COLOUR, never=((bent & blue, "paint would crack"),))
+    role = replace(
+        door(recv(OPEN, never[whole | bent | burnt, red | blue], STAY, MUST("1"))),
+        alphabet=(Knock, Key, Draught, never),
+    )
+    texts = {symbol.text for symbol in role.symbols if symbol.message is never}
+    assert texts == {
+        "Never[WHOLE, RED]",
+        "Never[WHOLE, BLUE]",
+        "Never[BENT, RED]",
+        "Never[BURNT, RED]",
+        "Never[BURNT, BLUE]",
+    }
+
+
+def test_a_send_row_reaches_whatever_it_may_keep_of_its_message() -> None:
+    role = door(send(OPEN, Answer[red | blue], STAY, keep(COLOUR), MAY("3")))
+    row = role.by_id["door:OPEN:send Answer[red | blue]"]
+    reached = {there for steps in role.reachable.values() for fired, _, there in steps if fired is row}
+    assert {value for there in reached for value in COLOUR.named(there.memory[0])} == {red, blue}
+
+
+def test_states_come_in_the_order_that_is_given_with_the_ends_last() -> None:
+    hall = State("HALL", "behind the door", "house")
+    role = door(recv(OPEN, Draught, hall, MUST("4")), rest(hall, abort(other), MUST("2")))
+    assert role.states == (SHUT, OPEN, hall, GONE, BROKEN)
+    assert replace(role, order=(SHUT, hall, OPEN)).states == (SHUT, hall, OPEN, GONE, BROKEN)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
 
 import pytest
 
@@ -21,83 +20,36 @@ from shakeproof.model.messages import (
     ClientHello,
     ClientKeyExchange,
     Finished,
-    HelloRequest,
     Record,
     ServerHello,
     ServerHelloDone,
     ServerKeyExchange,
     UnknownHandshake,
 )
-from shakeproof.model.notation import Abort, Kind, Message, Row, State, Stay, Symbol
-from shakeproof.model.tls12 import client, server
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """One way on: the next configuration, the alerts allowed (for an abort), and the flight as the table spells it."""
-
-    row: Row
-    after: Configuration
-    alerts: frozenset[str]
-    flight: tuple[str, ...]
-
-
-def outcomes(role: Role, here: Configuration, symbol: Symbol) -> list[Outcome]:
-    """Every way on that the table allows."""
-    found = []
-    for row in role.enabled(here, symbol):
-        alerts = frozenset(a.name for a in row.next.alerts) if isinstance(row.next, Abort) else frozenset()
-        for there in role.apply(row, here, symbol):
-            sent = () if alerts else tuple(o.pattern.text for o in role.flight(row, there) if not o.optional)
-            found.append(Outcome(row, there, alerts, sent))
-    return found
-
-
-def walk(role: Role, symbols: list[Symbol], *remembered: Value) -> Configuration:
-    """Where the symbols lead; where the role picks, to what is remembered."""
-    here = role.start
-    for symbol in symbols:
-        ways = [way for way in outcomes(role, here, symbol) if not way.alerts]
-        assert ways, f"{role.name}: nothing goes on from {here} with {symbol}"
-        agreeing = [w for w in ways if all(v.holds(role.remembered(w.after)) for v in remembered if _picked(w, v))]
-        assert agreeing, f"{role.name}: {here} with {symbol} leads to none of {remembered}"
-        here = agreeing[0].after
-    return here
-
-
-def _picked(way: Outcome, value: Value) -> bool:
-    return any(effect.fact is value.fact for effect in way.row.effects)
-
-
-def only(role: Role, here: Configuration, symbol: Symbol) -> Outcome:
-    """The one way on."""
-    (way,) = outcomes(role, here, symbol)
-    return way
-
-
-def alerts(role: Role, here: Configuration, symbol: Symbol) -> set[str]:
-    """The alerts with which the role may refuse. Fails where it may do anything else."""
-    ways = outcomes(role, here, symbol)
-    assert ways, f"{role.name}: {symbol} is not answered in {here}"
-    assert all(way.alerts for way in ways), f"{role.name}: {symbol} may be taken in {here}"
-    return {name for way in ways for name in way.alerts}
-
-
-HELLO_RSA = ServerHello.symbol(m.rsa)
-HELLO_ECDHE = ServerHello.symbol(m.ecdhe)
-CHAIN, PARAMS, DONE = Certificate.symbol(), ServerKeyExchange.symbol(), ServerHelloDone.symbol()
-CCS, FINISHED, KEYS = ChangeCipherSpec.symbol(), Finished.symbol(), ClientKeyExchange.symbol()
-
-CLIENT_RSA = [m.connect.symbol(), HELLO_RSA, CHAIN, DONE, CCS, FINISHED]
-CLIENT_ECDHE = [m.connect.symbol(), HELLO_ECDHE, CHAIN, PARAMS, DONE, CCS, FINISHED]
-SERVER_RSA = [ClientHello.symbol(m.offers_rsa), KEYS, CCS, FINISHED]
-SERVER_ECDHE = [ClientHello.symbol(m.offers_ecdhe), KEYS, CCS, FINISHED]
-
-
-def everywhere(role: Role, *left_out: State) -> list[Configuration]:
-    """Every reachable configuration that still reads, but for START and the states left out."""
-    return [c for c in role.reachable if not role.is_final(c.state) and c.state not in (tls12.START, *left_out)]
-
+from shakeproof.model.notation import Message, Symbol
+from shakeproof.model.tls12_client import client
+from shakeproof.model.tls12_server import server
+from tests.model.tls12_walks import (
+    CCS,
+    CLIENT_DHE,
+    CLIENT_ECDHE,
+    CLIENT_RSA,
+    DONE,
+    FINISHED,
+    HELLO_DHE,
+    HELLO_ECDHE,
+    HELLO_RSA,
+    KEYS,
+    PARAMS,
+    SERVER_DHE,
+    SERVER_ECDHE,
+    SERVER_RSA,
+    alerts,
+    everywhere,
+    only,
+    outcomes,
+    walk,
+)
 
 # -------------------------------------------------------------------------------------------------------- honest runs
 
@@ -116,61 +68,50 @@ def everywhere(role: Role, *left_out: State) -> list[Configuration]:
             "WAIT_SERVER_HELLO WAIT_CERTIFICATE WAIT_SERVER_KEY_EXCHANGE WAIT_SERVER_HELLO_DONE "
             "WAIT_CHANGE_CIPHER_SPEC WAIT_FINISHED CONNECTED",
         ),
+        (
+            client,
+            CLIENT_DHE,
+            "WAIT_SERVER_HELLO WAIT_CERTIFICATE WAIT_SERVER_KEY_EXCHANGE WAIT_SERVER_HELLO_DONE "
+            "WAIT_CHANGE_CIPHER_SPEC WAIT_FINISHED CONNECTED",
+        ),
         (server, SERVER_RSA, "WAIT_CLIENT_KEY_EXCHANGE WAIT_CHANGE_CIPHER_SPEC WAIT_FINISHED CONNECTED"),
         (server, SERVER_ECDHE, "WAIT_CLIENT_KEY_EXCHANGE WAIT_CHANGE_CIPHER_SPEC WAIT_FINISHED CONNECTED"),
+        (server, SERVER_DHE, "WAIT_CLIENT_KEY_EXCHANGE WAIT_CHANGE_CIPHER_SPEC WAIT_FINISHED CONNECTED"),
     ],
-    ids=["client-rsa", "client-ecdhe", "server-rsa", "server-ecdhe"],
+    ids=["client-rsa", "client-ecdhe", "client-dhe", "server-rsa", "server-ecdhe", "server-dhe"],
 )
 def test_an_honest_handshake_passes_through_the_rfcs_states(role: Role, symbols: list[Symbol], states: str) -> None:
     passed = [walk(role, symbols[: n + 1]).state.name for n in range(len(symbols))]
     assert passed == states.split()
 
 
-@pytest.mark.parametrize(
-    ("wanted", "flight"),
-    [
-        (tls12.unasked, ("ClientKeyExchange", "ChangeCipherSpec", "Finished")),
-        (tls12.anonymous, ("Certificate[empty_chain]", "ClientKeyExchange", "ChangeCipherSpec", "Finished")),
-        (
-            tls12.identified,
-            ("Certificate", "ClientKeyExchange", "CertificateVerify", "ChangeCipherSpec", "Finished"),
-        ),
-    ],
-)
-def test_the_clients_flight_has_a_certificate_exactly_when_asked(wanted: Value, flight: tuple[str, ...]) -> None:
-    asking = [] if wanted is tls12.unasked else [CertificateRequest.symbol()]
-    here = walk(client, [*CLIENT_ECDHE[:4], *asking], wanted)
-    assert only(client, here, DONE).flight == flight
-
-
-def test_a_second_certificate_request_is_unexpected() -> None:
-    here = walk(client, [*CLIENT_ECDHE[:4], CertificateRequest.symbol()], tls12.anonymous)
-    assert alerts(client, here, CertificateRequest.symbol()) == {"unexpected_message"}
-    assert alerts(client, here, CertificateRequest.symbol(m.broken_request)) == {"unexpected_message", "decode_error"}
+SIGNED = ("ServerHello", "Certificate", "ServerKeyExchange", "ServerHelloDone")
+PLAIN = ("ServerHello", "Certificate", "ServerHelloDone")
 
 
 @pytest.mark.parametrize(
     ("offer", "flights"),
     [
-        (m.offers_rsa, {("ServerHello", "Certificate", "ServerHelloDone")}),
-        (m.offers_ecdhe, {("ServerHello", "Certificate", "ServerKeyExchange", "ServerHelloDone")}),
-        (
-            m.offers_both,
-            {
-                ("ServerHello", "Certificate", "ServerHelloDone"),
-                ("ServerHello", "Certificate", "ServerKeyExchange", "ServerHelloDone"),
-            },
-        ),
+        (m.offers_rsa, {PLAIN}),
+        (m.offers_ecdhe, {SIGNED}),
+        (m.offers_dhe, {SIGNED}),
+        (m.offers_several, {PLAIN, SIGNED}),
     ],
 )
-def test_the_servers_flight_has_a_key_exchange_exactly_under_ecdhe(offer: Value, flights: set[tuple[str, ...]]) -> None:
+def test_the_servers_flight_has_a_key_exchange_exactly_where_it_is_ephemeral(
+    offer: Value, flights: set[tuple[str, ...]]
+) -> None:
     ways = outcomes(server, server.start, ClientHello.symbol(offer))
-    assert {way.flight for way in ways} == flights
-    assert {way.after.state for way in ways} == {tls12.WAIT_CLIENT_KEY_EXCHANGE}
+    asking = {(*flight[:-1], "CertificateRequest", flight[-1]) for flight in flights}
+    assert {way.flight for way in ways} == flights | asking
+    for way in ways:
+        asked = server.remembered(way.after)["requested"] == tls12.asked.bit
+        assert ("CertificateRequest" in way.flight) is asked
+        assert way.after.state is (tls12.WAIT_CERTIFICATE if asked else tls12.WAIT_CLIENT_KEY_EXCHANGE)
 
 
 def test_the_servers_choice_of_key_exchange_is_in_its_server_hello() -> None:
-    hello = ClientHello.symbol(m.offers_both)
+    hello = ClientHello.symbol(m.offers_several)
     for way in outcomes(server, server.start, hello):
         output = server.flight(way.row, way.after)[0]
         chosen = [v for v in m.KEY_EXCHANGE.values if server.allows(output, way.after, ServerHello.symbol(v))]
@@ -179,7 +120,7 @@ def test_the_servers_choice_of_key_exchange_is_in_its_server_hello() -> None:
 
 def test_a_hello_without_extensions_may_be_accepted_or_declined() -> None:
     ways = outcomes(server, server.start, ClientHello.symbol(m.bare))
-    assert {way.after.state.name for way in ways} == {"WAIT_CLIENT_KEY_EXCHANGE", "ABORTED"}
+    assert {way.after.state.name for way in ways} == {"WAIT_CLIENT_KEY_EXCHANGE", "WAIT_CERTIFICATE", "ABORTED"}
     assert {way.row.level for way in ways} == {Level.MAY}
 
 
@@ -188,21 +129,30 @@ def test_the_server_finishes_after_the_client() -> None:
     assert only(client, walk(client, CLIENT_RSA[:5]), FINISHED).flight == ()
 
 
-def test_a_client_that_offers_one_key_exchange_is_never_answered_with_the_other() -> None:
-    here = walk(client, [m.connect.symbol()], m.offers_rsa)
-    assert outcomes(client, here, HELLO_RSA)
-    assert not outcomes(client, here, HELLO_ECDHE)
-    assert client.is_void(here, HELLO_ECDHE)
+@pytest.mark.parametrize(
+    ("offer", "chosen"),
+    [(m.offers_rsa, HELLO_RSA), (m.offers_ecdhe, HELLO_ECDHE), (m.offers_dhe, HELLO_DHE)],
+    ids=["rsa", "ecdhe", "dhe"],
+)
+def test_a_client_that_offers_one_key_exchange_is_never_answered_with_another(offer: Value, chosen: Symbol) -> None:
+    here = walk(client, [m.connect.symbol()], offer)
+    assert outcomes(client, here, chosen)
+    for other in {HELLO_RSA, HELLO_ECDHE, HELLO_DHE} - {chosen}:
+        assert not outcomes(client, here, other)
+        assert client.is_void(here, other)
 
 
 # --------------------------------------------------------------------------------------------------------- violations
 
-SERVER_HELLO_ALERTS = {
+SERVER_HELLO_ALERTS: dict[Value, set[str]] = {
     m.alien_suite: {"illegal_parameter", "handshake_failure"},
     m.alien_version: {"protocol_version", "illegal_parameter"},
     m.alien_compression: {"illegal_parameter", "handshake_failure"},
     m.alien_extension: {"unsupported_extension"},
     m.renegotiation_forged: {"handshake_failure"},
+    m.renegotiation_dropped: set(),
+    m.changed_suite: {"illegal_parameter", "handshake_failure"},
+    m.bond_changed: {"handshake_failure"},
     m.broken_answer: {"decode_error"},
 }
 SIX = {alert.name for alert in m.CERTIFICATE_ALERTS}
@@ -218,30 +168,48 @@ CHAIN_ALERTS = {
     m.wrong_key_type: SIX | {"illegal_parameter", "handshake_failure"},
     m.broken_chain: {"bad_certificate", "decode_error"},
 }
-PARAMS_ALERTS = {
+EVERY_GROUP = {
     m.forged_signature: {"decrypt_error"},
-    m.alien_group: {"illegal_parameter", "handshake_failure", "decode_error"},
     m.alien_scheme: {"illegal_parameter", "handshake_failure", "decrypt_error"},
-    m.bad_point: {"illegal_parameter", "handshake_failure", "decode_error", "decrypt_error"},
     m.broken_params: {"decode_error"},
 }
-CLIENT_HELLO_ALERTS = {
+BAD_SHARE = {"illegal_parameter", "handshake_failure", "decode_error", "decrypt_error"}
+CURVE_ALERTS = EVERY_GROUP | {
+    m.alien_group: {"illegal_parameter", "handshake_failure", "decode_error"},
+    m.bad_point: BAD_SHARE,
+}
+FIELD_ALERTS = EVERY_GROUP | {
+    m.weak_group: {"insufficient_security", "illegal_parameter", "handshake_failure"},
+    m.bad_share: BAD_SHARE,
+}
+CLIENT_HELLO_ALERTS: dict[Value, set[str]] = {
     m.old_version: {"protocol_version"},
     m.no_common_suite: {"handshake_failure", "insufficient_security"},
     m.no_null_compression: {"illegal_parameter", "handshake_failure", "decode_error"},
     m.renegotiation_claimed: {"handshake_failure"},
+    m.signalled_again: set(),
+    m.fallback: {"inappropriate_fallback", "protocol_version"},
+    m.bond_dropped: set(),
     m.broken_hello: {"decode_error"},
 }
+ELSEWHERE = {m.renegotiation_dropped, m.changed_suite, m.bond_changed, m.signalled_again, m.bond_dropped}
+"""Defects that only a resumed session or a second handshake can have: these have tests of their own."""
+IN_FULL_HANDSHAKES = {
+    fact: {value: named for value, named in table.items() if value not in ELSEWHERE}
+    for fact, table in ((m.SERVER_HELLO, SERVER_HELLO_ALERTS), (m.CLIENT_HELLO, CLIENT_HELLO_ALERTS))
+}
 DEFECTS: list[tuple[Role, list[Symbol], Message, dict[Value, set[str]]]] = [
-    (client, CLIENT_RSA[:1], ServerHello, SERVER_HELLO_ALERTS),
+    (client, CLIENT_RSA[:1], ServerHello, IN_FULL_HANDSHAKES[m.SERVER_HELLO]),
     (client, CLIENT_RSA[:2], Certificate, CHAIN_ALERTS),
     (client, CLIENT_ECDHE[:2], Certificate, CHAIN_ALERTS),
-    (client, CLIENT_ECDHE[:3], ServerKeyExchange, PARAMS_ALERTS),
+    (client, CLIENT_ECDHE[:3], ServerKeyExchange, CURVE_ALERTS),
+    (client, CLIENT_DHE[:3], ServerKeyExchange, FIELD_ALERTS),
     (client, CLIENT_RSA[:3], CertificateRequest, {m.broken_request: {"decode_error"}}),
     (client, CLIENT_RSA[:3], ServerHelloDone, {m.overfull: {"decode_error"}}),
-    (server, [], ClientHello, CLIENT_HELLO_ALERTS),
+    (server, [], ClientHello, IN_FULL_HANDSHAKES[m.CLIENT_HELLO]),
     (server, SERVER_ECDHE[:1], ClientKeyExchange, {m.broken_secret: {"decode_error"}}),
-    (server, SERVER_ECDHE[:1], ClientKeyExchange, {m.off_curve: PARAMS_ALERTS[m.bad_point]}),
+    (server, SERVER_ECDHE[:1], ClientKeyExchange, {m.off_curve: BAD_SHARE}),
+    (server, SERVER_DHE[:1], ClientKeyExchange, {m.broken_secret: {"decode_error"}, m.bad_public: BAD_SHARE}),
 ]
 DEFECTS += [
     (
@@ -277,7 +245,7 @@ def test_a_defect_where_the_message_is_expected_is_refused_with_the_alerts_that_
     [
         (m.SERVER_HELLO, SERVER_HELLO_ALERTS),
         (m.CHAIN, CHAIN_ALERTS),
-        (m.SERVER_PARAMS, PARAMS_ALERTS),
+        (m.SERVER_PARAMS, CURVE_ALERTS | FIELD_ALERTS),
         (m.CLIENT_HELLO, CLIENT_HELLO_ALERTS),
     ],
     ids=["server_hello", "chain", "server_params", "client_hello"],
@@ -310,9 +278,11 @@ def test_out_of_place_is_unexpected_message_in_every_other_state(role: Role, mes
     place = {
         ChangeCipherSpec: [tls12.WAIT_CHANGE_CIPHER_SPEC],
         Finished: [tls12.WAIT_FINISHED],
-        ApplicationData: [tls12.CONNECTED, tls12.RENEGOTIATING],
+        ApplicationData: [tls12.CONNECTED],
     }[message]
     refused = everywhere(role, *place, tls12.WAIT_IN_VAIN)
+    if message is ApplicationData:
+        refused = [here for here in refused if tls12.first.holds(role.remembered(here))]
     assert refused
     for here in refused:
         assert alerts(role, here, message.symbol()) == {"unexpected_message"}, here
@@ -327,6 +297,7 @@ def test_out_of_place_is_unexpected_message_in_every_other_state(role: Role, mes
         (client, CLIENT_RSA[:4], FINISHED, "RFC 5246 section 7.4.9"),
         (server, SERVER_RSA[:1], FINISHED, "RFC 5246 section 7.4.9"),
         (client, CLIENT_ECDHE[:3], DONE, "RFC 8422 section 5.4"),
+        (client, CLIENT_DHE[:3], DONE, "RFC 5246 section 7.4.3"),
         (client, CLIENT_RSA[:3], PARAMS, "RFC 5246 section 7.4.3"),
         (client, CLIENT_RSA[:3], ServerKeyExchange.symbol(m.forged_signature), "RFC 5246 section 7.4.3"),
         (server, SERVER_RSA[:2], ApplicationData.symbol(), "RFC 5246 section 7.3"),
@@ -338,6 +309,7 @@ def test_out_of_place_is_unexpected_message_in_every_other_state(role: Role, mes
         "finished-before-ccs",
         "finished-instead-of-key-exchange",
         "missing-ske",
+        "missing-ske-under-dhe",
         "ske-under-rsa",
         "forged-ske-under-rsa",
         "early-data",
@@ -354,7 +326,7 @@ def test_the_classic_violations_have_rows_of_their_own(
 
 def test_messages_of_the_own_side_are_unexpected_and_an_unknown_one_is_undecodable_as_well() -> None:
     for role in (client, server):
-        for here in everywhere(role, tls12.WAIT_IN_VAIN, tls12.CONNECTED, tls12.RENEGOTIATING):
+        for here in everywhere(role, tls12.WAIT_IN_VAIN, tls12.CONNECTED):
             own = ServerHello if role is server else ClientHello
             assert alerts(role, here, own.symbol()) == {"unexpected_message"}
             assert alerts(role, here, UnknownHandshake.symbol()) == {
@@ -402,117 +374,33 @@ def test_a_secret_whose_lengths_do_not_add_up_may_be_spoiled_or_refused_under_rs
     }
 
 
-def test_defects_of_the_other_key_exchange_are_void() -> None:
-    rsa, ecdhe = (walk(server, symbols[:1]) for symbols in (SERVER_RSA, SERVER_ECDHE))
-    assert server.is_void(rsa, ClientKeyExchange.symbol(m.off_curve))
-    assert server.is_void(ecdhe, ClientKeyExchange.symbol(m.bad_block))
-    assert server.is_void(ecdhe, ClientKeyExchange.symbol(m.bad_version))
+@pytest.mark.parametrize(
+    ("symbols", "own"),
+    [
+        (SERVER_RSA, {m.bad_block, m.bad_version}),
+        (SERVER_ECDHE, {m.off_curve}),
+        (SERVER_DHE, {m.bad_public}),
+    ],
+    ids=["rsa", "ecdhe", "dhe"],
+)
+def test_defects_of_another_key_exchange_are_void(symbols: list[Symbol], own: set[Value]) -> None:
+    here = walk(server, symbols[:1])
+    for value in set(m.CLIENT_PARAMS.defects) - {m.broken_secret}:
+        assert bool(server.is_void(here, ClientKeyExchange.symbol(value))) is (value not in own), value
 
 
-# ------------------------------------------------------------------------------------------- alerts, closure, records
+def test_a_weak_group_should_be_refused_and_a_share_that_gives_the_secret_away_must() -> None:
+    here = walk(client, CLIENT_DHE[:3])
+    assert only(client, here, ServerKeyExchange.symbol(m.weak_group)).row.level is Level.SHOULD
+    assert only(client, here, ServerKeyExchange.symbol(m.bad_share)).row.level is Level.MUST
 
 
-@pytest.mark.parametrize("role", [client, server], ids=["client", "server"])
-def test_close_notify_is_answered_with_close_notify_wherever_it_can_be_read(role: Role) -> None:
-    for here in everywhere(role, tls12.WAIT_IN_VAIN):
-        way = only(role, here, Alert.symbol(m.closure))
-        assert (way.after.state, way.flight) == (tls12.CLOSED, ("Alert[closure]",))
-
-
-@pytest.mark.parametrize("role", [client, server], ids=["client", "server"])
-def test_a_fatal_alert_closes_silently_wherever_it_can_be_read(role: Role) -> None:
-    for here in everywhere(role, tls12.WAIT_IN_VAIN):
-        way = only(role, here, Alert.symbol(m.fatal))
-        assert (way.after.state, way.flight) == (tls12.CLOSED, ())
-
-
-@pytest.mark.parametrize("role", [client, server], ids=["client", "server"])
-def test_a_warning_may_be_passed_over(role: Role) -> None:
-    for here in everywhere(role, tls12.WAIT_IN_VAIN):
-        ways = outcomes(role, here, Alert.symbol(m.warning))
-        assert any(isinstance(way.row.next, Stay) for way in ways)
-        assert {way.row.level for way in ways} == {Level.MAY}
-
-
-@pytest.mark.parametrize("role", [client, server], ids=["client", "server"])
-def test_the_application_closes_with_close_notify(role: Role) -> None:
-    symbols = CLIENT_RSA if role is client else SERVER_RSA
-    way = only(role, walk(role, symbols), m.close.symbol())
-    assert (way.after.state, way.flight) == (tls12.CLOSED, ("Alert[closure]",))
-    assert role.is_final(way.after.state)
-
-
-@pytest.mark.parametrize("role", [client, server], ids=["client", "server"])
-def test_padding_and_mac_are_answered_alike_and_only_where_there_are_keys(role: Role) -> None:
-    protected = {tls12.WAIT_FINISHED, tls12.CONNECTED, tls12.RENEGOTIATING, tls12.WAIT_IN_VAIN}
-    for here, value in itertools.product(everywhere(role), (m.bad_mac, m.bad_padding)):
-        if here.state in protected:
-            assert alerts(role, here, Record.symbol(value)) == {"bad_record_mac"}
-        else:
-            assert role.is_void(here, Record.symbol(value))
-
-
-@pytest.mark.parametrize("role", [client, server], ids=["client", "server"])
-def test_record_faults_have_the_record_layers_alerts(role: Role) -> None:
-    for here in everywhere(role, tls12.WAIT_IN_VAIN):
-        assert alerts(role, here, Record.symbol(m.too_long)) == {"record_overflow"}
-        assert alerts(role, here, Record.symbol(m.alien_type)) == {"unexpected_message"}
-        assert {way.row.level for way in outcomes(role, here, Record.symbol(m.empty_message))} == {Level.MAY}
-
-
-@pytest.mark.parametrize("role", [client, server], ids=["client", "server"])
-def test_empty_application_data_is_data_and_may_be_skipped_before_there_is_any(role: Role) -> None:
-    data, empty = ApplicationData.symbol(), Record.symbol(m.zero_length)
-    for here in everywhere(role, tls12.WAIT_IN_VAIN):
-        if here.state in (tls12.CONNECTED, tls12.RENEGOTIATING):
-            assert only(role, here, data).after == only(role, here, empty).after == here
-            continue
-        assert alerts(role, here, data) == {"unexpected_message"}
-        ways = {(way.after.state, way.alerts, way.row.level) for way in outcomes(role, here, empty)}
-        assert ways == {
-            (here.state, frozenset(), Level.MAY),
-            (tls12.ABORTED, frozenset({"unexpected_message"}), Level.MAY),
-        }
-
-
-@pytest.mark.parametrize("role", [client, server], ids=["client", "server"])
-def test_either_side_may_close_or_warn_of_its_own_accord_wherever_the_connection_is_open(role: Role) -> None:
-    for here in everywhere(role):
-        own = {
-            (row.pattern.guards[0], there.state)
-            for row, symbol, there in role.reachable[here]
-            if row.kind is Kind.SEND and symbol.message is Alert
-        }
-        assert own == {(m.closure, tls12.CLOSED), (m.warning, here.state)}
-
-
-@pytest.mark.parametrize("role", [client, server], ids=["client", "server"])
-def test_closing_in_a_handshake_is_a_close_notify_with_or_without_a_warning_before_it(role: Role) -> None:
-    for here in everywhere(role, tls12.CONNECTED, tls12.RENEGOTIATING):
-        (row,) = role.enabled(here, m.close.symbol())
-        flight = role.flight(row, role.apply(row, here, m.close.symbol())[0])
-        assert [(output.pattern.text, output.optional) for output in flight] == [
-            ("Alert[warning, user_canceled]", True),
-            ("Alert[closure]", False),
-        ]
-
-
-@pytest.mark.parametrize("role", [client, server], ids=["client", "server"])
-def test_a_warning_may_be_answered_with_any_fatal_alert_that_may_be_sent(role: Role) -> None:
-    for here in everywhere(role, tls12.WAIT_IN_VAIN):
-        named = {name for way in outcomes(role, here, Alert.symbol(m.warning)) for name in way.alerts}
-        assert named == {alert.name for alert in m.FATAL_ALERTS}
-        assert not named & {"close_notify", "no_renegotiation", "decryption_failed_reserved"}
-
-
-@pytest.mark.parametrize("role", [client, server], ids=["client", "server"])
-def test_an_alert_of_no_level_is_undecodable_wherever_it_can_be_read(role: Role) -> None:
-    for here in everywhere(role, tls12.WAIT_IN_VAIN):
-        assert alerts(role, here, Alert.symbol(m.broken_alert)) == {
-            "decode_error",
-            "illegal_parameter",
-            "unexpected_message",
-        }
+def test_what_concerns_curves_is_void_in_a_finite_field_and_the_other_way_round() -> None:
+    curve, field = walk(client, CLIENT_ECDHE[:3]), walk(client, CLIENT_DHE[:3])
+    for value in (m.alien_group, m.bad_point):
+        assert client.is_void(field, ServerKeyExchange.symbol(value))
+    for value in (m.weak_group, m.bad_share):
+        assert client.is_void(curve, ServerKeyExchange.symbol(value))
 
 
 def test_a_wrong_key_usage_should_be_refused_and_other_faults_of_a_chain_must() -> None:
@@ -520,66 +408,6 @@ def test_a_wrong_key_usage_should_be_refused_and_other_faults_of_a_chain_must() 
     levels = {value: only(client, here, Certificate.symbol(value)).row.level for value in m.CHAIN.defects}
     assert {value for value, level in levels.items() if level is Level.SHOULD} == {m.wrong_usage}
     assert set(levels.values()) == {Level.SHOULD, Level.MUST}
-
-
-# ------------------------------------------------------------------------------------------------------ renegotiation
-
-
-def test_a_hello_request_in_the_middle_of_a_handshake_should_be_ignored() -> None:
-    for here in everywhere(client, tls12.CONNECTED):
-        way = only(client, here, HelloRequest.symbol())
-        assert (way.after, way.flight, way.row.level) == (here, (), Level.SHOULD)
-
-
-def test_a_connected_client_may_ignore_refuse_or_follow_a_hello_request() -> None:
-    here = walk(client, CLIENT_RSA)
-    ways = outcomes(client, here, HelloRequest.symbol())
-    assert {way.flight for way in ways} == {(), ("Alert[warning, no_renegotiation]",)}
-    followed = {there.state for row, _, there in client.reachable[here] if row.pattern.message is ClientHello}
-    assert tls12.RENEGOTIATING in followed
-
-
-def test_a_client_hello_to_a_client_is_unexpected_although_it_may_send_one() -> None:
-    assert alerts(client, walk(client, CLIENT_RSA), ClientHello.symbol()) == {"unexpected_message"}
-    assert alerts(server, walk(server, SERVER_RSA), HelloRequest.symbol()) == {"unexpected_message"}
-
-
-def test_a_connected_server_may_refuse_or_accept_a_second_hello() -> None:
-    ways = outcomes(server, walk(server, SERVER_RSA), ClientHello.symbol())
-    assert {way.after.state.name for way in ways} == {"CONNECTED", "ABORTED", "RENEGOTIATING"}
-    assert {way.row.level for way in ways} == {Level.MAY}
-    for refused in (m.bare, *m.CLIENT_HELLO.defects):
-        ways = outcomes(server, walk(server, SERVER_RSA), ClientHello.symbol(refused))
-        assert {way.after.state.name for way in ways} == {"CONNECTED", "ABORTED"}, refused
-
-
-@pytest.mark.parametrize(
-    ("offer", "chosen"), [(m.offers_rsa, {m.rsa}), (m.offers_ecdhe, {m.ecdhe}), (m.offers_both, {m.rsa, m.ecdhe})]
-)
-def test_a_second_hello_is_answered_with_what_it_offers(offer: Value, chosen: set[Value]) -> None:
-    begun = [
-        way
-        for way in outcomes(server, walk(server, SERVER_RSA), ClientHello.symbol(offer))
-        if way.after.state is tls12.RENEGOTIATING
-    ]
-    answers = {
-        value
-        for way in begun
-        for value in m.KEY_EXCHANGE.values
-        if server.allows(server.flight(way.row, way.after)[0], way.after, ServerHello.symbol(value))
-    }
-    assert answers == chosen
-    for way in begun:
-        uses_ecdhe = server.remembered(way.after)["key_exchange"] == m.ecdhe.bit
-        assert ("ServerKeyExchange" in way.flight) is uses_ecdhe
-
-
-def test_what_would_carry_a_second_handshake_on_is_void_and_says_so() -> None:
-    for role, carrying in ((client, [ServerHello]), (server, [ClientKeyExchange, Certificate])):
-        begun = [c for c in role.reachable if c.state is tls12.RENEGOTIATING]
-        assert begun
-        for here, message in itertools.product(begun, carrying):
-            assert role.is_void(here, message.symbol()) == tls12.NOT_YET
 
 
 # ----------------------------------------------------------------------------------------------------- the whole table
@@ -591,19 +419,19 @@ def test_what_would_carry_a_second_handshake_on_is_void_and_says_so() -> None:
         (
             client,
             "START WAIT_SERVER_HELLO WAIT_CERTIFICATE WAIT_SERVER_KEY_EXCHANGE WAIT_SERVER_HELLO_DONE "
-            "WAIT_CHANGE_CIPHER_SPEC WAIT_FINISHED CONNECTED RENEGOTIATING CLOSED ABORTED",
+            "WAIT_CHANGE_CIPHER_SPEC WAIT_FINISHED CONNECTED CLOSED ABORTED",
         ),
         (
             server,
-            "WAIT_CLIENT_HELLO WAIT_CLIENT_KEY_EXCHANGE WAIT_CHANGE_CIPHER_SPEC WAIT_IN_VAIN WAIT_FINISHED CONNECTED "
-            "RENEGOTIATING CLOSED ABORTED",
+            "WAIT_CLIENT_HELLO WAIT_CERTIFICATE WAIT_CLIENT_KEY_EXCHANGE WAIT_CERTIFICATE_VERIFY "
+            "WAIT_CHANGE_CIPHER_SPEC WAIT_FINISHED WAIT_IN_VAIN CONNECTED CLOSED ABORTED",
         ),
     ],
     ids=["client", "server"],
 )
 def test_exactly_these_states_are_reachable(role: Role, states: str) -> None:
     assert {c.state.name for c in role.reachable} == set(states.split())
-    assert {state.name for state in role.states} == set(states.split())
+    assert [state.name for state in role.states] == states.split()
 
 
 @pytest.mark.parametrize("role", [client, server], ids=["client", "server"])
@@ -618,22 +446,30 @@ def test_only_these_leave_a_state_towards_the_connection(role: Role) -> None:
     handshake = {
         ("START", "connect", "WAIT_SERVER_HELLO"),
         ("WAIT_SERVER_HELLO", "ServerHello", "WAIT_CERTIFICATE"),
+        ("WAIT_SERVER_HELLO", "ServerHello", "WAIT_CHANGE_CIPHER_SPEC"),
         ("WAIT_CERTIFICATE", "Certificate", "WAIT_SERVER_HELLO_DONE"),
         ("WAIT_CERTIFICATE", "Certificate", "WAIT_SERVER_KEY_EXCHANGE"),
         ("WAIT_SERVER_KEY_EXCHANGE", "ServerKeyExchange", "WAIT_SERVER_HELLO_DONE"),
         ("WAIT_SERVER_HELLO_DONE", "ServerHelloDone", "WAIT_CHANGE_CIPHER_SPEC"),
+        ("CONNECTED", "ClientHello", "WAIT_SERVER_HELLO"),
+        ("WAIT_SERVER_HELLO", "Alert", "CONNECTED"),
     }
     if role is server:
         handshake = {
-            ("WAIT_CLIENT_HELLO", "ClientHello", "WAIT_CLIENT_KEY_EXCHANGE"),
+            *(
+                (state, "ClientHello", there)
+                for state in ("WAIT_CLIENT_HELLO", "CONNECTED")
+                for there in ("WAIT_CLIENT_KEY_EXCHANGE", "WAIT_CERTIFICATE", "WAIT_CHANGE_CIPHER_SPEC")
+            ),
+            ("WAIT_CERTIFICATE", "Certificate", "WAIT_CLIENT_KEY_EXCHANGE"),
             ("WAIT_CLIENT_KEY_EXCHANGE", "ClientKeyExchange", "WAIT_CHANGE_CIPHER_SPEC"),
+            ("WAIT_CLIENT_KEY_EXCHANGE", "ClientKeyExchange", "WAIT_CERTIFICATE_VERIFY"),
+            ("WAIT_CERTIFICATE_VERIFY", "CertificateVerify", "WAIT_CHANGE_CIPHER_SPEC"),
             ("WAIT_CHANGE_CIPHER_SPEC", "ChangeCipherSpec", "WAIT_IN_VAIN"),
         }
     assert forward == handshake | {
         ("WAIT_CHANGE_CIPHER_SPEC", "ChangeCipherSpec", "WAIT_FINISHED"),
         ("WAIT_FINISHED", "Finished", "CONNECTED"),
-        ("CONNECTED", "ClientHello", "RENEGOTIATING"),
-        *([("RENEGOTIATING", "Alert", "CONNECTED")] if role is client else []),
     }
 
 
@@ -644,15 +480,15 @@ def test_only_these_are_read_without_a_step(role: Role) -> None:
         (here.state.name, symbol.text)
         for here, steps in role.reachable.items()
         for row, symbol, there in steps
-        if there.state is here.state and row.kind.value == "recv"
+        if there.state is here.state and row.kind.value == "recv" and tls12.first.holds(role.remembered(here))
     }
     open_ = {c.state.name for c in everywhere(role, tls12.WAIT_IN_VAIN)}
-    data = {"CONNECTED", "RENEGOTIATING"}
-    expected = set(itertools.product(open_, {"Alert[WARNING]", "Record[EMPTY_MESSAGE]", "Record[ZERO_LENGTH]"}))
-    expected |= set(itertools.product(data, {"ApplicationData"}))
+    anywhere = {"Alert[WARNING]", "Record[EMPTY_MESSAGE]", "Record[ZERO_LENGTH]"}
+    expected = set(itertools.product(open_, anywhere)) | {("CONNECTED", "ApplicationData")}
     if role is client:
-        expected |= {(name, "HelloRequest[EMPTY]") for name in open_}
+        expected |= set(itertools.product(open_, {"HelloRequest[EMPTY]", "Alert[WARNING, NO_RENEGOTIATION]"}))
         expected |= {("WAIT_SERVER_HELLO_DONE", "CertificateRequest[WELL_FORMED]")}
+        expected |= {("WAIT_CHANGE_CIPHER_SPEC", f"NewSessionTicket[{value}]") for value in ("GRANTED", "WITHDRAWN")}
     else:
         expected |= {("CONNECTED", s.text) for s in role.symbols if s.message is ClientHello}
     assert stays == expected
@@ -660,6 +496,19 @@ def test_only_these_are_read_without_a_step(role: Role) -> None:
 
 def test_a_defect_is_tried_with_the_usual_values_of_what_no_row_looks_at_with_it() -> None:
     defective = [s for s in server.symbols if s.message is ClientHello and not s.is_sound]
+    asks = dict.fromkeys(m.CLIENT_HELLO.defects, ("ANEW",)) | {m.bond_dropped: ("BY_ID", "BY_TICKET")}
     assert {s.text for s in defective} == {
-        f"ClientHello[{value.name.upper()}, OFFERS_BOTH, EXTENDED]" for value in m.CLIENT_HELLO.defects
+        f"ClientHello[{value.name.upper()}, OFFERS_SEVERAL, EXTENDED, {said}]"
+        for value, every in asks.items()
+        for said in every
     }
+
+
+def test_a_hello_without_extensions_is_tried_with_every_offer_and_asks_for_nothing_else() -> None:
+    tried = {s.text for s in server.symbols if s.message is ClientHello and s.has(m.bare)}
+    assert tried == {f"ClientHello[ACCEPTABLE, {offer.name.upper()}, BARE, ANEW]" for offer in m.OFFER.values}
+
+
+@pytest.mark.parametrize("role", [client, server], ids=["client", "server"])
+def test_nothing_of_the_standard_is_said_to_be_without_rows(role: Role) -> None:
+    assert role.without == ()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from shakeproof.impl.tls.suites import SUITES_BY_NAME
 from shakeproof.model import messages as m
 from shakeproof.model.trace import Fate
 from shakeproof.properties import adversary
 from shakeproof.properties.adversary import FORGERIES, VERBS, Side, Unit, Wire
+from shakeproof.properties.endpoint_base import SUITE_NAMES
 from shakeproof.properties.interaction import InteractionMachine
 from shakeproof.properties.party import Party
 
@@ -114,7 +114,7 @@ def test_forged_server_key_exchange_is_not_signed_by_the_server() -> None:
     assert heard.symbol == m.ServerKeyExchange.symbol(m.forged_signature)
 
 
-@pytest.mark.parametrize("suite", SUITES_BY_NAME)
+@pytest.mark.parametrize("suite", SUITE_NAMES)
 def test_certificate_defect_puts_the_attacker_in_the_middle(suite: str) -> None:
     machine = InteractionMachine("certificate-unchecked", watched=frozenset({"completion"}))
     machine.configure(suite=suite)

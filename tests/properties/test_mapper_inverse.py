@@ -11,7 +11,7 @@ from shakeproof.model.facts import Fact, Value
 from shakeproof.model.notation import Message, Symbol
 from shakeproof.properties.mapper import limits
 from shakeproof.properties.mapper.hypotheses import HYPOTHESES, KeyHypothesis
-from tests.properties.mapper_pairs import ALPHABET, SETUPS, Pair, Setup, handshake_of
+from tests.properties.mapper_pairs import ALL_SETUPS, ALPHABET, Pair, Setup, handshake_of
 
 STAGES = 14
 
@@ -31,7 +31,7 @@ def symbols(draw: st.DrawFn) -> Symbol:
 
 
 @given(
-    setup=st.sampled_from(SETUPS),
+    setup=st.sampled_from(ALL_SETUPS),
     stage=st.integers(0, STAGES),
     side=st.sampled_from(("client", "server")),
     symbol=symbols(),
@@ -58,7 +58,13 @@ def test_any_symbol_in_any_state_reads_back_as_far_as_it_can_be_told(
     assert [item.symbol for item in seen] == [expected]
 
 
-@pytest.mark.parametrize("setup", SETUPS, ids=str)
+def test_a_key_of_another_kind_is_not_taken_for_a_wrong_usage_before_there_is_a_suite() -> None:
+    pair = Pair(Setup("rsa", "rsa", "gcm"))
+    (seen,) = pair.peers["client"].classify(pair.peers["server"].concretise(m.Certificate.symbol(m.wrong_key_type)))
+    assert seen.symbol == m.Certificate.symbol()
+
+
+@pytest.mark.parametrize("setup", ALL_SETUPS, ids=str)
 def test_every_symbol_reads_back_where_its_sender_may_say_it(setup: Setup) -> None:
     told: set[Symbol] = set()
     for symbol in ALPHABET:
@@ -75,7 +81,7 @@ def test_every_symbol_reads_back_where_its_sender_may_say_it(setup: Setup) -> No
     assert len(told) > 200
 
 
-@pytest.mark.parametrize("setup", SETUPS, ids=str)
+@pytest.mark.parametrize("setup", ALL_SETUPS, ids=str)
 @pytest.mark.parametrize("side", ["client", "server"])
 @pytest.mark.parametrize("value", m.RECORD.values, ids=lambda value: value.name)
 def test_every_remarkable_record_reads_back_in_every_state(setup: Setup, side: str, value: Value) -> None:
@@ -88,11 +94,12 @@ def test_every_remarkable_record_reads_back_in_every_state(setup: Setup, side: s
             continue
         assert [item.symbol for item in pair.say(side, symbol)] == [symbol]
         told += 1
-    assert told or (value is m.bad_padding and setup.bulk == "gcm")
+    padded = setup.bulk == "cbc" and not setup.encrypt_then_mac
+    assert told or (value is m.bad_padding and not padded)
 
 
 @given(
-    setup=st.sampled_from(SETUPS),
+    setup=st.sampled_from(ALL_SETUPS),
     side=st.sampled_from(("client", "server")),
     word=st.lists(st.sampled_from(ALPHABET), max_size=8),
     hypotheses=st.lists(st.none() | st.sampled_from(HYPOTHESES), min_size=8, max_size=8),
@@ -113,7 +120,7 @@ def test_nothing_that_is_asked_for_in_any_order_is_too_much(
 
 @given(st.data())
 def test_any_bytes_in_any_state_are_classified(data: st.DataObject) -> None:
-    pair = Pair(data.draw(st.sampled_from(SETUPS)))
+    pair = Pair(data.draw(st.sampled_from(ALL_SETUPS)))
     pair.advance(data.draw(st.integers(0, STAGES)))
     for peer in pair.peers.values():
         for chunk in data.draw(st.lists(st.binary(max_size=80), max_size=4)):
@@ -123,15 +130,17 @@ def test_any_bytes_in_any_state_are_classified(data: st.DataObject) -> None:
 
 
 @given(
-    setup=st.sampled_from(SETUPS),
+    setup=st.sampled_from(ALL_SETUPS),
     stage=st.integers(0, STAGES - 2),
     position=st.integers(0, 2000),
     flip=st.integers(1, 255),
 )
 def test_an_altered_flight_is_classified(setup: Setup, stage: int, position: int, flip: int) -> None:
+    steps = handshake_of(setup)
+    stage = min(stage, len(steps) - 1)
     pair = Pair(setup)
     pair.advance(stage)
-    side, symbol = handshake_of(setup)[stage]
+    side, symbol = steps[stage]
     data = bytearray(pair.peers[side].concretise(symbol))
     data[position % len(data)] ^= flip
     for item in pair.other(side).classify(bytes(data)):

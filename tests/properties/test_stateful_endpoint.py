@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from shakeproof.impl.tls.suites import SUITES_BY_NAME
-from shakeproof.model.messages import ApplicationData, ServerHello, ecdhe, rsa
+from shakeproof.model.messages import ApplicationData, ServerHello, ecdhe, resumed, rsa
 from shakeproof.model.roles import ROLES
 from shakeproof.properties import safety
-from shakeproof.properties.conversation import chosen_values
-from shakeproof.properties.endpoint_base import setup_of
+from shakeproof.properties.courses import chosen_values
+from shakeproof.properties.endpoint_base import MANNERS, SUITE_NAMES, setup_of
 from shakeproof.properties.endpoint_machine import ClientMachine, EndpointMachine, ServerMachine
 from shakeproof.properties.play import belonging, choices, next_honest
 from shakeproof.properties.recorded import RecordedMachine
+from shakeproof.properties.stateful import repeat
 
 CLIENT, SERVER = ROLES["tls12.client"], ROLES["tls12.server"]
 CBC = "TLS_RSA_WITH_AES_128_CBC_SHA"
@@ -20,22 +23,58 @@ ECDHE = "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"
 ECDSA = "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"
 
 
-def machine(kind: type[EndpointMachine], suite: str = CBC, rogue: str = "") -> EndpointMachine:
+def machine(
+    kind: type[EndpointMachine], suite: str = CBC, rogue: str = "", *, manner: str = "plain"
+) -> EndpointMachine:
     made = kind(rogue)
-    made.configure(suite=suite)
+    made.configure(suite=suite, manner=manner)
     return made
 
 
-@pytest.mark.parametrize("suite", SUITES_BY_NAME)
+@pytest.mark.parametrize("suite", SUITE_NAMES)
+@pytest.mark.parametrize("manner", MANNERS)
 @pytest.mark.parametrize("kind", [ClientMachine, ServerMachine])
-def test_honest_messages_lead_to_application_data(kind: type[EndpointMachine], suite: str) -> None:
-    made = machine(kind, suite)
+def test_honest_messages_lead_to_application_data(kind: type[EndpointMachine], suite: str, manner: str) -> None:
+    made = machine(kind, suite, manner=manner)
     made.deliver(count=8)
     assert made.is_open
     assert made.honest() == ApplicationData.symbol()
     assert made.play is not None
     assert made.play.oracle.is_accepting
     assert made.play.peer.context.suite.name == suite
+
+
+@pytest.mark.parametrize("kind", [ClientMachine, ServerMachine])
+def test_another_handshake_goes_on_to_the_end_under_the_keys_of_the_first(kind: type[EndpointMachine]) -> None:
+    made = machine(kind, ECDHE, manner="renegotiation")
+    for _ in range(2):
+        made.renegotiate(count=6)
+        assert made.honest() == ApplicationData.symbol()
+    assert made.tally.reached["renegotiation"] == 2
+    assert made.connections == 1
+    assert made.play is not None
+    assert "again" in made.role.remembered_text(made.play.oracle.configurations[0])
+
+
+@pytest.mark.parametrize("kind", [ClientMachine, ServerMachine])
+@pytest.mark.parametrize("manner", ["session by id", "session by ticket"])
+def test_each_connection_resumes_a_session_that_one_before_it_made(kind: type[EndpointMachine], manner: str) -> None:
+    made = machine(kind, manner=manner)
+    for connection in (1, 2):
+        made.deliver(count=8)
+        assert made.connections == connection
+        assert made.play is not None
+        assert made.play.peer.context.resumption is not None
+        made.close(after=0, how="close_notify")
+
+
+def test_what_was_said_of_a_session_is_not_replayed_where_it_means_something_else() -> None:
+    made = machine(ClientMachine, manner="session by id")
+    made.deliver(count=1)
+    past = made.past[0]
+    assert past.symbol == ServerHello.symbol(rsa, resumed)
+    made.close(after=0, how="transport")
+    assert made.again(past) is None
 
 
 @pytest.mark.parametrize("kind", [ClientMachine, ServerMachine])
@@ -51,7 +90,7 @@ def test_verdict_does_not_depend_on_how_messages_are_cut(kind: type[EndpointMach
 def test_next_honest_follows_the_chosen_key_exchange() -> None:
     here = next(c for c in CLIENT.reachable if c.state.name == "WAIT_SERVER_HELLO")
     for suite, value in ((CBC, rsa), (ECDHE, ecdhe)):
-        chosen = chosen_values(setup_of(SUITES_BY_NAME[suite]))
+        chosen = chosen_values(setup_of(SUITES_BY_NAME[suite]), CLIENT.name)
         assert next_honest(CLIENT, here, chosen) == ServerHello.symbol(value)
 
 
@@ -168,3 +207,13 @@ def test_crash_on_garbage_is_a_violation() -> None:
     play.endpoint._connection.receive_data = lambda data: [][1]  # type: ignore[attr-defined]
     with pytest.raises(safety.Crashed, match="IndexError"):
         made.garble(after=0, keep=3, garbage=b"")
+
+
+def test_a_renegotiation_after_one_that_was_refused_is_followed() -> None:
+    calls: list[tuple[str, dict[str, Any]]] = [
+        ("configure", {"suite": "TLS_RSA_WITH_AES_128_CBC_SHA", "manner": "renegotiation"}),
+        ("renegotiate", {"count": 0}),
+        ("unusual", {"symbol": "Alert[WARNING, NO_RENEGOTIATION]"}),
+        ("renegotiate", {"count": 3}),
+    ]
+    assert repeat(ClientMachine, "", calls).violation is None

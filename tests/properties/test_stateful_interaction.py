@@ -10,6 +10,8 @@ from shakeproof.impl.tls.suites import SUITES_BY_NAME
 from shakeproof.model import messages as m
 from shakeproof.model.trace import Fate, Trace
 from shakeproof.properties import safety
+from shakeproof.properties.adversary import SIDES
+from shakeproof.properties.endpoint_base import MANNERS, SUITE_NAMES
 from shakeproof.properties.interaction import PAGES, InteractionMachine
 from shakeproof.properties.mapper.hypotheses import Keys
 from shakeproof.properties.observer import HANDSHAKE
@@ -18,13 +20,13 @@ CBC = "TLS_RSA_WITH_AES_128_CBC_SHA"
 GCM = "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"
 
 
-def machine(suite: str = CBC, rogue: str = "", *, record: bool = False) -> InteractionMachine:
+def machine(suite: str = CBC, rogue: str = "", *, record: bool = False, manner: str = "plain") -> InteractionMachine:
     made = InteractionMachine(rogue, record=record)
-    made.configure(suite=suite)
+    made.configure(suite=suite, manner=manner)
     return made
 
 
-@pytest.mark.parametrize("suite", SUITES_BY_NAME)
+@pytest.mark.parametrize("suite", SUITE_NAMES)
 @pytest.mark.parametrize("size", PAGES)
 def test_without_attack_every_page_arrives_and_both_agree(suite: str, size: int) -> None:
     made = machine(suite)
@@ -42,7 +44,41 @@ def test_without_attack_every_page_arrives_and_both_agree(suite: str, size: int)
     assert not made.attacked
 
 
-@pytest.mark.parametrize("suite", SUITES_BY_NAME)
+@pytest.mark.parametrize("suite", SUITE_NAMES)
+@pytest.mark.parametrize("manner", MANNERS)
+def test_in_each_manner_the_page_arrives_and_both_agree_as_often_as_they_negotiate(suite: str, manner: str) -> None:
+    made = machine(suite, manner=manner)
+    if manner == "renegotiation":
+        for side in SIDES:
+            made.renegotiate(side=side, count=16)
+    made.finish()
+    client, server = made.client.ledger, made.server.ledger
+    assert client.rounds == server.rounds == (3 if manner == "renegotiation" else 1)
+    assert client.masters == server.masters != []
+    assert client.transcript == server.transcript != ()
+    heard = server.heard + client.heard
+    assert all(symbol.is_sound for symbol in heard)
+    said = {symbol.text for symbol in heard}
+    assert any("RESUMED" in text for text in said) is manner.startswith("session")
+    assert ("CertificateVerify[PROVEN]" in said) is (manner == "client certificate")
+    protection = server.suite is not None and server.suite.mac_hash is not None and manner == "encrypt-then-mac"
+    assert made.server.observer.encrypts_then_macs is protection
+
+
+def test_a_session_is_resumed_until_an_attack_makes_the_server_forget_it() -> None:
+    made = machine(manner="session by id")
+    assert made.client.ledger.knows
+    for _ in range(2):
+        made.finish()
+        assert any(symbol.has(m.resumed) for symbol in made.client.ledger.heard if symbol.message is m.ServerHello)
+    made.tamper(after=6, place=3, bit=0)
+    made.finish()
+    made.finish()
+    assert made.server.ledger.finished
+    assert m.ClientHello.symbol(m.offers_rsa, m.by_unknown) in made.server.ledger.heard
+
+
+@pytest.mark.parametrize("suite", SUITE_NAMES)
 def test_observer_finds_everything_sound_in_an_honest_run(suite: str) -> None:
     made = machine(suite)
     made.finish()

@@ -39,7 +39,7 @@ def test_version_is_the_package_s(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"shakeproof {__version__}\n"
 
 
-@pytest.mark.parametrize("command", ["audit", "test", "draw", "replay", "list", "explain", "doctor"])
+@pytest.mark.parametrize("command", ["audit", "test", "draw", "replay", "serve", "fetch", "list", "explain", "doctor"])
 def test_help_of_every_command_works(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
     assert f"\n  {command} " in capsys.readouterr().out

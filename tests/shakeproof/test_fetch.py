@@ -1,0 +1,355 @@
+"""`shakeproof fetch`: what it takes, what it refuses and why, and what it leaves behind."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from shakeproof import fetching, material
+from shakeproof.cli import main
+from shakeproof.exits import UsageError
+from shakeproof.impl.tls import AlertDescription, AlertLevel
+from shakeproof.model.trace import Trace
+from shakeproof.page import DATA_MOST, pattern
+from shakeproof.properties.mapper.certificates import SERVER_NAME, CertificateDefect
+from tests.shakeproof.sockets import (
+    Serving,
+    anchors_file,
+    defective,
+    foreign_server,
+    read_all,
+    read_head,
+    server_config,
+)
+
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\nX-Odd: \x1b[31m\r\n\r\nhello\n"
+ANSWER_TO_THE_END = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhello\n"
+
+
+@pytest.fixture(scope="module")
+def serving() -> Iterator[Serving]:
+    with Serving() as running:
+        yield running
+
+
+@pytest.fixture
+def ca(tmp_path: Path) -> str:
+    return str(anchors_file(tmp_path))
+
+
+def fetch(*arguments: str) -> int:
+    return main(["fetch", *arguments])
+
+
+def answering(data: bytes, *, close_notify: bool = True) -> Callable[[ssl.SSLSocket], None]:
+    """A server that sends these bytes and ends."""
+
+    def answer(tls: ssl.SSLSocket) -> None:
+        read_head(tls)
+        tls.sendall(data)
+        if close_notify:
+            with contextlib.suppress(OSError):
+                tls.unwrap()
+
+    return answer
+
+
+# -------------------------------------------------------------------------------------------------------- what it takes
+
+
+def test_fetch_from_our_server(serving: Serving, ca: str, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    assert fetch(f"https://localhost:{serving.port}/bytes/{DATA_MOST}", "--ca", ca) == 0
+    captured = capfdbinary.readouterr()
+    assert captured.out == pattern(DATA_MOST), "binary, as it came"
+    assert captured.err == b""
+
+
+def test_fetch_from_a_foreign_server(tmp_path: Path, ca: str, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    heads: list[bytes] = []
+
+    def answer(tls: ssl.SSLSocket) -> None:
+        heads.append(read_head(tls))
+        tls.sendall(ANSWER)
+        tls.unwrap()
+
+    with foreign_server(tmp_path, answer) as port:
+        assert fetch(f"https://localhost:{port}/a b/ü?c=d#fragment", "--ca", ca, "--include") == 0
+    head, _, body = capfdbinary.readouterr().out.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200\r\n")
+    assert b"x-odd: \x1b[31m" in head
+    assert body == b"hello\n"
+    assert heads[0].startswith(b"GET /a%20b/%C3%BC?c=d HTTP/1.1\r\n")
+    assert f"Host: localhost:{port}\r\n".encode() in heads[0]
+
+
+def test_body_to_the_end_of_the_connection(tmp_path: Path, ca: str, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    with foreign_server(tmp_path, answering(ANSWER_TO_THE_END)) as port:
+        assert fetch(f"https://127.0.0.1:{port}/", "--ca", ca) == 0
+    assert capfdbinary.readouterr().out == b"hello\n"
+
+
+def test_name_and_address_other_than_the_url(serving: Serving, ca: str, capfd: pytest.CaptureFixture[str]) -> None:
+    resolve = f"elsewhere.example:{serving.port}:127.0.0.1"
+    url = f"https://elsewhere.example:{serving.port}/"
+    assert fetch(url, "--ca", ca, "--resolve", resolve, "--name", SERVER_NAME) == 0
+    assert f"<td>{SERVER_NAME}" in capfd.readouterr().out
+    assert fetch(url, "--ca", ca, "--resolve", resolve) == 1
+    assert "alert certificate_unknown" in capfd.readouterr().err
+
+
+def test_suite_and_protocol_that_were_asked_for(serving: Serving, ca: str, capfd: pytest.CaptureFixture[str]) -> None:
+    url = f"https://localhost:{serving.port}/"
+    assert fetch(url, "--ca", ca, "--suites", "tls_rsa_with_aes_128_cbc_sha", "--alpn", "") == 0
+    out = capfd.readouterr().out
+    assert "<td>TLS_RSA_WITH_AES_128_CBC_SHA\n" in out
+    assert "application protocol<td>(none)" in out
+
+
+def test_output_file_and_odd_record_sizes(tmp_path: Path, ca: str) -> None:
+    out = tmp_path / "body"
+    with Serving(server_config(max_fragment=1)) as serving:
+        url = f"https://localhost:{serving.port}/bytes/3000"
+        assert fetch(url, "--ca", ca, "-o", str(out), "--max-fragment", "7") == 0
+    assert out.read_bytes() == pattern(3000)
+
+
+# ------------------------------------------------------------------------------------------------------ what it refuses
+
+
+@pytest.mark.parametrize(
+    ("defect", "alert", "clause"),
+    [
+        (CertificateDefect.EXPIRED, "certificate_expired", "RFC 5280 section 6.1.3 (a)(2)"),
+        (CertificateDefect.WRONG_NAME, "certificate_unknown", "RFC 9525 section 6.3"),
+        (CertificateDefect.UNTRUSTED, "unknown_ca", "RFC 5280 section 6.1.1 (d)"),
+        (CertificateDefect.BAD_SIGNATURE, "bad_certificate", "RFC 5280 section 6.1.3 (a)(1)"),
+    ],
+)
+def test_certificate_is_refused_with_its_alert_and_clause(
+    defect: CertificateDefect, alert: str, clause: str, ca: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with Serving(server_config(credentials=(defective(defect),))) as serving:
+        assert fetch(f"https://127.0.0.1:{serving.port}/", "--name", SERVER_NAME, "--ca", ca) == 1
+        (seen,) = serving.account().alerts
+    assert (seen.level, seen.description) == (AlertLevel.FATAL, AlertDescription.from_label(alert))
+    captured = capfd.readouterr()
+    assert not captured.out
+    assert f"the alert {alert} in WAIT_CERTIFICATE" in captured.err
+    assert clause in captured.err
+    assert len(captured.err.splitlines()) == 1
+
+
+def test_rogue_takes_what_is_to_be_refused(ca: str, capfd: pytest.CaptureFixture[str]) -> None:
+    with Serving(server_config(credentials=(defective(CertificateDefect.EXPIRED),))) as serving:
+        url = f"https://127.0.0.1:{serving.port}/"
+        assert fetch(url, "--name", SERVER_NAME, "--ca", ca, "--rogue", "expired-certificate") == 0
+    assert "It holds." in capfd.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("data", "close_notify"),
+    [
+        (ANSWER_TO_THE_END, False),
+        (ANSWER[:-3], False),
+        (ANSWER[:-3], True),
+        (ANSWER[:20], True),
+        (b"", True),
+        (b"", False),
+    ],
+)
+def test_truncation_is_an_error(
+    data: bytes, close_notify: bool, tmp_path: Path, ca: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "body"
+    with foreign_server(tmp_path, answering(data, close_notify=close_notify)) as port:
+        assert fetch(f"https://localhost:{port}/", "--ca", ca, "-o", str(out)) == 1
+    captured = capfd.readouterr()
+    assert "RFC" in captured.err
+    assert not out.exists(), "a part is not written as if it were the whole"
+
+
+def test_no_http_at_all_is_an_error(tmp_path: Path, ca: str, capfd: pytest.CaptureFixture[str]) -> None:
+    with foreign_server(tmp_path, answering(b"SSH-2.0-\x1b[31m\r\n\r\n")) as port:
+        assert fetch(f"https://localhost:{port}/", "--ca", ca) == 1
+    err = capfd.readouterr().err
+    assert "RFC 9112" in err
+    assert "\x1b" not in err
+
+
+def test_server_that_refuses_is_told_apart(tmp_path: Path, ca: str, capfd: pytest.CaptureFixture[str]) -> None:
+    def only_ecdsa(context: ssl.SSLContext) -> None:
+        context.set_ciphers("ECDHE-ECDSA-AES128-GCM-SHA256")
+
+    with foreign_server(tmp_path, read_head, configure=only_ecdsa) as port:
+        assert fetch(f"https://localhost:{port}/", "--ca", ca) == 1
+    assert "the server refused with the alert handshake_failure" in capfd.readouterr().err
+
+
+def test_plaintext_server_is_refused_with_the_clause(ca: str, capfd: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer() -> None:
+            sock, _ = listener.accept()
+            with sock:
+                sock.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+                heard.append(read_all(sock))
+
+        heard: list[bytes] = []
+        thread = threading.Thread(target=answer)
+        thread.start()
+        assert fetch(f"https://127.0.0.1:{listener.getsockname()[1]}/", "--ca", ca) == 1
+        thread.join()
+    assert heard[0].endswith(bytes.fromhex("15 0303 0002 02 0a")), "and the alert reaches the server"
+    err = capfd.readouterr().err
+    assert "unexpected_message" in err
+    assert "RFC 5246 section 6" in err
+
+
+def test_nobody_there_is_exit_code_3(ca: str, capfd: pytest.CaptureFixture[str]) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))  # not listening: refused
+        port = closed.getsockname()[1]
+        assert fetch(f"https://localhost:{port}/", "--ca", ca, "--resolve", f"localhost:{port}:127.0.0.1") == 3
+    assert "could not connect to localhost" in capfd.readouterr().err
+
+
+def test_silence_is_exit_code_3(ca: str, capfd: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        assert fetch(f"https://127.0.0.1:{listener.getsockname()[1]}/", "--ca", ca, "--time", "50ms") == 3
+    assert "within 0.05 s" in capfd.readouterr().err
+
+
+def test_silence_after_the_handshake_is_a_cut(tmp_path: Path, ca: str, capfd: pytest.CaptureFixture[str]) -> None:
+    def wait(tls: ssl.SSLSocket) -> None:
+        while tls.recv(1 << 14):
+            pass
+
+    with foreign_server(tmp_path, wait) as port:
+        assert fetch(f"https://localhost:{port}/", "--ca", ca, "--time", "1s") == 1
+    assert "cut off" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("localhost:8443", "write https://localhost:8443"),
+        ("http://localhost/", "only https"),
+        ("https:///", "no host name"),
+        ("https://a..b/", "no host name"),
+        ("https://user@localhost/", "a user in the URL"),
+        ("https://localhost:99999/", "no URL"),
+        ("https://localhost/ --ca missing.pem", "can't be read"),
+        ("https://localhost/ --resolve localhost", "HOST:PORT:ADDRESS"),
+        ("https://localhost/ --resolve localhost:1:nowhere", "HOST:PORT:ADDRESS"),
+        ("https://localhost/ --rogue goto-fial", "Did you mean 'goto-fail'"),
+        ("https://localhost/ --suites nothing", "no cipher suite"),
+        ("https://localhost/ --key k.pem --ca ca.pem", "--key without --cert"),
+        ("https://localhost/ --alpn h2 --ca ca.pem", "only HTTP/1.1"),
+        ("https://localhost/ --time 0s", "out of range"),
+        ("https://localhost/ -o no/such/folder", "can't be written to"),
+        ("https://localhost/ --save no/such/folder", "can't be written to"),
+        ("https://localhost/ --session-file ca.pem --ca ca.pem", "no saved session"),
+    ],
+)
+def test_bad_input_is_usage(
+    line: str,
+    said: str,
+    ca: str,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert fetch(*line.split()) == 2
+    captured = capfd.readouterr()
+    assert said in captured.err
+    assert not captured.out
+
+
+# ---------------------------------------------------------------------------------------------------- what it leaves
+
+
+def test_trace_is_printed_and_saved(
+    serving: Serving, ca: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    saved, log = tmp_path / "trace.json", tmp_path / "keys.log"
+    url = f"https://localhost:{serving.port}/bytes/500000"
+    assert (
+        fetch(url, "--ca", ca, "--trace", "--save", str(saved), "--key-log", str(log), "-o", str(tmp_path / "x")) == 0
+    )
+    captured = capfd.readouterr()
+    assert not captured.out
+    words = ("ClientHello", "Validate the certificate ✓", "ServerHelloDone", "Finished", "GET /bytes/500000 HTTP/1.1")
+    for word in (*words, "HTTP/1.1 200", "more records of application data", "close_notify"):
+        assert word in captured.err
+    trace = Trace.load(saved)
+    assert trace.origin == "executed"
+    assert trace.secrets == (log.read_text().strip(),)
+    assert [step.message for step in trace.messages()][:6] == [
+        "ClientHello", "ServerHello", "Certificate", "ServerKeyExchange", "ServerHelloDone", "ClientKeyExchange",
+    ]  # fmt: skip
+    assert all(step.data for step in trace.messages()), "each in a record of its own"
+    main(["draw", "trace", str(saved), "-f", "txt"])
+    assert "WAIT_FINISHED" in capfd.readouterr().out
+
+
+def test_trace_of_a_refusal_ends_with_the_alert(ca: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    saved = tmp_path / "trace.json"
+    with Serving(server_config(credentials=(defective(CertificateDefect.EXPIRED),))) as serving:
+        url = f"https://127.0.0.1:{serving.port}/"
+        assert fetch(url, "--name", SERVER_NAME, "--ca", ca, "--trace", "--save", str(saved)) == 1
+    assert "✗" in capfd.readouterr().err
+    *_, judged, refused, alert = Trace.load(saved).steps
+    assert "expired on 2021-01-01" in " ".join(line.text for line in judged.lines)
+    assert refused.title == "Refuse: certificate_expired"
+    assert (alert.sender, alert.title) == ("client", "certificate_expired")
+
+
+def test_system_anchors_are_named(
+    serving: Serving, ca: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", ca)
+    assert fetch(f"https://localhost:{serving.port}/") == 0
+    assert f"2 trust anchors of {ca}" in capfd.readouterr().err
+
+
+def test_anchors_that_others_can_change_are_not_sound(ca: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", ca)
+    monkeypatch.setattr(material, "SYSTEM_ANCHORS", (str(tmp_path / "none.pem"),))
+    assert material.system_anchors().path == ca
+    Path(ca).chmod(0o666)
+    with pytest.raises(UsageError, match="no trust anchors"):
+        material.system_anchors()
+
+
+def test_body_on_a_terminal_can_not_steer_it(serving: Serving, ca: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    terminal = Terminal()
+    monkeypatch.setattr("sys.stdout", terminal)
+    assert fetch(f"https://localhost:{serving.port}/bytes/251", "--ca", ca) == 0
+    shown = terminal.getvalue()
+    assert "\\x1b" in shown
+    assert not set(shown) & {chr(code) for code in range(32) if chr(code) not in "\n\t"}
+
+
+def test_for_terminal_keeps_lines_and_tabs() -> None:
+    assert fetching.for_terminal("a\tb\r\nü\n\x1b]0;x\x07\u202e".encode()) == "a\tb\nü\n\\x1b]0;x\\x07\\u202e"
+
+
+def test_saved_session_is_a_secret_of_its_owner(tmp_path: Path, serving: Serving, ca: str) -> None:
+    file = tmp_path / "session.json"
+    fetch(f"https://localhost:{serving.port}/", "--ca", ca, "--session-file", str(file))
+    if file.exists():
+        assert file.stat().st_mode & 0o077 == 0
+        assert json.loads(file.read_text())["name"] == "localhost"
