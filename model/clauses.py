@@ -19,6 +19,7 @@ WITHOUT_TEXT: dict[int, str] = {
     5289: "GCM suites with ECDHE: only names suites; its text is not among the texts that the tests read",
     5681: "TCP congestion control: its text is not among the texts that the tests read",
     5961: "blind in-window attacks on TCP: its text is not among the texts that the tests read",
+    6191: "reducing TIME-WAIT by timestamps: its text is not among the texts that the tests read",
     6298: "TCP retransmission timer: its text is not among the texts that the tests read",
     7323: "TCP timestamps and window scale: its text is not among the texts that the tests read",
     7507: "fallback signalling: its text is not among the texts that the tests read",

@@ -68,7 +68,8 @@ class Fact:
 
     name: lower case; sound, defects: value name -> the sentence that says what it means; many: several defects may
     occur at once (then the sound value means that none does); detail: a value that only some rows distinguish, left
-    out of printed symbols where it is the first one.
+    out of printed symbols where it is the first one; narrow: a detail that is tried only together with what a row that
+    names it names too.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class Fact:
         *,
         many: bool = False,
         detail: bool = False,
+        narrow: bool = False,
     ) -> None:
         defects = defects or {}
         if not sound:
@@ -89,7 +91,8 @@ class Fact:
             raise ModelError(f"fact {name}: a fact of many defects has exactly one sound value, which means none")
         self.name = name
         self.many = many
-        self.detail = detail
+        self.detail = detail or narrow
+        self.narrow = narrow
         spelled = [(key, text, True) for key, text in sound.items()] + [(k, t, False) for k, t in defects.items()]
         for key, text, _ in spelled:
             if not key.isidentifier() or key != key.lower() or not text.strip():

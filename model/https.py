@@ -30,6 +30,7 @@ from dataclasses import dataclass
 
 from shakeproof.model import certificate as certificate_table
 from shakeproof.model import tcp as tcp_table
+from shakeproof.model import tcp_segments
 from shakeproof.model.facts import ModelError, Value
 from shakeproof.model.messages import CHAIN, issuer_not_ca, trusted
 from shakeproof.model.trace import Lane, Phase, Step, Trace
@@ -151,14 +152,14 @@ def tcp_steps(client: str = "client", server: str = "server") -> tuple[Step, ...
     client, server: lanes. Phases are those of TCP_PHASE and CLOSE_PHASE; what runs over TCP belongs between them.
     """
     tcp = tcp_table.tcp
-    parties = (start(client, tcp), start(server, tcp, tcp_table.passive_open))
+    parties = (start(client, tcp), start(server, tcp, tcp_segments.passive_open))
     return walk(
         parties,
         (
-            Event(client, tcp_table.active_open, TCP_PHASE.key),
-            Event(client, tcp_table.CLOSE, CLOSE_PHASE.key),
-            Event(server, tcp_table.CLOSE, CLOSE_PHASE.key),
-            Event(client, tcp_table.TIME_WAIT_TIMER, CLOSE_PHASE.key, "2 MSL pass"),
+            Event(client, tcp_segments.active_open, TCP_PHASE.key),
+            Event(client, tcp_segments.CLOSE, CLOSE_PHASE.key),
+            Event(server, tcp_segments.CLOSE, CLOSE_PHASE.key),
+            Event(client, tcp_segments.TIME_WAIT_TIMER, CLOSE_PHASE.key, "2 MSL pass"),
         ),
         layer="tcp",
     )

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from shakeproof.model.clauses import Level
 from shakeproof.model.facts import Fact, ModelError
 from shakeproof.model.machine import Configuration, Role
-from shakeproof.model.notation import ANYTHING, Kind, Message, Row, Symbol
+from shakeproof.model.notation import ANYTHING, Kind, Message, Symbol
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def _names(role: Role) -> Iterator[str]:
     for fact in itertools.chain(role.memory_facts, *(message.facts for message in messages)):
         if facts.setdefault(fact.name, fact) is not fact:
             yield f"two different facts are called {fact.name}: name what a message says and what is remembered apart"
-    for row in role.rows:
+    for row in role.table:
         for guard in row.guards:
             for fact in guard.facts():
                 if fact not in role.memory:
@@ -90,19 +90,19 @@ def _names(role: Role) -> Iterator[str]:
                 if fact not in role.memory:
                     yield f"{row.id}: sends {output.text}, but the role does not remember {fact.name}"
     seen: set[str] = set()
-    for row in role.rows:
+    for row in role.table:
         if row.id in seen:
             yield f"{row.id}: two rows have the same cells"
         seen.add(row.id)
 
 
 def _quotes(role: Role) -> Iterator[str]:
-    used = {key for row in role.rows if row.authority for key in row.authority.keys}
-    used |= {key for line in role.lines if isinstance(line, Row) and line.authority for key in line.authority.keys}
+    used = {key for row in role.table if row.authority for key in row.authority.keys}
+    used |= {key for row in role.sources if row.authority for key in row.authority.keys}
     for key in role.quotes.clauses:
         if key not in used:
             yield f"the quote of {key} is cited by no row"
-    for row in role.rows:
+    for row in role.table:
         if row.level is Level.MUST and row.clauses and not any(c.sentence or c.implied for c in row.clauses):
             yield f"{row.id}: a MUST row needs a quoted sentence, or implied= with the reason"
 
@@ -112,8 +112,8 @@ def _unreachable(role: Role) -> Iterator[str]:
     for state in role.states:
         if state not in reached:
             yield f"state {state.name} is never reached"
-    fired = {row.id for steps in role.reachable.values() for row, _, _ in steps}
-    for row in role.rows:
+    fired = {name for steps in role.reachable.values() for row, _, _ in steps for name in (row.id, *row.parts)}
+    for row in role.table:
         if row.id not in fired:
             yield f"{row.id}: is never enabled in a reachable configuration"
 
@@ -131,18 +131,18 @@ def _forgotten(role: Role) -> Iterator[str]:
 
 def _unused(role: Role) -> Iterator[str]:
     named = {line.pattern.message for line in role.in_force}
-    has_rest = any(row.is_rest for row in role.rows)
+    has_rest = any(row.is_rest for row in role.table)
     for message in role.alphabet:
         if message not in named and not has_rest:
             yield f"message {message.name} is in the alphabet, but no row reads it"
-    for row in role.rows:
+    for row in role.table:
         if row.kind is Kind.RECV and not row.is_rest and row.pattern.message not in role.alphabet:
             yield f"{row.id}: reads {row.pattern.message.name}, which is not in the role's alphabet"
 
 
 def _overlaps(role: Role) -> Iterator[str]:
     for (configuration, symbol), rows in role.cells.items():
-        if len(rows) > 1 and not all(row.level is Level.MAY for row in rows) and len(symbol.defects) <= 1:
+        if len(rows) > 1 and any(row.level is Level.MUST for row in rows) and len(symbol.defects) <= 1:
             names = " and ".join(row.id for row in rows)
             yield f"{names}: both read {Cell(configuration, symbol).text(role)}, and they are not both MAY"
 
@@ -177,6 +177,6 @@ def _voids(role: Role) -> Iterator[str]:
 
 def _abort(role: Role) -> Iterator[str]:
     if role.alert is None or role.fatal is None or role.aborted is None:
-        for row in role.rows:
+        for row in role.table:
             if row.is_violation:
                 yield f"{row.id}: aborts, but the role declares no alert, fatal or aborted"

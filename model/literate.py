@@ -6,9 +6,10 @@ golden file of its own: each cell says what the table demands there, `rest` cell
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from shakeproof.model.checks import Ways
 from shakeproof.model.machine import Configuration, Role
 from shakeproof.model.notation import Abort, Row, State, Stay, Symbol
 from shakeproof.model.roles import ROLES
@@ -119,16 +120,37 @@ def _page(role: Role) -> Iterator[str]:
 def _rows(role: Role) -> Iterator[str]:
     phases = [(phase.key, phase.title) for phase in role.phases] or [("", "All states")]
     for key, title in phases:
-        rows = [row for row in role.rows if not row.is_rest and _phase(role, row) == key]
-        if not rows:
-            continue
-        yield f"\n### {title}\n"
-        yield "| states | input | remembered | next state, reply | level | clauses |"
-        yield "|---|---|---|---|---|---|"
-        for row in rows:
-            what = f"{row.kind.value} {row.pattern.text}" if row.kind.value != "recv" else row.pattern.text
-            cells = [row.states.text, what, row.condition, row.outcome, row.level.value, _keys(row)]
-            yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+        rows = [row for row in role.table if not row.is_rest and row.place is None and _phase(role, row) == key]
+        if rows:
+            yield f"\n### {title}\n"
+            yield from _lines(rows)
+    for ways in role.orders:
+        yield from _stages(ways)
+    others = [row for row in role.sources if row.place and not role.is_in_force(row)]
+    if others:
+        yield "\n### Checks under other readings\n"
+        yield from _lines(others, with_reading=True)
+
+
+def _stages(ways: Ways) -> Iterator[str]:
+    """Checks in order, each as a table of its own."""
+    yield f"\n### Checks in order: {ways.name}\n"
+    yield "Each check sees what the checks before it let pass; CONTINUE goes on with the next one."
+    for rows in ways.stages:
+        yield f"\n#### {rows[0].place.title if rows[0].place else ''}\n"
+        yield from _lines(rows)
+
+
+def _lines(rows: Iterable[Row], *, with_reading: bool = False) -> Iterator[str]:
+    first = "| reading, check " if with_reading else ""
+    yield f"{first}| states | input | remembered | next state, reply | level | clauses |"
+    yield f"{'|---' if with_reading else ''}|---|---|---|---|---|---|"
+    for row in rows:
+        what = f"{row.kind.value} {row.pattern.text}" if row.kind.value != "recv" else row.pattern.text
+        cells = [row.states.text, what, row.condition, row.outcome, row.level.value, _keys(row)]
+        if with_reading and row.authority and row.place:
+            cells.insert(0, f"`{row.authority.reading}`, {row.place.title}")
+        yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
 def _keys(row: Row) -> str:

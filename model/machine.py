@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
 
+from shakeproof.model.checks import Ways, joined
 from shakeproof.model.clauses import Quotes
 from shakeproof.model.facts import Fact, Guard, ModelError, Value
 from shakeproof.model.notation import (
@@ -55,8 +56,9 @@ class Role:
 
     name: "tls12.client"; title: for people; rfc: its own document; initial, accepting, final, aborted: states (aborted
     is entered by `abort`); alphabet: the messages that its peer can send, defective ones included; memory: fact -> the
-    value it starts with; rows: rows and voids in the order of the table; quotes: the sentences that rows cite; alert,
-    fatal: how `abort` speaks; peer: the role at the other end; readings: names of readings with a sentence each;
+    value it starts with; lines: rows and voids in the order of the table; quotes: the sentences that rows cite;
+    blank: states in which nothing is remembered: entering one puts memory back to the beginning; alert, fatal: how
+    `abort` speaks; peer: the role at the other end; readings: names of readings with a sentence each;
     default_readings: those in force; partial: why the table is not complete, "" when it is; hints: layout for pictures;
     theory: how the role works; alike: inputs that must be answered alike; without: mechanisms of the standard that the
     table has no rows for yet, so that an audit can say what it did not test; order: states in the order in which they
@@ -87,35 +89,74 @@ class Role:
     alike: tuple[Alike, ...] = ()
     without: tuple[str, ...] = ()
     order: tuple[State, ...] = ()
+    blank: tuple[State, ...] = ()
 
     def __post_init__(self) -> None:
-        self.memory_facts: tuple[Fact, ...] = tuple(self.memory)
-        timers = [t for t in self._messages() if isinstance(t, Timer)]
-        for timer in dict.fromkeys(timers):
-            if timer.fact not in self.memory:
-                self.memory = {**self.memory, timer.fact: timer.fact["idle"]}
-        self.memory_facts = tuple(self.memory)
-        self.rows: tuple[Row, ...] = tuple(self._identified())
         self.voids: tuple[Void, ...] = tuple(line for line in self.lines if isinstance(line, Void))
-        self.by_id: dict[str, Row] = {row.id: row for row in self.rows}
+        for message in dict.fromkeys(row.pattern.message for row in self.sources):
+            if isinstance(message, Timer) and message.fact not in self.memory:
+                self.memory = {**self.memory, message.fact: message.idle}
+        self.memory_facts: tuple[Fact, ...] = tuple(self.memory)
+        self.table: tuple[Row, ...] = tuple(self._identified([row for row in self.sources if self.is_in_force(row)]))
+        checked: dict[str, list[Row]] = {}
+        for row in self.table:
+            if row.place is not None:
+                checked.setdefault(row.place.order, []).append(row)
+        self.orders = [Ways(name, rows, self.blank) for name, rows in checked.items()]
+        plain = [row for row in self.table if row.place is None]
         self._index: dict[tuple[State, Message], list[Row]] = {}
         self._said: dict[tuple[State, Symbol], tuple[Row, ...]] = {}
         self._rest: dict[State, list[Row]] = {}
         self._unasked: dict[State, tuple[Row, ...]] = {}
-        for row in self.rows:
+        for row in plain:
             for state in row.states.members:
                 if row.is_rest:
                     self._rest.setdefault(state, []).append(row)
                 elif row.kind is not Kind.SEND:
                     self._index.setdefault((state, row.pattern.message), []).append(row)
+        self.rows: tuple[Row, ...] = self.table
+        if checked:
+            self.rows = tuple(self._whole(self._composed()))
+        self.by_id: dict[str, Row] = {row.id: row for row in self.rows}
 
-    def _messages(self) -> Iterator[Message]:
-        for line in self.lines:
-            yield line.pattern.message
+    @property
+    def sources(self) -> tuple[Row, ...]:
+        """The rows as the table gives them, under any reading."""
+        return tuple(line for line in self.lines if isinstance(line, Row))
 
-    def _identified(self) -> Iterator[Row]:
-        rows = [line for line in self.lines if isinstance(line, Row)]
-        rows = [row for row in rows if self._in_force(row)]
+    def _whole(self, composed: Iterable[Row]) -> Iterator[Row]:
+        """The rows in the order of the table, with the transitions that an order of checks makes where it stands."""
+        order_of = {row.id: row.place.order for row in self.table if row.place is not None}
+        left: dict[str, list[Row]] = {}
+        for row in composed:
+            left.setdefault(order_of[row.parts[0]], []).append(row)
+        for row in self.table:
+            if row.place is None:
+                yield row
+            else:
+                yield from left.pop(row.place.order, ())
+
+    def _composed(self) -> Iterator[Row]:
+        """The transitions that the checks make of the alphabet, named: those of one state first."""
+        found = dict.fromkeys(id(row) for steps in self.reachable.values() for row, _, _ in steps if row.parts)
+        rows = {id(row): row for steps in self.reachable.values() for row, _, _ in steps}
+        groups = sorted(joined([rows[key] for key in found]), key=lambda group: len(group[0].states.members))
+        written = {row.id: row.states for row in self.table}
+        wide = [
+            replace(row, states=written[row.parts[0]])
+            if set(row.states.members) == set(written[row.parts[0]].members) else row
+            for row, _ in groups
+        ]  # fmt: skip
+        named = [
+            replace(new, clauses=row.clauses, parts=row.parts, unless=row.unless)
+            for row, new in zip(wide, self._identified(wide), strict=True)
+        ]
+        for ways in self.orders:
+            ways.rename((old, new) for new, (_, olds) in zip(named, groups, strict=True) for old in olds)
+        self.__dict__.pop("reachable")  # it was found with the rows that have no names yet
+        yield from named
+
+    def _identified(self, rows: Sequence[Row]) -> Iterator[Row]:
         base = [self._base_id(row) for row in rows]
         for row, identity in zip(rows, base, strict=True):
             same = [other for other, name in zip(rows, base, strict=True) if name == identity]
@@ -134,7 +175,8 @@ class Role:
         prefix = "" if row.kind is Kind.RECV else f"{row.kind.value} "
         return f"{self.name}:{row.states.text}:{prefix}{what}"
 
-    def _in_force(self, row: Row) -> bool:
+    def is_in_force(self, row: Row) -> bool:
+        """Whether the row holds under the readings in force. Raises ModelError for a reading that is not declared."""
         reading = row.authority.reading if row.authority else ""
         name = reading.removeprefix("~")
         if name and name not in self.readings:
@@ -157,7 +199,7 @@ class Role:
     def states(self) -> tuple[State, ...]:
         """All states: in the given order, else as the table first names them; where it ends comes last."""
         seen: dict[State, None] = dict.fromkeys((self.initial, *self.order))
-        for row in self.rows:
+        for row in self.table:
             if not row.is_rest and len(row.states.members) == 1:
                 seen.setdefault(row.states.members[0])
             if isinstance(row.next, State) and row.next is not self.final:
@@ -174,8 +216,8 @@ class Role:
 
     @property
     def in_force(self) -> tuple[TableLine, ...]:
-        """Rows and voids in force."""
-        return (*self.rows, *self.voids)
+        """Rows, as the table gives them, and voids in force."""
+        return (*self.table, *self.voids)
 
     @property
     def start(self) -> Configuration:
@@ -188,7 +230,7 @@ class Role:
 
     @cached_property
     def _final_reads(self) -> bool:
-        return any(row.kind is not Kind.TICK and self.final in row.states.members for row in self.rows)
+        return any(row.kind is not Kind.TICK and self.final in row.states.members for row in self.table)
 
     def remembered(self, configuration: Configuration) -> dict[str, int]:
         """Fact name -> bit mask of what is remembered."""
@@ -205,7 +247,7 @@ class Role:
         return ", ".join(words)
 
     def named(self, state: State, symbol: Symbol) -> Sequence[Row]:
-        """The rows, other than rest, of the state and the symbol's message (guards not looked at)."""
+        """The rows, other than rest and checks, of the state and the symbol's message (guards not looked at)."""
         return self._index.get((state, symbol.message), ())
 
     def of_its_own_accord(self, state: State) -> tuple[Row, ...]:
@@ -215,24 +257,32 @@ class Role:
             self._unasked[state] = tuple(r for r in self.rows if r.kind in kinds and state in r.states.members)
         return self._unasked[state]
 
-    def enabled(self, configuration: Configuration, symbol: Symbol) -> list[Row]:
-        """The rows that the symbol enables; precedence is row, void, rest."""
+    def _taking(self, configuration: Configuration, symbol: Symbol) -> list[Row]:
+        """The rows that take the symbol, `rest` aside."""
         memory = self.remembered(configuration)
         key = (configuration.state, symbol)
         if key not in self._said:
             self._said[key] = tuple(row for row in self.named(*key) if row.pattern.matches(symbol))
         rows = [row for row in self._said[key] if row.agrees_with(memory, symbol)]
+        for ways in self.orders:
+            rows += [ways.row(key[0], path) for path in ways.paths(key[0], memory, symbol)]
+        return rows
+
+    def enabled(self, configuration: Configuration, symbol: Symbol) -> list[Row]:
+        """The rows that the symbol enables; precedence is row, void, rest."""
+        rows = self._taking(configuration, symbol)
         if rows or symbol.message.kind is not Kind.RECV:
             return rows
+        memory = self.remembered(configuration)
         if any(item.covers(configuration.state, memory, symbol) for item in self.voids):
             return []
         return [row for row in self._rest.get(configuration.state, ()) if row.fits(memory, symbol)]
 
     def is_void(self, configuration: Configuration, symbol: Symbol) -> str:
         """Why the combination can't occur; "" where it can."""
-        memory = self.remembered(configuration)
-        if any(row.fits(memory, symbol) for row in self.named(configuration.state, symbol)):
+        if self._taking(configuration, symbol):
             return ""
+        memory = self.remembered(configuration)
         for item in self.voids:
             if item.covers(configuration.state, memory, symbol):
                 return item.why
@@ -245,6 +295,8 @@ class Role:
                 raise ModelError(f"{row.id}: aborts, but the role declares no aborted state")
             return [Configuration(self.aborted, configuration.memory)]
         state = configuration.state if isinstance(row.next, Stay) else row.next
+        if state in self.blank and state is not configuration.state:
+            return [Configuration(state, self.start.memory)]
         memories: list[dict[str, int]] = [self.remembered(configuration)]
         for effect in row.effects:
             name = effect.fact.name
@@ -317,12 +369,25 @@ class Role:
             for combination in itertools.product(*choices):
                 defects = [value for value in combination if not value.is_sound]
                 others = [v for v in combination if v.is_sound and v is not v.fact.default]
+                narrow = [value for value in others if value.fact.narrow]
+                if len(narrow) > 1 or (narrow and not self._narrowly(message, combination, narrow[0])):
+                    continue
                 if len(defects) > 1 or (defects and not self._together(message, defects[0], others)):
                     continue
                 symbol = message.symbol(*combination)
                 if not any(guard.holds(symbol.assignment) for guard, _ in message.never):
                     out.setdefault(symbol)
         return tuple(out)
+
+    def _narrowly(self, message: Message, combination: Sequence[Value], narrow: Value) -> bool:
+        """Whether some line names the value of a narrow fact together with whatever else the combination says."""
+        said = {value.fact for value in combination if value is not narrow and value is not value.fact.default}
+        symbol = message.symbol(*combination)
+        for line in self.in_force:
+            named = [value for guard in line.pattern.guards for value in guard.values()]
+            if narrow in named and said <= {value.fact for value in named} and line.pattern.matches(symbol):
+                return True
+        return False
 
     def _together(self, message: Message, defect: Value, others: Sequence[Value]) -> bool:
         """Whether some row or void looks at the defect together with the facts of the other values."""
@@ -353,7 +418,7 @@ class Role:
         message = row.pattern.message
         kept = [effect.fact for effect in row.effects if effect.kind is EffectKind.KEEP]
         symbols = [message.symbol(*values) for values in itertools.product(*(fact.sound for fact in kept))]
-        return tuple(symbol for symbol in symbols if row.pattern.matches(symbol)) if kept else (message.symbol(),)
+        return tuple(symbol for symbol in symbols if row.pattern.matches(symbol)) if kept else (row.pattern.symbol(),)
 
     @cached_property
     def cells(self) -> dict[tuple[Configuration, Symbol], list[Row]]:
@@ -364,7 +429,7 @@ class Role:
     @cached_property
     def reachable(self) -> dict[Configuration, tuple[tuple[Row, Symbol, Configuration], ...]]:
         """Every reachable configuration with its outgoing steps, violations included, in breadth-first order."""
-        calls = [row.pattern.message.symbol() for row in self.rows if row.kind in (Kind.CALL, Kind.TICK)]
+        calls = [row.pattern.symbol() for row in self.table if row.kind in (Kind.CALL, Kind.TICK)]
         events = (*dict.fromkeys(calls), *self.symbols)
         out: dict[Configuration, tuple[tuple[Row, Symbol, Configuration], ...]] = {}
         queue = [self.start]
@@ -376,7 +441,7 @@ class Role:
                 for symbol in events:
                     for row in self.enabled(here, symbol):
                         steps += [(row, symbol, there) for there in self.apply(row, here, symbol)]
-                for row in self.rows:
+                for row in self.table:
                     if row.kind is Kind.SEND and here.state in row.states.members:
                         memory = self.remembered(here)
                         if all(guard.holds(memory) for guard in row.guards):

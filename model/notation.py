@@ -8,8 +8,9 @@ A role is an input-output transition system. One row is one sentence of a standa
 
 Cells of a row come in this order: states, message with its facts in square brackets, guards over what the role
 remembers, next state (a state, STAY or `abort(...)`), effects (`keep`, `now`, `pick`, `forget`, `start`, `stop`), the
-reply (`sends(...)`), the authority. `recv` rows are inputs; `send` rows are outputs of one's own accord; `call` rows
-are the application's calls; `tick` rows are timers. A reply is the flight that follows, in order.
+reply (`sends(...)`), what the application is told (`tells(...)`), the authority. `recv` rows are inputs; `send` rows
+are outputs of one's own accord; `call` rows are the application's calls; `tick` rows are timers. A reply is the flight
+that follows, in order. Where a standard examines one input step by step, `shakeproof.model.checks` has the form.
 
 What a table means: after every event, what the role may send is what some still possible configuration (state, memory
 and flight that it owes) sends next. Two MAY rows for one input are the role's own choice, and so is `pick`. `void` says
@@ -20,8 +21,8 @@ is row, void, rest. States in `final` read nothing more.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cached_property
 from typing import TypeAlias
@@ -107,6 +108,19 @@ class Pattern:
     def when(self, guard: Guard) -> Output:
         """The pattern as part of a flight, where what the role remembers is so."""
         return Output(self, guard)
+
+    def admits(self, symbol: Symbol) -> bool:
+        """Whether the symbol is such a message, and does not contradict itself."""
+        return self.matches(symbol) and not any(guard.holds(symbol.assignment) for guard, _ in self.message.never)
+
+    def symbol(self) -> Symbol:
+        """The first symbol, in the order of the facts' values, that is so. Raises ModelError where there is none."""
+        facts = self.named_facts()
+        for values in itertools.product(*(fact.values for fact in facts)):
+            symbol = self.message.symbol(*values)
+            if self.admits(symbol):
+                return symbol
+        raise ModelError(f"{self.text}: nothing is so")
 
     @property
     def text(self) -> str:
@@ -204,8 +218,10 @@ class Timer(Message):
         super().__init__(name, sentence, kind=Kind.TICK)
         key = name.lower().replace("-", "_").replace(" ", "_")
         self.fact = Fact(
-            f"timer_{key}", {"idle": f"the {name} timer is not running", "running": f"the {name} timer runs"}
+            f"timer_{key}",
+            {f"{key}_idle": f"the {name} timer is not running", f"{key}_running": f"the {name} timer runs"},
         )
+        self.idle, self.running = self.fact.values
 
 
 # -------------------------------------------------------------------------------------------------------- states
@@ -326,6 +342,39 @@ def maybe(item: OutputLike) -> Output:
     return replace(_output(item), optional=True)
 
 
+@dataclass(frozen=True)
+class Signal:
+    """What the application is told: name, as the RFC words it; sentence: what it means."""
+
+    name: str
+    sentence: str
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True)
+class Tells:
+    """What the application is told."""
+
+    signals: tuple[Signal, ...]
+
+
+def tells(*signals: Signal) -> Tells:
+    """What the application is told."""
+    return Tells(signals)
+
+
+class Continue:
+    """The handling goes on with the next check of the order in which the row stands."""
+
+    def __repr__(self) -> str:
+        return "CONTINUE"
+
+
+CONTINUE = Continue()
+
+
 class EffectKind(Enum):
     """What an effect does to a fact that the role remembers."""
 
@@ -370,6 +419,9 @@ class Effect:
         if self.by:
             return f"pick({self.fact.name} of {self.by[0][0].fact.name})"
         values = " | ".join(value.name for value in self.fact.named(self.mask))
+        if self.fact.name.startswith("timer_"):
+            name, _, what = values.rpartition("_")
+            return f"{'start' if what == 'running' else 'stop'}({name.replace('_', '-')})"
         return f"{self.kind.value}({values})"
 
 
@@ -424,12 +476,12 @@ def forget(*facts: Fact) -> Effects:
 
 def start(*timers: Timer) -> Effects:
     """Start timers; one that runs starts anew."""
-    return now(*(timer.fact["running"] for timer in timers))
+    return now(*(timer.running for timer in timers))
 
 
 def stop(*timers: Timer) -> Effects:
     """Stop timers."""
-    return now(*(timer.fact["idle"] for timer in timers))
+    return now(*(timer.idle for timer in timers))
 
 
 @dataclass(frozen=True)
@@ -462,12 +514,30 @@ def differs(fact: Fact) -> Agreement:
 # ---------------------------------------------------------------------------------------------------------- rows
 
 Next: TypeAlias = State | Stay | Abort
-Cell: TypeAlias = State | Stay | Abort | Message | Pattern | Guard | Agreement | Effects | Sends | Authority
+OneCell: TypeAlias = (
+    State | Stay | Abort | Message | Pattern | Guard | Agreement | Effects | Sends | Tells | Continue | Authority
+)
+Cell: TypeAlias = "OneCell | tuple[Cell, ...]"
+"""Several cells that always come together may have one name: a tuple."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a row stands in an order of checks: the order's name, the number of the check and its title."""
+
+    order: str
+    stage: int
+    title: str
 
 
 @dataclass(frozen=True)
 class Row:
-    """One transition. `role` fills in id, role_name and clauses; cells are as the table gives them."""
+    """One transition. `role` fills in id, role_name and clauses; cells are as the table gives them.
+
+    goes_on: the handling continues with the next check; place: where the row stands in an order of checks
+    (`shakeproof.model.checks`). A row that a role composed of the rows of several checks has
+    their ids in `parts`, and in `unless` the rows of the checks that let pass what it is about.
+    """
 
     kind: Kind
     states: States
@@ -477,11 +547,16 @@ class Row:
     next: Next = STAY
     effects: tuple[Effect, ...] = ()
     outputs: tuple[Output, ...] = ()
+    signals: tuple[Signal, ...] = ()
+    goes_on: bool = False
     authority: Authority | None = None
     is_rest: bool = False
     id: str = ""
     role_name: str = ""
     clauses: tuple[Clause, ...] = ()
+    place: Place | None = None
+    parts: tuple[str, ...] = field(default=(), compare=False)
+    unless: tuple[Row, ...] = field(default=(), compare=False, repr=False)
 
     @property
     def level(self) -> Level:
@@ -502,7 +577,9 @@ class Row:
 
     def fits(self, memory: Assignment, symbol: Symbol) -> bool:
         """Whether the row is enabled by the symbol, given what is remembered (the state is not looked at)."""
-        return (self.is_rest or self.pattern.matches(symbol)) and self.agrees_with(memory, symbol)
+        if not (self.is_rest or self.pattern.matches(symbol)) or not self.agrees_with(memory, symbol):
+            return False
+        return not any(row.fits(memory, symbol) for row in self.unless)
 
     def agrees_with(self, memory: Assignment, symbol: Symbol) -> bool:
         """Whether what is remembered enables the row, given that its pattern is what the symbol says."""
@@ -537,6 +614,10 @@ class Row:
         parts += [effect.text for effect in self.effects]
         if self.outputs:
             parts.append(f"sends({', '.join(output.text for output in self.outputs)})")
+        if self.signals:
+            parts.append(f"tells({', '.join(signal.name for signal in self.signals)})")
+        if self.goes_on:
+            parts.append("CONTINUE")
         return ", ".join(parts)
 
     @property
@@ -577,6 +658,14 @@ def _states(states: State | States) -> States:
     return states if isinstance(states, States) else States((states,))
 
 
+def _flat(cells: Iterable[Cell]) -> Iterator[OneCell]:
+    for cell in cells:
+        if isinstance(cell, tuple):
+            yield from _flat(cell)
+        else:
+            yield cell
+
+
 def _row(kind: Kind, states: State | States, message: Message | Pattern, cells: Sequence[Cell]) -> Row:
     pattern = message if isinstance(message, Pattern) else Pattern(message)
     where = f"{kind.value}({_states(states).text}, {pattern.text}, ...)"
@@ -585,8 +674,10 @@ def _row(kind: Kind, states: State | States, message: Message | Pattern, cells: 
     nexts: list[Next] = []
     effects: list[Effect] = []
     outputs: list[Output] = []
+    signals: list[Signal] = []
     authorities: list[Authority] = []
-    for cell in cells:
+    goes_on = False
+    for cell in _flat(cells):
         if isinstance(cell, Guard):
             guards.append(cell)
         elif isinstance(cell, Agreement):
@@ -597,6 +688,10 @@ def _row(kind: Kind, states: State | States, message: Message | Pattern, cells: 
             effects.extend(cell.items)
         elif isinstance(cell, Sends):
             outputs.extend(cell.outputs)
+        elif isinstance(cell, Tells):
+            signals.extend(cell.signals)
+        elif isinstance(cell, Continue):
+            goes_on = True
         elif isinstance(cell, Authority):
             authorities.append(cell)
         else:
@@ -616,6 +711,8 @@ def _row(kind: Kind, states: State | States, message: Message | Pattern, cells: 
         nexts[0],
         tuple(effects),
         tuple(outputs),
+        tuple(signals),
+        goes_on,
         authorities[0],
     )
 
@@ -633,14 +730,14 @@ def send(states: State | States, message: Message | Pattern, *cells: Cell) -> Ro
     return row
 
 
-def call(states: State | States, message: Message, *cells: Cell) -> Row:
+def call(states: State | States, message: Message | Pattern, *cells: Cell) -> Row:
     """What a call of the application does."""
     return _row(Kind.CALL, states, message, cells)
 
 
 def tick(states: State | States, timer: Timer, *cells: Cell) -> Row:
     """What happens when a running timer fires; it stops, unless the row starts it anew."""
-    row = _row(Kind.TICK, states, timer, (timer.fact["running"], *cells))
+    row = _row(Kind.TICK, states, timer, (timer.running, *cells))
     if all(effect.fact is not timer.fact for effect in row.effects):
         row = replace(row, effects=(*row.effects, *stop(timer).items))
     return row

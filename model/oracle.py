@@ -54,6 +54,11 @@ class RoleMachine(Machine):
         self._idle: list[Possibility] = []
         ordered = [row for row in role.rows if not row.is_rest] + [row for row in role.rows if row.is_rest]
         for row in ordered:
+            self.know(row)
+
+    def know(self, row: Row) -> None:
+        """Have the row's transitions. One of several checks is made when a symbol outside the alphabet takes it."""
+        if row.id not in self.events:
             for state in row.states.members:
                 self.add_transition(row.id, state.name, self._target(row, state), conditions=[self.fits], row=row)
 
@@ -154,13 +159,21 @@ class Oracle:
         """The peer's message arrives. Gives the rows that it enabled, in any possibility; () where none reads it."""
         return self._input(symbol)
 
-    def call(self, message: Message) -> tuple[Row, ...]:
+    def call(self, message: Message | Symbol) -> tuple[Row, ...]:
         """The application's call, where it is known."""
-        return self._input(message.symbol())
+        return self._input(message if isinstance(message, Symbol) else message.symbol())
 
     def tick(self, timer: Message) -> tuple[Row, ...]:
         """A timer fires."""
         return self._input(timer.symbol())
+
+    def may_tick(self, timer: Message) -> tuple[Row, ...]:
+        """Time passes in which the timer may have fired or not: both ways stay possible."""
+        before = [(one.configuration, one.owed, one.fired) for one in self.possible]
+        rows = self._input(timer.symbol())
+        after = [(one.configuration, one.owed, one.fired) for one in self.possible]
+        self._become([self.machine.take(*each) for each in (*before, *after)])
+        return rows
 
     def _input(self, symbol: Symbol) -> tuple[Row, ...]:
         after: list[Possibility] = []
@@ -190,6 +203,7 @@ class Oracle:
             if sent is not None and not any(self.role.allows(o, there, sent) for o in self.role.flight(row, there)):
                 continue
             model = self.machine.take(here, possibility.owed, (*possibility.fired, row.id))
+            self.machine.know(row)
             if not self.machine.events[row.id].trigger(model, symbol=symbol):
                 raise ModelError(f"{row.id}: the oracle's machine refuses a row that the table enables")
             if model.state != there.state.name:
@@ -241,7 +255,10 @@ class Oracle:
             if row.kind is Kind.SEND and self.role.allows(Output(row.pattern), here, symbol):
                 out += self._fire(row, possibility, symbol)
             elif row.kind is Kind.CALL and self.closed_calls and row.outputs:
-                for called in self._fire(row, possibility, row.pattern.message.symbol(), symbol):
+                said = row.pattern.symbol()
+                if any(other.fits(memory, said) for other in row.unless):
+                    continue
+                for called in self._fire(row, possibility, said, symbol):
                     out += self._sent(called, symbol)
                     self.machine.give_back([called])
         return out

@@ -12,8 +12,9 @@ ROWS = (0.0, 78.0, 166.0, 254.0, 346.0, 434.0, 522.0)
 NODE_WIDTH, NODE_HEIGHT = 112.0, 30.0
 _W, _H = NODE_WIDTH / 2, NODE_HEIGHT / 2
 
-RESET = "RST or ABORT leads from every state to CLOSED"
-THROUGH = "a segment with FIN that acknowledges the SYN leads on at once, through ESTABLISHED"
+RESET = "RST, ABORT or the user timeout leads from every state to CLOSED"
+THROUGH = "a segment with FIN that acknowledges the SYN leads on at once, through ESTABLISHED or FIN-WAIT-1"
+REOPENED = "a SYN may open a connection in TIME-WAIT anew, and one that was an old duplicate leads back"
 
 # fmt: off
 PLACES = (
@@ -88,6 +89,12 @@ LAYOUT = Layout(
     PLACES,
     ROUTES,
     REGIONS,
-    {**{(state, "CLOSED"): RESET for state in RESETTABLE}, ("SYN-RECEIVED", "CLOSE-WAIT"): THROUGH},
+    {
+        **{(state, "CLOSED"): RESET for state in RESETTABLE},
+        ("SYN-RECEIVED", "CLOSE-WAIT"): THROUGH,
+        ("SYN-RECEIVED", "CLOSING"): THROUGH,
+        ("TIME-WAIT", "SYN-RECEIVED"): REOPENED,
+        ("SYN-RECEIVED", "TIME-WAIT"): REOPENED,
+    },
     f"{RESET} (not drawn).",
 )

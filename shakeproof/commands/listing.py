@@ -11,12 +11,13 @@ from rich.text import Text
 from shakeproof.commands.running import running
 from shakeproof.config import Settings
 from shakeproof.console import console, visible
-from shakeproof.exits import Exit, choose
+from shakeproof.exits import Exit, UsageError, choose
 
 Entry = tuple[str, str]
+Lister = Callable[[Settings, str], Iterator[Entry]]
 
 
-def _roles(_: Settings) -> Iterator[Entry]:
+def _roles(_: Settings, __: str) -> Iterator[Entry]:
     from shakeproof.model.roles import ROLES
 
     for name, role in ROLES.items():
@@ -24,13 +25,13 @@ def _roles(_: Settings) -> Iterator[Entry]:
         yield name, f"{role.title}: {counts}{f' (partial: {role.partial})' if role.partial else ''}"
 
 
-def _properties(_: Settings) -> Iterator[Entry]:
+def _properties(_: Settings, __: str) -> Iterator[Entry]:
     from shakeproof.properties.safety import PROPERTIES
 
     yield from PROPERTIES.items()
 
 
-def _targets(settings: Settings) -> Iterator[Entry]:
+def _targets(settings: Settings, _: str) -> Iterator[Entry]:
     from shakeproof.properties.targets import NAMES
 
     yield from NAMES.items()
@@ -38,33 +39,47 @@ def _targets(settings: Settings) -> Iterator[Entry]:
         yield name, f"{target.connect} (from {settings.path})"
 
 
-def _figures(_: Settings) -> Iterator[Entry]:
+def _figures(_: Settings, __: str) -> Iterator[Entry]:
     from shakeproof.figures import FIGURES
 
     for name, figure in FIGURES.items():
         yield f"{name} {figure.takes}".rstrip(), figure.sentence
 
 
-def _rogues(_: Settings) -> Iterator[Entry]:
+def _rogues(_: Settings, __: str) -> Iterator[Entry]:
     from shakeproof.properties.rogues import ROGUES
 
     for name, rogue in ROGUES.items():
         yield name, rogue.fault
 
 
-def _clauses(_: Settings) -> Iterator[Entry]:
+def _clauses(_: Settings, role: str) -> Iterator[Entry]:
     from shakeproof.explain import clauses
 
+    if role == "tcp":
+        yield from _requirements()
+        return
     ordered = sorted(clauses().items(), key=lambda item: (item[0].rfc, _section(item[0].section), item[0].word))
     for clause, rows in ordered:
-        yield clause.key, f"{len(rows)} rows · {clause.sentence or '(not quoted)'}"
+        own = [row for row in rows if not role or row.role_name == role]
+        if own or not role:
+            yield clause.key, f"{len(own)} rows · {clause.sentence or '(not quoted)'}"
+
+
+def _requirements() -> Iterator[Entry]:
+    """What RFC 9293 requires on the wire, how each is covered, and how many are."""
+    from shakeproof.model.tcp_checklist import REQUIREMENTS, summary
+
+    for each in REQUIREMENTS:
+        yield each.id, f"{each.section} · {each.text} · {each.cover}"
+    yield "", summary()
 
 
 def _section(number: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdigit() else (1000, part) for part in number.split(".")]
 
 
-LISTS: dict[str, Callable[[Settings], Iterator[Entry]]] = {
+LISTS: dict[str, Lister] = {
     "roles": _roles,
     "properties": _properties,
     "targets": _targets,
@@ -74,16 +89,26 @@ LISTS: dict[str, Callable[[Settings], Iterator[Entry]]] = {
 }
 
 What = Annotated[str, typer.Argument(metavar="|".join(LISTS), help="What to list.")]
+RoleName = Annotated[
+    str, typer.Option("--role", help="For clauses: those of this role; for tcp, what RFC 9293 requires on the wire.")
+]
 
 
-def list_names(context: typer.Context, what: What) -> None:
+def list_names(context: typer.Context, what: What, role: RoleName = "") -> None:
     """The names that other commands take."""
     settings = context.obj if isinstance(context.obj, Settings) else Settings()
-    running(_list)(settings, what)
+    running(_list)(settings, what, role)
 
 
-def _list(settings: Settings, what: str) -> int:
-    entries = list(LISTS[choose("list", what, LISTS)](settings))
+def _list(settings: Settings, what: str, role: str) -> int:
+    from shakeproof.model.roles import ROLES
+
+    lister = LISTS[choose("list", what, LISTS)]
+    if role and lister is not _clauses:
+        raise UsageError(f"--role goes with `shakeproof list clauses`, not with {what}.")
+    if role:
+        choose("role", role, ROLES)
+    entries = list(lister(settings, role))
     out = console()
     width = max((len(name) for name, _ in entries), default=0)
     for name, sentence in entries:

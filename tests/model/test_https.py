@@ -9,7 +9,7 @@ import pytest
 from shakeproof.model import certificate as certificate_table
 from shakeproof.model import http, tls12_client, tls12_server
 from shakeproof.model import messages as m
-from shakeproof.model import tcp as t
+from shakeproof.model import tcp_segments as t
 from shakeproof.model.clauses import MUST
 from shakeproof.model.facts import ModelError, Value
 from shakeproof.model.https import (

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from shakeproof.model.clauses import MAY, MUST, SHOULD, Quotes
-from shakeproof.model.facts import Fact, ModelError, Value
+from shakeproof.model.facts import Columns, Fact, ModelError, Value
 from shakeproof.model.lint import check, lint
 from shakeproof.model.literate import matrix, page
 from shakeproof.model.machine import Configuration, Role
@@ -18,6 +19,7 @@ from shakeproof.model.notation import (
     Kind,
     Message,
     Pattern,
+    Row,
     State,
     TableLine,
     abort,
@@ -187,6 +189,16 @@ def test_table_transitions_and_columns_give_the_same_successors() -> None:
     agree_everywhere(role)
 
 
+def holds_in_columns(row: Row, count: int, memory: Columns, said: Columns) -> NDArray[np.bool_]:
+    """Where the row's guards hold, its state aside."""
+    holds = np.full(count, True)
+    for guard in row.guards:
+        holds &= guard.columns(memory)
+    for guard in row.pattern.guards:
+        holds &= guard.columns(said)
+    return holds
+
+
 def agree_everywhere(role: Role) -> None:
     """Plain reading, `transitions` machine and numpy columns enable the same rows in every reachable cell."""
     configurations = [c for c in role.reachable if not role.is_final(c.state)]
@@ -201,10 +213,9 @@ def agree_everywhere(role: Role) -> None:
             if row.is_rest or row.kind is not Kind.RECV or row.pattern.message is not symbol.message:
                 continue
             holds = np.array([c.state in row.states.members for c in configurations])
-            for guard in row.guards:
-                holds &= guard.columns(memory)
-            for guard in row.pattern.guards:
-                holds &= guard.columns(said)
+            holds &= holds_in_columns(row, len(holds), memory, said)
+            for passed in row.unless:
+                holds &= ~holds_in_columns(passed, len(holds), memory, said)
             for item in row.agreements:
                 same = (said[item.fact.name] & memory[item.fact.name]) != 0
                 holds &= same if item.same else ~same
