@@ -186,14 +186,8 @@ class Talk:
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """TLS and HTTP until one side closes. What is queued for the peer at the end is not sent yet."""
-        limit_s = 0.0 if self.stopping else self.limits.handshake_s
         try:
-            async with asyncio.timeout(limit_s) as self._timer:
-                while self.https.tls.state not in (CLOSED, CLOSING):
-                    data = await reader.read(READ_LENGTH)
-                    self._received = self._received or bool(data)
-                    self._note(self.https.receive_data(data) if data else self.https.receive_eof())
-                    await self._send(writer)
+            await self._listen_and_answer(reader, writer)
         except RemoteProtocolError as error:
             self._note(error.events)
             self._blame(error)
@@ -204,6 +198,17 @@ class Talk:
         except Exception as error:  # noqa: BLE001  a fault of ours, or a planted one: the peer learns that it was ours
             self.account.crash = error
             self._give_up()
+
+    async def _listen_and_answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Raises RemoteProtocolError, TimeoutError, OSError. Once it is left, no time limit can be moved any more."""
+        limit_s = 0.0 if self.stopping else self.limits.handshake_s
+        try:
+            async with asyncio.timeout(limit_s) as self._timer:
+                while self.https.tls.state not in (CLOSED, CLOSING):
+                    data = await reader.read(READ_LENGTH)
+                    self._received = self._received or bool(data)
+                    self._note(self.https.receive_data(data) if data else self.https.receive_eof())
+                    await self._send(writer)
         finally:
             self._timer = None
 

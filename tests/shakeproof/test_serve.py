@@ -168,6 +168,39 @@ def test_bad_record_gets_bad_record_mac_before_the_end() -> None:
         assert fault.alert is AlertDescription.BAD_RECORD_MAC
 
 
+def shake_hands(sock: socket.socket, tls: ssl.SSLObject, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO) -> bytes:
+    """Everything up to the client's last flight, which is given back and not sent."""
+    while True:
+        with contextlib.suppress(ssl.SSLWantReadError):
+            tls.do_handshake()
+        flight = outgoing.read()
+        if b"\x14\x03\x03\x00\x01\x01" in flight:
+            return flight
+        sock.sendall(flight)
+        incoming.write(sock.recv(1 << 16))
+
+
+@pytest.mark.parametrize("asks", [False, True], ids=["finished", "request"])
+def test_fault_in_the_same_segment_as_what_is_right_gets_its_alert(serving: Serving, asks: bool) -> None:
+    """What came before the fault in one read counts too: a handshake or a request that is whole."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = client_context().wrap_bio(incoming, outgoing, server_hostname="localhost")
+    with serving.connect() as sock:
+        data = shake_hands(sock, tls, incoming, outgoing)
+        if asks:
+            sock.sendall(data)
+            incoming.write(sock.recv(1 << 16))
+            tls.do_handshake()
+            tls.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            data = outgoing.read()
+        sock.sendall(data + bytes.fromhex("17 0303 0030") + bytes(48))
+        incoming.write(read_all(sock))
+    if not asks:
+        tls.do_handshake()
+    with pytest.raises(ssl.SSLError, match="alert bad record mac"):
+        tls.read()
+
+
 def test_close_notify_is_answered_with_close_notify(serving: Serving) -> None:
     with serving.tls() as tls:
         tls.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
