@@ -147,6 +147,15 @@ def _fetch(plan: Plan) -> int:
         exchange = fetching.Exchange(sock, tls, url, deadline, recorder)
         try:
             response = exchange.run()
+        except fetching.FetchError:
+            raise
+        except Exception as error:
+            if rogue is None:
+                raise
+            said = f"{type(error).__name__}: {error}"
+            raise fetching.FetchError(
+                f"the planted fault {plan.rogue} ended our client: {said}", Exit.FINDINGS
+            ) from error
         finally:
             if recorder is not None:
                 _show(plan, url, recorder)

@@ -154,6 +154,27 @@ def test_rogue_takes_what_is_to_be_refused(ca: str, capfd: pytest.CaptureFixture
     assert "It holds." in capfd.readouterr().out
 
 
+def test_planted_crash_is_no_error_of_ours(ca: str, capfd: pytest.CaptureFixture[str]) -> None:
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def answer() -> None:
+        sock, _ = listener.accept()
+        with sock:
+            sock.recv(1 << 14)
+            sock.sendall(bytes.fromhex("14 0303 0001 01"))
+            sock.recv(1 << 14)
+
+    thread = threading.Thread(target=answer)
+    thread.start()
+    with listener:
+        url = f"https://127.0.0.1:{listener.getsockname()[1]}/"
+        assert fetch(url, "--ca", ca, "--rogue", "unprepared-ccs-crash") == 1
+        thread.join()
+    said = capfd.readouterr().err
+    assert "the planted fault unprepared-ccs-crash ended our client: AttributeError" in said
+    assert "report" not in said
+
+
 @pytest.mark.parametrize(
     ("data", "close_notify"),
     [
