@@ -22,8 +22,8 @@ PRECEDENCE = (Exit.INTERRUPTED, Exit.OURS, Exit.USAGE, Exit.FINDINGS, Exit.NOT_T
 """Which code wins where several apply."""
 
 SUGGESTIONS = 3
-LISTED_MOST = 24
-"""More candidates than this don't help on one screen; `shakeproof list` has them all."""
+LISTED_MOST = 30
+"""More candidates than this don't help on one screen. All cipher suites and all rogues are fewer."""
 
 
 def worst(codes: Iterable[int]) -> Exit:
@@ -56,7 +56,7 @@ def unknown(kind: str, given: str, known: Iterable[str], *, hint: str = "") -> U
         text += f" Did you mean {' or '.join(repr(folded[name]) for name in near)}?"
     if names:
         shown = ", ".join(names[:LISTED_MOST])
-        more = f" and {len(names) - LISTED_MOST} more (shakeproof list)" if len(names) > LISTED_MOST else ""
+        more = f" and {len(names) - LISTED_MOST} more" if len(names) > LISTED_MOST else ""
         text += f" There {'is' if len(names) == 1 else 'are'}: {shown}{more}."
     return UsageError(f"{text} {hint}".rstrip())
 

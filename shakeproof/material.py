@@ -84,7 +84,10 @@ def load_key(path: Path) -> PrivateKey:
     except TypeError as error:
         raise UsageError(f"{path}: the key is encrypted; write it without a password first") from error
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise UsageError(f"{path}: expected a private key in PEM, found none that can be read") from error
+        raise UsageError(
+            f"{path}: expected a private key in PEM, found none that can be read; a key in a file of its own has to be "
+            f"named too"
+        ) from error
     if isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.name not in CURVES:
         raise UsageError(f"{path}: a key on {key.curve.name}; TLS 1.2 has certificates on {', '.join(CURVES)}")
     if not isinstance(key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey):
@@ -104,7 +107,7 @@ def load_credential(certificate: Path, key: Path | None = None) -> Credential:
     spelled = Encoding.DER, PublicFormat.SubjectPublicKeyInfo
     if public.public_bytes(*spelled) != private.public_key().public_bytes(*spelled):
         raise UsageError(
-            f"{where}: not the key of the first certificate in {certificate}; the server's own certificate comes first"
+            f"{where}: not the key of the first certificate in {certificate}; the certificate of the key comes first"
         )
     return Credential(chain, private)
 

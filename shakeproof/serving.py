@@ -26,6 +26,7 @@ from shakeproof.impl.http import HttpsServer, Request, Response
 from shakeproof.impl.tls import AlertDescription, AlertLevel, Negotiated, ServerConnection
 from shakeproof.impl.tls.connection import CLOSED, CLOSING
 from shakeproof.impl.tls.events import AlertReceived, CloseNotifyReceived, Event, HandshakeCompleted
+from shakeproof.impl.x509 import Result
 from shakeproof.page import answer
 
 READ_LENGTH = 1 << 14
@@ -94,6 +95,8 @@ class Account:
             return self.note
         alert = f"alert {self.fault.alert.label}: " if self.fault.alert is not None else ""
         where = f" in {self.fault.state}" if self.fault.state else ""
+        if isinstance(self.fault.details, Result):
+            return f"{alert}the client's certificate is not trusted{where}: {self.fault.details.explanation}"
         return f"{alert}got {self.fault.got}{where}, expected {self.fault.expected} ({self.fault.clause})"
 
 

@@ -195,7 +195,8 @@ def make_site(
     wanted = options.client_auth or ("require" if options.client_ca is not None else "none")
     authentication = cast("ClientAuthentication", choose("client authentication", wanted, AUTHENTICATION))
     if authentication != "none" and options.client_ca is None:
-        raise UsageError(f"{where}client authentication {authentication!r} needs the CAs to trust: name a --client-ca")
+        ca = "add client-ca=FILE" if where else "name a --client-ca"
+        raise UsageError(f"{where}client authentication {authentication!r} needs the CAs to trust: {ca}")
     anchors = load_anchors(options.client_ca).der if options.client_ca is not None else ()
     judged = authentication != "none"
     return Site(

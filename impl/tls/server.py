@@ -225,15 +225,15 @@ class ServerConnection(ServerResumption):
     def receive_certificate(self, message: Certificate) -> None:
         """The client's chain, validated at once; or an empty one, where we can do without."""
         chain = message.certificate_list
-        self.state = WAIT_CLIENT_KEY_EXCHANGE
-        if not chain:
+        if chain:
+            leaf = load_leaf(chain[0])
+            self.check_client_certificate_chain(chain)
+            self.check_client_certificate_fits(leaf)
+            self.client_leaf = leaf
+            self.negotiated.peer_certificates = self.negotiated.client_certificates = chain
+        else:
             self.check_client_certificate_given()
-            return
-        leaf = load_leaf(chain[0])
-        self.check_client_certificate_chain(chain)
-        self.check_client_certificate_fits(leaf)
-        self.client_leaf = leaf
-        self.negotiated.peer_certificates = self.negotiated.client_certificates = chain
+        self.state = WAIT_CLIENT_KEY_EXCHANGE
 
     def check_client_certificate_given(self) -> None:
         """A site that requires a certificate does not go on without (RFC 5246 section 7.4.6)."""

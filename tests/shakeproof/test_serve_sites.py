@@ -133,6 +133,22 @@ def test_certificate_of_a_server_is_no_certificate_of_a_client(serving: Serving,
         page(serving, "b.test", with_certificate(folder, "no-client.pem"))
 
 
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        ("no-client.pem", "alert unsupported_certificate: the client's certificate is not trusted in "),
+        ("", "alert handshake_failure: got an empty list in "),
+    ],
+)
+def test_refused_client_is_reported_with_the_reason(folder: Path, file: str, said: str) -> None:
+    with Serving(config(f"b.test,client-ca={folder}/ca.pem")) as serving:
+        with pytest.raises(ssl.SSLError, match="alert"):
+            page(serving, "b.test", with_certificate(folder, file) if file else anonymous())
+        line = serving.account().line
+    assert f"{said}WAIT_CLIENT_CERTIFICATE" in line
+    assert not file or "extendedKeyUsage of server does not hold" in line
+
+
 def fetch(serving: Serving | int, folder: Path, name: str, *arguments: str) -> int:
     port = serving if isinstance(serving, int) else serving.port
     return main(["fetch", f"https://127.0.0.1:{port}/", "--name", name, "--ca", str(folder / "ca.pem"), *arguments])
@@ -318,7 +334,11 @@ def test_options_become_the_configuration(folder: Path) -> None:
         ("--cert {a} --key {ca}", "private key in PEM, found none"),
         ("--cert {ca} --key {a}", "not the key of the first certificate"),
         ("--cert {a} --write-ca x.pem", "takes the place of"),
+        ("--cert {ca}", "a key in a file of its own has to be named too"),
         ("--site b.test,cert={b},client-auth=require", "--site b.test: client authentication"),
+        ("--site b.test,cert={b},client-auth=require", "add client-ca=FILE"),
+        ("--client-auth require", "name a --client-ca"),
+        ("--suites nonsense", "TLS_RSA_WITH_AES_256_CBC_SHA."),
     ],
 )
 def test_what_does_not_fit_together_is_usage(
