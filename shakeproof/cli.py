@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from shakeproof import __version__
-from shakeproof.commands import audit, doctor, draw, explain, fetch, listing, replay, rogues, serve, test
+from shakeproof.commands import audit, doctor, draw, explain, fetch, listing, replay, rogues, serve, test, verify
 from shakeproof.commands.running import code_of
 from shakeproof.config import Settings, load
 from shakeproof.exits import Exit
@@ -40,6 +40,7 @@ app.command("fetch")(fetch.fetch)
 app.command("list")(listing.list_names)
 app.command("explain")(explain.explain)
 app.command("rogues")(rogues.rogues)
+app.command("verify")(verify.verify)
 app.command("doctor")(doctor.doctor)
 
 FILE_OPTIONS: dict[str, dict[str, str]] = {

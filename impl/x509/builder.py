@@ -15,9 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from cryptography.hazmat.primitives import hashes
-
-from shakeproof.impl.x509.certificate import Certificate, NameKey
+from shakeproof.impl.x509.certificate import Certificate, NameKey, key_ids_agree
 from shakeproof.impl.x509.verifier import SignatureBudget
 
 # Longest path with leaf and trust anchor. Chains of the web hold 3 to 5; cryptography allows 9, OpenSSL 101.
@@ -79,6 +77,8 @@ class Builder:
             if item.der not in seen:
                 seen.add(item.der)
                 self.by_subject[item.subject].append(item)
+        presented = [leaf, *intermediates, *(item for group in anchors.by_subject.values() for item in group)]
+        self._places = {der: place for place, der in enumerate(dict.fromkeys(item.der for item in presented))}
         self.exhausted = False
         self.cycle = False
 
@@ -103,6 +103,10 @@ class Builder:
             if not extended:
                 yield Path(partial.certificates, False)
 
+    def positions(self, path: Path) -> tuple[int, ...]:
+        """Where the certificates of a path were presented, the anchors behind what was sent: the order among equals."""
+        return tuple(self._places.get(item.der, len(self._places)) for item in path.certificates)
+
     def _extensions(self, partial: _Partial, order: int) -> Iterator[_Partial]:
         """The partial path with each possible issuer of its last certificate on top."""
         last = partial.certificates[-1]
@@ -118,7 +122,7 @@ class Builder:
                 self.exhausted = True
                 return
             if not self.budget.verifies(issuer, last):
-                if not _key_ids_agree(issuer, last):
+                if not key_ids_agree(issuer, last):
                     continue  # another CA of the same name, or the same with another key
                 rank += BROKEN
             order += 1
@@ -130,7 +134,7 @@ class Builder:
         sent = self.by_subject.get(wanted, ())
         found += [(item, False) for item in sent if item.der not in self.anchors.ders]
         # By key identifier first: it costs nothing, a signature costs much, and hostile chains offer many candidates.
-        found.sort(key=lambda item: not _key_ids_agree(item[0], certificate))
+        found.sort(key=lambda item: not key_ids_agree(item[0], certificate))
         return iter(found)
 
     def _flaws(self, issuer: Certificate, certificate: Certificate) -> int:
@@ -138,19 +142,13 @@ class Builder:
             (not issuer.not_before <= self.time <= issuer.not_after)
             + (not issuer.ca)
             + (issuer.key_usage is not None and not issuer.key_usage.key_cert_sign)
-            + isinstance(certificate.hash, hashes.SHA1 | hashes.MD5)
+            + bool(certificate.broken_hash)
             + bool(issuer.flaws)
-            + (not _key_ids_agree(issuer, certificate))
+            + (not key_ids_agree(issuer, certificate))
         )
 
 
 _SPREAD = 1 << 20  # keeps the order numbers of two expansions apart
-
-
-def _key_ids_agree(issuer: Certificate, certificate: Certificate) -> bool:
-    """No contradiction between the issuer's key identifier and the one that the certificate names for its issuer."""
-    wanted = certificate.authority.key_identifier if certificate.authority else None
-    return wanted is None or issuer.subject_key_id is None or wanted == issuer.subject_key_id
 
 
 def _same_authority(one: Certificate, other: Certificate) -> bool:

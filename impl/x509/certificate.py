@@ -6,6 +6,7 @@ Source: RFC 5280 section 4.
 
 from __future__ import annotations
 
+import unicodedata
 import warnings
 from collections.abc import Iterable
 from datetime import datetime
@@ -18,7 +19,15 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, paddin
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.x509.oid import NameOID, SignatureAlgorithmOID
 
-from shakeproof.impl.x509.der import DERError, RawCertificate, raw_certificate
+from shakeproof.impl.x509.der import (
+    OBJECT_IDENTIFIER,
+    SEQUENCE,
+    DERError,
+    RawCertificate,
+    children,
+    raw_certificate,
+    read,
+)
 from shakeproof.impl.x509.result import Defect
 
 # A peer chooses how large its certificates are. 16 KiB covers every certificate of the public web many times over;
@@ -45,12 +54,27 @@ SUBJECT_ALTERNATIVE_NAME = "2.5.29.17"
 BASIC_CONSTRAINTS = "2.5.29.19"
 NAME_CONSTRAINTS = "2.5.29.30"
 CERTIFICATE_POLICIES = "2.5.29.32"
+CRL_DISTRIBUTION_POINTS = "2.5.29.31"
 POLICY_MAPPINGS = "2.5.29.33"
 POLICY_CONSTRAINTS = "2.5.29.36"
 EXTENDED_KEY_USAGE = "2.5.29.37"
 INHIBIT_ANY_POLICY = "2.5.29.54"
 AUTHORITY_INFORMATION_ACCESS = "1.3.6.1.5.5.7.1.1"
 ANY_PURPOSE = "2.5.29.37.0"
+
+EC_PUBLIC_KEY = "1.2.840.10045.2.1"
+
+# Signature algorithms whose hash function is broken; not all of them are known to cryptography, which then names none.
+BROKEN_HASHES = {
+    "1.2.840.113549.1.1.2": "MD2",
+    "1.2.840.113549.1.1.3": "MD4",
+    "1.2.840.113549.1.1.4": "MD5",
+    "1.2.840.113549.1.1.5": "SHA-1",
+    "1.3.14.3.2.27": "SHA-1",
+    "1.3.14.3.2.29": "SHA-1",
+    "1.2.840.10040.4.3": "SHA-1",
+    "1.2.840.10045.4.1": "SHA-1",
+}
 
 
 class Malformed(ValueError):  # noqa: N818 - the name of the defect that it becomes
@@ -105,9 +129,31 @@ class Certificate:
         except PARSE_ERRORS:
             return None
 
+    @cached_property
+    def serial(self) -> int:
+        """The serial number, which ought to be positive and need not be."""
+        return int.from_bytes(self.raw.serial, "big", signed=True)
+
+    @cached_property
+    def explicit_curve(self) -> bool:
+        """Whether the key brings the parameters of a curve of its own (CVE-2020-0601). RFC 5480 section 2.1.1."""
+        try:
+            algorithm = children(children(read(self.raw.key_info)[0].value)[0].value)
+        except (DERError, IndexError):
+            return False
+        return len(algorithm) == 2 and dotted(algorithm[0].value) == EC_PUBLIC_KEY and algorithm[1].tag == SEQUENCE
+
+    @cached_property
+    def broken_hash(self) -> str:
+        """The name of the broken hash function that it is signed with, "" if it is a sound one."""
+        if isinstance(self.hash, hashes.SHA1 | hashes.MD5):  # RSASSA-PSS names it in its parameters
+            return self.hash.name.upper()
+        return BROKEN_HASHES.get(self.x509.signature_algorithm_oid.dotted_string, "")
+
     def verifies(self, certificate: Certificate) -> bool:
         """Whether this certificate's key verifies the signature on that one. RFC 5280 section 6.1.3 (a)(1)."""
-        return _verifies(self.key, certificate)
+        parsed = certificate.x509
+        return verifies(self.key, parsed, parsed.tbs_certificate_bytes, certificate.hash)
 
     def _hash(self) -> hashes.HashAlgorithm | None:
         try:
@@ -125,19 +171,28 @@ class Certificate:
         self.constraints: x509.NameConstraints | None = None
         self.subject_key_id: bytes | None = None
         self.authority: x509.AuthorityKeyIdentifier | None = None
+        self.policies: tuple[str, ...] | None = None
+        self.policy_mappings: tuple[tuple[str, str], ...] = ()
+        self.require_explicit_policy: int | None = None
+        self.inhibit_policy_mapping: int | None = None
+        self.inhibit_any_policy: int | None = None
+        self.distribution_points: tuple[x509.DistributionPoint, ...] = ()
         seen: set[bytes] = set()
         for item in self.raw.extensions:
             if item.oid in seen:
-                flaws.append((Defect.DUPLICATE_EXTENSION, f"the extension {_dotted(item.oid)} occurs twice"))
+                flaws.append((Defect.DUPLICATE_EXTENSION, f"the extension {dotted(item.oid)} occurs twice"))
                 self.readable = False
             seen.add(item.oid)
-            self.extensions[_dotted(item.oid)] = item.critical
+            self.extensions[dotted(item.oid)] = item.critical
+            if dotted(item.oid) == NAME_CONSTRAINTS and _with_distances(item.value):
+                text = "a subtree of its name constraints has a minimum or a maximum, which the profile does not use"
+                flaws.append((Defect.MALFORMED, text))
         if not self.readable:
             return
         try:
             for extension in self.x509.extensions:
                 self._read_extension(extension.value)
-        except (*PARSE_ERRORS, x509.DuplicateExtension) as error:
+        except (*PARSE_ERRORS, DERError, x509.DuplicateExtension) as error:
             flaws.append((Defect.MALFORMED, f"an extension cannot be parsed: {printable(str(error))}"))
             self.readable = False
 
@@ -157,6 +212,22 @@ class Certificate:
                 self.subject_key_id = value.digest
             case x509.AuthorityKeyIdentifier():
                 self.authority = value
+            case x509.CRLDistributionPoints():
+                self.distribution_points = tuple(value)
+            case _:
+                self._read_policy_extension(value)
+
+    def _read_policy_extension(self, value: x509.ExtensionType) -> None:
+        match value:
+            case x509.CertificatePolicies():
+                self.policies = tuple(item.policy_identifier.dotted_string for item in value)
+            case x509.PolicyConstraints():
+                self.require_explicit_policy = value.require_explicit_policy
+                self.inhibit_policy_mapping = value.inhibit_policy_mapping
+            case x509.InhibitAnyPolicy():
+                self.inhibit_any_policy = value.skip_certs
+            case x509.UnrecognizedExtension() if value.oid.dotted_string == POLICY_MAPPINGS:
+                self.policy_mappings = _policy_mappings(value.value)
 
     def _read_shape(self, flaws: list[tuple[Defect, str]]) -> None:
         if self.raw.version != 3 and self.raw.extensions:
@@ -191,13 +262,22 @@ _parse_cached = lru_cache(maxsize=PARSE_CACHE_ENTRIES)(_parse)
 def name_key(name: x509.Name) -> NameKey:
     """A distinguished name in the form in which two are compared: case and runs of spaces do not count.
 
-    Source: RFC 5280 section 7.1 (the folding of RFC 4518 in so far as Python's casefold gives it).
+    Source: RFC 5280 section 7.1 (the preparation of RFC 4518 in so far as casefold and NFKC give it).
     """
     return tuple(frozenset((item.oid.dotted_string, _fold(item.value)) for item in rdn) for rdn in name.rdns)
 
 
 def _fold(value: str | bytes) -> str | bytes:
-    return " ".join(value.split()).casefold() if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    folded = value.casefold()
+    return " ".join((folded if folded.isascii() else unicodedata.normalize("NFKC", folded)).split())
+
+
+def key_ids_agree(issuer: Certificate, certificate: Certificate) -> bool:
+    """No contradiction between the issuer's key identifier and the one that the certificate names for its issuer."""
+    wanted = certificate.authority.key_identifier if certificate.authority else None
+    return wanted is None or issuer.subject_key_id is None or wanted == issuer.subject_key_id
 
 
 def title_of(name: x509.Name) -> str:
@@ -211,7 +291,26 @@ def printable(text: str) -> str:
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
-def _dotted(oid: bytes) -> str:
+def _policy_mappings(der: bytes) -> tuple[tuple[str, str], ...]:
+    """The pairs of issuerDomainPolicy and subjectDomainPolicy. Raises DERError. Source: RFC 5280 section 4.2.1.5."""
+    outermost, end = read(der)
+    pairs = [children(item.value) for item in children(outermost.value)]
+    sound = all(len(pair) == 2 and all(part.tag == OBJECT_IDENTIFIER and part.value for part in pair) for pair in pairs)
+    if outermost.tag != SEQUENCE or end != len(der) or not pairs or not sound:
+        raise DERError("expected policyMappings of at least one pair of policies")
+    return tuple((dotted(one.value), dotted(other.value)) for one, other in pairs)
+
+
+def _with_distances(der: bytes) -> bool:
+    """Whether a subtree has more than its base: who cannot process that MUST reject. RFC 5280 section 4.2.1.10."""
+    try:
+        lists = children(read(der)[0].value)
+        return any(len(children(tree.value)) > 1 for item in lists for tree in children(item.value))
+    except DERError:
+        return False  # cryptography will say what is wrong with it
+
+
+def dotted(oid: bytes) -> str:
     """The dotted form of an encoded OBJECT IDENTIFIER. Source: X.690 section 8.19."""
     arcs: list[int] = []
     value = 0
@@ -231,10 +330,14 @@ def _first_arcs(first: int, arcs: list[int]) -> Iterable[int]:
         yield from arcs[1:]
 
 
-def _verifies(key: CertificatePublicKeyTypes | None, certificate: Certificate) -> bool:
-    """Every error counts as a failure: CVE-2014-0092 took one for success."""
-    parsed, digest = certificate.x509, certificate.hash
-    signature, signed = parsed.signature, parsed.tbs_certificate_bytes
+def verifies(
+    key: CertificatePublicKeyTypes | None,
+    parsed: x509.Certificate | x509.CertificateRevocationList,
+    signed: bytes,
+    digest: hashes.HashAlgorithm | None,
+) -> bool:
+    """Whether the key verifies a signature. Every error counts as a failure: CVE-2014-0092 took one for success."""
+    signature = parsed.signature
     try:
         if isinstance(key, rsa.RSAPublicKey):
             scheme = parsed.signature_algorithm_parameters

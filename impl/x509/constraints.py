@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import ipaddress
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlsplit
 
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from shakeproof.impl.x509.certificate import Certificate, NameKey, name_key, printable
-from shakeproof.impl.x509.names import is_host_name
+from shakeproof.impl.x509.certificate import Certificate, name_key, printable
+from shakeproof.impl.x509.names import is_host_name, is_mailbox
 from shakeproof.impl.x509.result import Defect
 
 # Comparisons of one name with one subtree in one validation. CVE-2024-0567's kin: a few thousand names under a few
@@ -43,7 +44,8 @@ class Comparisons:
             raise TooManyComparisons
 
 
-Trees = dict[type[x509.GeneralName], list[x509.GeneralName]]
+Form = type[x509.GeneralName]
+Trees = dict[Form, list[tuple[x509.GeneralName, object]]]  # each with its key
 
 
 @dataclass
@@ -65,29 +67,46 @@ class Subtrees:
         if constraints.permitted_subtrees:
             permitted: Trees = defaultdict(list)
             for tree in constraints.permitted_subtrees:
-                permitted[type(tree)].append(tree)
+                permitted[type(tree)].append((tree, self.key(tree)))
             self.permitted.append(permitted)
         for tree in constraints.excluded_subtrees or ():
-            self.excluded[type(tree)].append(tree)
+            self.excluded[type(tree)].append((tree, self.key(tree)))
 
     def violations(self, certificate: Certificate) -> list[tuple[Defect, str]]:
         """Which names of the certificate break these constraints. Raises TooManyComparisons."""
         found: list[tuple[Defect, str]] = []
         for name in constrained_names(certificate):
-            form = _form(name)
+            form, key = _form(name), self.key(name)
             excluded = self.excluded.get(form, ())
             self.comparisons.spend(len(excluded))
-            for tree in excluded:
-                if _within(name, tree, excluding=True):
+            for tree, tree_key in excluded:
+                if self.within(form, key, tree_key, excluding=True):
                     found.append((Defect.NAME_EXCLUDED, f"{_show(name)} lies in the excluded subtree {_show(tree)}"))
                     break
             for trees in self.permitted:
                 permitted = trees.get(form, ())
                 self.comparisons.spend(len(permitted) + 1)
-                if permitted and not any(_within(name, tree, excluding=False) for tree in permitted):
-                    shown = ", ".join(_show(tree) for tree in permitted[:_LISTED])
+                if permitted and not any(self.within(form, key, item, excluding=False) for _, item in permitted):
+                    shown = ", ".join(_show(tree) for tree, _ in permitted[:_LISTED])
                     found.append((Defect.NAME_NOT_PERMITTED, f"{_show(name)} lies outside the permitted {shown}"))
         return found
+
+    def key(self, name: x509.GeneralName) -> object:
+        """What is compared of a name or a subtree; override it to compare otherwise."""
+        match name:
+            case x509.DNSName():
+                return name.value.lower()
+            case x509.DirectoryName():
+                return name_key(name.value)
+        return name.value
+
+    def within(self, form: Form, name: object, tree: object, *, excluding: bool) -> bool:
+        """Whether a name lies in a subtree of its form, both as keys; override it to compare otherwise.
+
+        excluding: the subtree is an excluded one. Where nothing can be decided, the answer is the one that refuses.
+        """
+        compare = _COMPARISONS.get(form)
+        return excluding if compare is None else compare(name, tree, excluding)
 
 
 def constrained_names(certificate: Certificate) -> Iterable[x509.GeneralName]:
@@ -123,53 +142,52 @@ class _Mailbox(x509.RFC822Name):
         return self._text
 
 
-def _within(name: x509.GeneralName, tree: x509.GeneralName, *, excluding: bool) -> bool:
-    """Whether the name lies in the subtree. Where that cannot be decided, the answer is the one that refuses."""
-    match name, tree:
-        case x509.DNSName(), x509.DNSName():
-            return _host_within(name.value.lower(), tree.value.lower(), excluding=excluding)
-        case x509.IPAddress(), x509.IPAddress():
-            network = tree.value
-            return isinstance(network, Network) and name.value in network
-        case x509.DirectoryName(), x509.DirectoryName():
-            return _name_within(name_key(name.value), name_key(tree.value))
-        case x509.RFC822Name(), x509.RFC822Name():
-            return _mailbox_within(name.value, tree.value)
-        case x509.UniformResourceIdentifier(), x509.UniformResourceIdentifier():
-            return _uri_within(name.value, tree.value.lower(), excluding=excluding)
-    return excluding
-
-
-def _host_within(name: str, tree: str, *, excluding: bool) -> bool:
+def _host_within(name: Any, tree: Any, excluding: bool) -> bool:
     if not tree or name == tree or name.endswith("." + tree):
         return True
     # A wildcard may stand for the excluded name. RFC 5280 is silent; anything else is a bypass (CVE-2025-61727).
-    return excluding and name.startswith("*.") and tree.partition(".")[2] == name[2:]
+    return excluding and name.startswith("*.") and bool(tree.partition(".")[2] == name[2:])
 
 
-def _name_within(name: NameKey, tree: NameKey) -> bool:
-    return name[: len(tree)] == tree
+def _address_within(name: Any, tree: Any, excluding: bool) -> bool:
+    return isinstance(tree, Network) and name in tree
 
 
-def _mailbox_within(name: str, tree: str) -> bool:
+def _name_within(name: Any, tree: Any, excluding: bool) -> bool:
+    return bool(name[: len(tree)] == tree)
+
+
+def _mailbox_within(name: Any, tree: Any, excluding: bool) -> bool:
+    if not tree or not is_mailbox(name):
+        return excluding  # what is no mail address lies in no place, and the RFC gives an empty subtree no meaning
     local, _, host = name.rpartition("@")
     host = host.lower()
     if "@" in tree:
         wanted_local, _, wanted_host = tree.rpartition("@")
-        return local == wanted_local and host == wanted_host.lower()
+        return bool(local == wanted_local and host == wanted_host.lower())
     tree = tree.lower()
-    return host.endswith(tree) if tree.startswith(".") else host == tree
+    return bool(host.endswith(tree) if tree.startswith(".") else host == tree)
 
 
-def _uri_within(name: str, tree: str, *, excluding: bool) -> bool:
-    """A URI without a host name MUST be rejected once its form is constrained."""
+def _uri_within(name: Any, tree: Any, excluding: bool) -> bool:
+    """A URI without a host name MUST be rejected once its form is constrained. RFC 5280 section 4.2.1.10."""
     try:
         host = (urlsplit(name).hostname or "").lower()
     except ValueError:
         return excluding
-    if not host or _is_address(host):
+    if not is_host_name(host) or _is_address(host) or not tree:
         return excluding
-    return host.endswith(tree) if tree.startswith(".") else host == tree
+    tree = tree.lower()
+    return bool(host.endswith(tree) if tree.startswith(".") else host == tree)
+
+
+_COMPARISONS: dict[Form, Callable[[Any, Any, bool], bool]] = {
+    x509.DNSName: _host_within,
+    x509.IPAddress: _address_within,
+    x509.DirectoryName: _name_within,
+    x509.RFC822Name: _mailbox_within,
+    x509.UniformResourceIdentifier: _uri_within,
+}
 
 
 def _is_address(host: str) -> bool:
@@ -180,7 +198,7 @@ def _is_address(host: str) -> bool:
     return True
 
 
-def _form(name: x509.GeneralName) -> type[x509.GeneralName]:
+def _form(name: x509.GeneralName) -> Form:
     return x509.RFC822Name if isinstance(name, _Mailbox) else type(name)
 
 

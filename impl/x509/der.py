@@ -9,8 +9,10 @@ from dataclasses import dataclass
 
 SEQUENCE = 0x30
 BOOLEAN = 0x01
+BIT_STRING = 0x03
 OBJECT_IDENTIFIER = 0x06
 OCTET_STRING = 0x04
+UTC_TIME = 0x17
 VERSION = 0xA0  # [0] EXPLICIT
 EXTENSIONS = 0xA3  # [3] EXPLICIT
 
@@ -54,6 +56,22 @@ def children(value: bytes) -> list[Element]:
     return elements
 
 
+def signed_parts(der: bytes) -> list[Element]:
+    """What is signed, the algorithm and the signature of a certificate or of a CRL. Raises DERError.
+
+    A signature is whole octets: a BIT STRING with unused bits would verify all the same, in a second encoding.
+    """
+    outermost, end = read(der)
+    if outermost.tag != SEQUENCE or end != len(der):
+        raise DERError("expected one SEQUENCE and nothing behind it")
+    parts = children(outermost.value)
+    if len(parts) != 3:
+        raise DERError(f"expected what is signed, its algorithm and its signature, got {len(parts)} elements")
+    if parts[2].tag != BIT_STRING or parts[2].value[:1] != b"\0":
+        raise DERError("expected a signature of whole octets")
+    return parts
+
+
 @dataclass(frozen=True, slots=True)
 class RawExtension:
     """An extension as it stands in the certificate; oid: the encoded contents of its OBJECT IDENTIFIER."""
@@ -67,7 +85,8 @@ class RawExtension:
 class RawCertificate:
     """Fields of a certificate in their own octets.
 
-    version: 1 to 3; inner, outer: the two AlgorithmIdentifiers, in the signed part and beside it.
+    version: 1 to 3; inner, outer: the two AlgorithmIdentifiers, in the signed part and beside it; validity_tags: how
+    notBefore and notAfter are encoded.
     """
 
     version: int
@@ -75,6 +94,7 @@ class RawCertificate:
     outer: bytes
     serial: bytes
     issuer: bytes
+    validity_tags: tuple[int, ...]
     subject: bytes
     key_info: bytes
     extensions: tuple[RawExtension, ...]
@@ -82,12 +102,7 @@ class RawCertificate:
 
 def raw_certificate(der: bytes) -> RawCertificate:
     """The raw fields of a certificate. Raises DERError."""
-    outermost, end = read(der)
-    if outermost.tag != SEQUENCE or end != len(der):
-        raise DERError("expected one SEQUENCE and nothing behind it")
-    parts = children(outermost.value)
-    if len(parts) != 3:
-        raise DERError(f"expected tbsCertificate, signatureAlgorithm and signatureValue, got {len(parts)} elements")
+    parts = signed_parts(der)
     fields = children(parts[0].value)
     version = 1
     if fields and fields[0].tag == VERSION:
@@ -95,13 +110,21 @@ def raw_certificate(der: bytes) -> RawCertificate:
         fields = fields[1:]
     if len(fields) < 6:
         raise DERError(f"expected at least six fields in tbsCertificate, got {len(fields)}")
-    serial, inner, issuer, _, subject, key_info = fields[:6]
+    serial, inner, issuer, validity, subject, key_info = fields[:6]
     extensions: list[RawExtension] = []
     for field in fields[6:]:
         if field.tag == EXTENSIONS:
             extensions.extend(_extension(item) for item in children(read(field.value)[0].value))
     return RawCertificate(
-        version, inner.raw, parts[1].raw, serial.value, issuer.raw, subject.raw, key_info.raw, tuple(extensions)
+        version,
+        inner.raw,
+        parts[1].raw,
+        serial.value,
+        issuer.raw,
+        tuple(item.tag for item in children(validity.value)),
+        subject.raw,
+        key_info.raw,
+        tuple(extensions),
     )
 
 

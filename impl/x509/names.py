@@ -1,34 +1,39 @@
 """The name check: does a certificate speak for the server that the client meant?
 
-The reference identity is a host name or an IP address; only subjectAltName answers, never the common name.
-Source: RFC 9525 section 6; RFC 5280 section 4.2.1.6.
+The reference identity is a host name, an IP address or, of a client, a mail address; only subjectAltName answers, never
+the common name. Source: RFC 9525 section 6; RFC 5280 sections 4.2.1.6 and 7.5.
 """
 
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cryptography import x509
 
 from shakeproof.impl.x509.certificate import printable
+from shakeproof.impl.x509.idna import MAX_LABEL_LENGTH, hostile_labels, to_ascii
 from shakeproof.impl.x509.result import Defect, Reading
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 MAX_NAME_LENGTH = 253  # RFC 1035 section 2.3.4, as text
-MAX_LABEL_LENGTH = 63
 # The underscore is no letter of a host name; but names with one are in use, and certified.
 _LABEL_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_")
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A reference identity (RFC 9525 section 6.1): an address, or a host name in lower case; neither if invalid."""
+    """A reference identity (RFC 9525 section 6.1): one of the three, or none of them if the text is invalid.
+
+    host: in lower case, with A-labels; mailbox: its local part, and its host like host.
+    """
 
     text: str
     address: IPAddress | None
     host: str | None
+    mailbox: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +45,17 @@ class Match:
 
 
 def read_reference(text: str) -> Reference:
-    """The reference identity in a host name or an IP address as text ("::1" and "[::1]" alike)."""
+    """The reference identity in a host name, an IP address ("::1" and "[::1]" alike) or a mail address as text."""
     bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
     try:
         return Reference(text, ipaddress.ip_address(bare), None)
     except ValueError:
-        host = text.lower().removesuffix(".")
-        return Reference(text, None, host if is_host_name(host) else None)
+        pass
+    local, at, host = text.rpartition("@")
+    host = to_ascii(host.removesuffix(".")) or ""
+    if not is_host_name(host) or (at and not local):
+        return Reference(text, None, None)
+    return Reference(text, None, None, (local, host)) if at else Reference(text, None, host)
 
 
 def is_host_name(name: str) -> bool:
@@ -60,9 +69,18 @@ def is_host_name(name: str) -> bool:
     )
 
 
+def is_mailbox(text: str) -> bool:
+    """Whether a text is Local-part@Domain; only a quoted local part may hold another @. RFC 5280 section 4.2.1.6."""
+    local, _, host = text.rpartition("@")
+    quoted = len(local) > 2 and local[0] == local[-1] == '"'
+    return bool(local) and ("@" not in local or quoted) and is_host_name(host.lower())
+
+
 def match(reference: Reference, names: x509.SubjectAlternativeName | None, reading: Reading) -> Match:
     """Compares the reference identity with every presented identifier of its own type."""
     presented = [] if names is None else list(names)
+    if reference.mailbox is not None:
+        return _match_mailbox(reference, presented)
     if not any(isinstance(item, x509.DNSName | x509.IPAddress) for item in presented):
         return Match(None, ((Defect.NO_SAN, "the subjectAltName holds neither a dNSName nor an iPAddress"),))
     if reference.address is not None:
@@ -79,6 +97,19 @@ def _match_address(wanted: IPAddress, presented: list[x509.GeneralName]) -> Matc
     if wanted in addresses:
         return Match(str(wanted), ())
     return Match(None, ((Defect.WRONG_NAME, f"expected the address {wanted}, got {_listing(presented)}"),))
+
+
+def _match_mailbox(reference: Reference, presented: list[x509.GeneralName]) -> Match:
+    """The local part exactly, the host without regard to case. RFC 5280 section 7.5."""
+    mailboxes = [item.value for item in presented if isinstance(item, x509.RFC822Name)]
+    if not mailboxes:
+        return Match(None, ((Defect.NO_SAN, "the subjectAltName holds no rfc822Name"),))
+    for item in mailboxes:
+        local, _, host = item.rpartition("@")
+        if (local, host.lower()) == reference.mailbox:
+            return Match(item, ())
+    text = f"expected {printable(reference.text)!r}, got {_shown(mailboxes)}"
+    return Match(None, ((Defect.WRONG_NAME, text),))
 
 
 def _match_host(wanted: str, presented: list[x509.GeneralName], reading: Reading) -> Match:
@@ -107,22 +138,41 @@ def is_wildcard(name: str, reading: Reading) -> bool:
     return label == "*" and is_host_name(parent) and (reading is not Reading.WEBPKI or "." in parent)
 
 
-def odd_names(names: x509.SubjectAlternativeName | None) -> list[tuple[Defect, str]]:
-    """The dNSNames that are no host name even as a pattern: NUL as in CVE-2009-2408, spaces, empty labels."""
+def odd_names(names: Iterable[x509.GeneralName] | None) -> list[tuple[Defect, str]]:
+    """Names that no host can have: with a NUL (CVE-2009-2408), with spaces, with an A-label that encodes nothing."""
     found: list[tuple[Defect, str]] = []
     for item in names or ():
-        if isinstance(item, x509.DNSName):
-            name = item.value
-            if "\0" in name:
-                found.append((Defect.NUL_IN_NAME, f"the dNSName {printable(name)!r} holds a NUL"))
-            elif not name.isascii() or any(char <= " " or char == "\x7f" for char in name):
-                found.append((Defect.BAD_NAME_ENCODING, f"the dNSName {printable(name)!r} holds odd characters"))
+        if isinstance(item, x509.DNSName | x509.RFC822Name | x509.UniformResourceIdentifier):
+            found += odd_name(_FORMS[type(item)], item.value, host_only=isinstance(item, x509.DNSName))
     return found
 
 
+_FORMS: dict[type[x509.GeneralName], str] = {
+    x509.DNSName: "dNSName",
+    x509.RFC822Name: "rfc822Name",
+    x509.UniformResourceIdentifier: "uniformResourceIdentifier",
+}
+
+
+def odd_name(form: str, name: str, *, host_only: bool) -> list[tuple[Defect, str]]:
+    """What is odd about one name. host_only: no more than a host name; else its host part comes after the last @."""
+    if "\0" in name:
+        return [(Defect.NUL_IN_NAME, f"the {form} {printable(name)!r} holds a NUL")]
+    if not name.isascii() or any(char < " " or char == "\x7f" or (host_only and char == " ") for char in name):
+        return [(Defect.BAD_NAME_ENCODING, f"the {form} {printable(name)!r} holds odd characters")]
+    host = name.rpartition("@")[2] if form != _FORMS[x509.UniformResourceIdentifier] else ""
+    return [
+        (Defect.HOSTILE_PUNYCODE, f"the label {printable(label)!r} of the {form} {printable(name)!r} encodes no label")
+        for label in hostile_labels(host.removeprefix("*."))
+    ]
+
+
 def _listing(presented: list[x509.GeneralName]) -> str:
-    names = [printable(str(item.value)) for item in presented if isinstance(item, x509.DNSName | x509.IPAddress)]
-    shown = ", ".join(names[:_LISTED])
+    return _shown([str(item.value) for item in presented if isinstance(item, x509.DNSName | x509.IPAddress)])
+
+
+def _shown(names: list[str]) -> str:
+    shown = ", ".join(printable(name) for name in names[:_LISTED])
     return shown if len(names) <= _LISTED else f"{shown} and {len(names) - _LISTED} more"
 
 

@@ -18,9 +18,12 @@ from cryptography.x509.oid import NameOID
 from shakeproof.impl.x509 import certificate as ext
 from shakeproof.impl.x509 import constraints
 from shakeproof.impl.x509.certificate import Certificate, printable
+from shakeproof.impl.x509.der import UTC_TIME
+from shakeproof.impl.x509.names import is_host_name, is_mailbox, odd_names
 from shakeproof.impl.x509.result import Defect, Reading, Usage
 
 MAX_SERIAL_OCTETS = 20
+LAST_YEAR_OF_UTC_TIME = 2049
 
 Violation = tuple[Defect, str, str]  # the defect, its clause, and the sentence
 
@@ -55,6 +58,8 @@ def _web_rule(section: str, text: str) -> Violation:
 
 
 def _serial(certificate: Certificate, place: Place) -> Iterator[Violation]:
+    if place.is_top and not place.is_leaf:
+        return  # a trust anchor is a name and a key; roots of the web have serial number 0
     octets = certificate.raw.serial
     if len(octets.removeprefix(b"\0")) > MAX_SERIAL_OCTETS:
         text = f"expected a serial number of at most {MAX_SERIAL_OCTETS} octets, got {len(octets)}"
@@ -71,6 +76,31 @@ def _names(certificate: Certificate, place: Place) -> Iterator[Violation]:
             yield _rule("4.1.2.6", "the subject of a CA is empty")
         elif certificate.readable and not certificate.extensions.get(ext.SUBJECT_ALTERNATIVE_NAME, False):
             yield _rule("4.2.1.6", "the subject is empty, and no critical subjectAltName stands in for it")
+
+
+def _validity(certificate: Certificate, place: Place) -> Iterator[Violation]:
+    for time, tag in zip((certificate.not_before, certificate.not_after), certificate.raw.validity_tags, strict=False):
+        if time.year <= LAST_YEAR_OF_UTC_TIME and tag != UTC_TIME:
+            yield _rule("4.1.2.5", f"a date of the year {time.year} is not encoded as UTCTime")
+
+
+def _alternative_names(certificate: Certificate, place: Place) -> Iterator[Violation]:
+    if certificate.names is None:
+        return
+    if not list(certificate.names):
+        yield _rule("4.2.1.6", "the subjectAltName is empty")
+    for item in certificate.names:
+        text = ""
+        if isinstance(item, x509.DNSName) and not is_host_name(item.value.lower().replace("*", "a")):
+            text = f"the dNSName {printable(item.value)!r} is no host name"
+        elif isinstance(item, x509.RFC822Name) and not is_mailbox(item.value):
+            text = f"the rfc822Name {printable(item.value)!r} is no mail address"
+        if text and not odd_names([item]):  # else it has been said
+            yield _bad_name(text)
+
+
+def _bad_name(text: str) -> Violation:
+    return Defect.BAD_NAME_ENCODING, "RFC 5280 section 4.2.1.6", text
 
 
 def _authority_key_identifier(certificate: Certificate, place: Place) -> Iterator[Violation]:
@@ -143,6 +173,12 @@ def _criticality(certificate: Certificate, place: Place) -> Iterator[Violation]:
         yield _rule("4.2.1.14", "the inhibitAnyPolicy is not critical")
     if extensions.get(ext.AUTHORITY_INFORMATION_ACCESS, False):
         yield _rule("4.2.2.1", "the authorityInfoAccess is critical")
+
+
+def _policies(certificate: Certificate, place: Place) -> Iterator[Violation]:
+    stated = certificate.policies
+    if stated is not None and len(set(stated)) < len(stated):
+        yield _rule("4.2.1.4", "a certificate policy occurs twice")
 
 
 def _purposes(certificate: Certificate, place: Place) -> Iterator[Violation]:
@@ -224,15 +260,17 @@ def _web_root(certificate: Certificate, place: Place) -> Iterator[Violation]:
 
 Rule = Callable[[Certificate, Place], Iterator[Violation]]
 
-_RULES_WITHOUT_EXTENSIONS: tuple[Rule, ...] = (_serial, _names)
+_RULES_WITHOUT_EXTENSIONS: tuple[Rule, ...] = (_serial, _names, _validity)
 _RULES: tuple[Rule, ...] = (
     *_RULES_WITHOUT_EXTENSIONS,
+    _alternative_names,
     _authority_key_identifier,
     _subject_key_identifier,
     _key_usage,
     _basic_constraints,
     _name_constraints,
     _criticality,
+    _policies,
     _purposes,
 )
 _WEB_RULES: tuple[Rule, ...] = (_web_version, _web_leaf, _web_root)

@@ -7,6 +7,10 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from shakeproof.impl.x509.checks import Record, Step
 
 
 class Reading(enum.Enum):
@@ -120,9 +124,19 @@ class Defect(enum.Enum):
     )
     NUL_IN_NAME = ("a name holds a NUL", "RFC 5280 section 7.2", "bad_certificate")
     BAD_NAME_ENCODING = ("a name is not a host name in ASCII", "RFC 5280 section 7.2", "certificate_unknown")
+    HOSTILE_PUNYCODE = (
+        "a label that claims to be an A-label encodes no name",
+        "RFC 5280 section 7.2",
+        "certificate_unknown",
+    )
     WEAK_KEY = (
         "a key is too weak or of a kind that is not accepted",
         "CA/Browser Forum BR 6.1.5",
+        "certificate_unknown",
+    )
+    EXPLICIT_CURVE = (
+        "a key brings a curve of its own instead of naming one",
+        "RFC 5480 section 2.1.1",
         "certificate_unknown",
     )
     WEAK_HASH = ("a signature uses a broken hash function", "RFC 8446 section 4.4.2.4", "certificate_unknown")
@@ -141,6 +155,17 @@ class Defect(enum.Enum):
         "RFC 5280 section 4.2",
         "certificate_unknown",
     )
+    POLICY_VIOLATION = (
+        "no certificate policy that is demanded holds along the path",
+        "RFC 5280 section 6.1.5 (g)",
+        "certificate_unknown",
+    )
+    REVOKED = ("a certificate has been revoked", "RFC 5280 section 6.1.3 (a)(3)", "certificate_revoked")
+    STATUS_UNKNOWN = (
+        "whether a certificate has been revoked cannot be told",
+        "RFC 5280 section 6.3.3",
+        "certificate_unknown",
+    )
     PATH_CYCLE = (
         "the issuers certify one another in a circle",
         "RFC 5280 section 6.1",
@@ -157,6 +182,7 @@ class Defect(enum.Enum):
 ALERT_PRIORITY = (
     "bad_certificate",
     "unknown_ca",
+    "certificate_revoked",
     "certificate_expired",
     "unsupported_certificate",
     "certificate_unknown",
@@ -194,13 +220,20 @@ class Check:
 class Result:
     """The verdict on a chain.
 
-    path: DER from the leaf to the trust anchor, or as far as it led; checks: in the order of execution.
+    path: DER from the leaf to the trust anchor, or as far as it led; checks: in the order of execution, each over the
+    whole path; record: what trace is made of.
     """
 
     accepted: bool
     defects: tuple[Found, ...]
     path: tuple[bytes, ...]
     checks: tuple[Check, ...]
+    record: Record | None = None
+
+    @property
+    def trace(self) -> tuple[Step, ...]:
+        """The checks certificate by certificate, from the trust anchor down to the leaf, then those of the search."""
+        return self.record.steps() if self.record is not None else ()
 
     @property
     def alert(self) -> str:

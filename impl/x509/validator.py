@@ -6,14 +6,17 @@ the path that is most nearly sound. Source: RFC 5280 section 6, RFC 9525 section
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Literal
 
 from shakeproof.impl.x509.builder import AnchorStore, Builder, Path
-from shakeproof.impl.x509.certificate import Certificate, Malformed, parse, printable
+from shakeproof.impl.x509.certificate import Certificate, Malformed, NameKey, parse, printable
+from shakeproof.impl.x509.checks import Record
+from shakeproof.impl.x509.crl import Revocation, RevocationList
 from shakeproof.impl.x509.names import Reference, read_reference
+from shakeproof.impl.x509.policies import PolicyInputs
 from shakeproof.impl.x509.result import Check, Defect, Found, Reading, Result, Usage
 from shakeproof.impl.x509.verifier import SignatureBudget, Verifier
 
@@ -40,10 +43,12 @@ _OF_THE_LEAF = frozenset(
         Defect.BAD_WILDCARD,
         Defect.NUL_IN_NAME,
         Defect.BAD_NAME_ENCODING,
+        Defect.HOSTILE_PUNYCODE,
         Defect.UNKNOWN_CRITICAL,
         Defect.DUPLICATE_EXTENSION,
         Defect.SIGNATURE_ALGORITHM_MISMATCH,
         Defect.WEAK_KEY,
+        Defect.EXPLICIT_CURVE,
         Defect.WEAK_HASH,
         Defect.BAD_SERIAL,
         Defect.PROFILE,
@@ -58,7 +63,10 @@ class Validator:
 
     anchors: DER certificates, of which unreadable ones are ignored; max_signatures: budget of one validation;
     max_intermediates: the initial max_path_length of RFC 5280 section 6.1.2 (k), None for the length of the path;
-    with_profile: also refuse certificates that break the rules which bind their CA (profile.py).
+    with_profile: also refuse certificates that break the rules which bind their CA (profile.py);
+    policies: what is demanded of certificate policies; crls: DER, asked about every certificate that they cover;
+    require_status: a certificate that none of them covers is a defect too; key_usage: bits that the leaf's key needs,
+    by their names in `cryptography`, None for any that fits some key exchange.
     """
 
     def __init__(
@@ -70,12 +78,20 @@ class Validator:
         max_signatures: int = MAX_SIGNATURES,
         max_intermediates: int | None = None,
         with_profile: bool = True,
+        policies: PolicyInputs = PolicyInputs(),  # noqa: B008 - frozen
+        crls: Sequence[bytes] = (),
+        require_status: bool = False,
+        key_usage: frozenset[str] | None = None,
     ) -> None:
         self.reading = reading
         self.usage = usage
         self.max_signatures = max_signatures
         self.max_intermediates = max_intermediates
         self.with_profile = with_profile
+        self.policies = policies
+        self.require_status = require_status
+        self.key_usage = key_usage
+        self.crls, self.unreadable_crls = _readable_lists(crls, with_profile=with_profile)
         self.verifier_class: type[Verifier] = Verifier
         self.anchors = AnchorStore(item for item in map(_readable, anchors) if item is not None)
 
@@ -89,6 +105,9 @@ class Validator:
             budget=budget,
             max_intermediates=self.max_intermediates,
             with_profile=self.with_profile,
+            policies=self.policies,
+            key_usage=self.key_usage,
+            require_status=self.require_status or bool(self.unreadable_crls),
         )
 
     def validate(self, chain: Sequence[bytes], time: datetime, reference_identity: str | None) -> Result:
@@ -111,14 +130,22 @@ class Validator:
         except Malformed as error:
             return _unread(error.defect, 0, f"{error.defect.sentence}: {printable(str(error))}")
         others = [_readable(item) for item in chain[1:]]
+        sent = [item for item in others if item is not None]
         budget = SignatureBudget(self.max_signatures)
-        builder = Builder(leaf, [item for item in others if item is not None], self.anchors, time, budget)
+        builder = Builder(leaf, sent, self.anchors, time, budget)
         reference = read_reference(reference_identity) if reference_identity is not None else None
         verifier = self.verifier(time, reference, budget)
+        if self.crls or verifier.require_status:
+            verifier.revocation = self._revocation(verifier, sent)
         result = self._best(builder, verifier)
-        if result.accepted:
-            return result
-        # Strangers, garbage and circles do not matter to a chain that holds; for another they may be the reason.
+        notes = [] if result.accepted else self._notes(builder, result, others)
+        used = set(result.path)
+        unused = sum(item not in used for item in set(chain))
+        record = result.record and replace(result.record, notes=tuple(notes), others=unused)
+        return replace(result, defects=(*result.defects, *notes), record=record)
+
+    def _notes(self, builder: Builder, result: Result, others: Sequence[Certificate | None]) -> list[Found]:
+        """Strangers, garbage and circles do not matter to a chain that holds; for another they may be the reason."""
         notes = []
         if None in others:
             place = others.index(None) + 1
@@ -128,29 +155,57 @@ class Validator:
             text = "the issuers that were sent certify one another in a circle, and none is certified by a trust anchor"
             notes.append(Found(Defect.PATH_CYCLE, None, "", Defect.PATH_CYCLE.clause, text))
         if builder.exhausted:
+            budget = builder.budget
             text = f"the search for a path ended after {budget.spent} of at most {budget.limit} signatures"
             notes.append(Found(Defect.PATH_BOMB, None, "", Defect.PATH_BOMB.clause, text))
-        return replace(result, defects=(*result.defects, *notes)) if notes else result
+        return notes
+
+    def _revocation(self, verifier: Verifier, sent: Sequence[Certificate]) -> Revocation:
+        """The CRLs as one validation asks them: with what was sent and the anchors as their possible issuers."""
+
+        def authorities(name: NameKey) -> Iterable[Certificate]:
+            yield from (item for item in verifier.path if item.subject == name)
+            yield from self.anchors.by_subject.get(name, ())
+            yield from (item for item in sent if item.subject == name)
+
+        def trusted(certificate: Certificate, anchor: Certificate) -> bool:
+            """RFC 5280 section 6.3.3 (f): a path from the same trust anchor, which no CRL is asked about again."""
+            if certificate.der == anchor.der:
+                return True
+            inner = Verifier(
+                time=verifier.time,
+                reference=None,
+                reading=self.reading,
+                usage=None,
+                budget=verifier.budget,
+                with_profile=False,
+            )
+            builder = Builder(certificate, sent, AnchorStore([anchor]), verifier.time, verifier.budget)
+            result = self._best(builder, inner)
+            return result.accepted
+
+        return Revocation(self.crls, verifier.time, authorities, trusted)
 
     def _best(self, builder: Builder, verifier: Verifier) -> Result:
-        best: tuple[tuple[bool, int], Result] | None = None
+        """The result of the first path without a defect, else of the one with the fewest, of equals the first sent."""
+        best: tuple[tuple[bool, int, tuple[int, ...]], Result] | None = None
         for count, path in enumerate(builder.paths(), start=1):
-            found, checks = verifier.verify(path.certificates, anchored=path.anchored)
-            result = _result(path, found, checks)
+            result = _judge(path, verifier)
             if result.accepted:
                 return result
-            grade = (not path.anchored, len(found))
+            grade = (not path.anchored, len(result.defects), builder.positions(path))
             if best is None or grade < best[0]:
                 best = grade, result
             if count >= MAX_VERIFIED_PATHS:
                 builder.exhausted = True
                 break
-            if path.anchored and all(item.certificate_index == 0 and item.defect in _OF_THE_LEAF for item in found):
+            if path.anchored and all(
+                item.certificate_index == 0 and item.defect in _OF_THE_LEAF for item in result.defects
+            ):
                 break
         if best is not None:
             return best[1]
-        found, checks = verifier.verify((builder.leaf,), anchored=False)
-        return _result(Path((builder.leaf,), False), found, checks)
+        return _judge(Path((builder.leaf,), False), verifier)
 
 
 def validate(
@@ -164,6 +219,10 @@ def validate(
     max_signatures: int = MAX_SIGNATURES,
     max_intermediates: int | None = None,
     with_profile: bool = True,
+    policies: PolicyInputs = PolicyInputs(),  # noqa: B008 - frozen
+    crls: Sequence[bytes] = (),
+    require_status: bool = False,
+    key_usage: frozenset[str] | None = None,
 ) -> Result:
     """The verdict on one chain; the parameters are those of Validator and of its validate."""
     return Validator(
@@ -173,6 +232,10 @@ def validate(
         max_signatures=max_signatures,
         max_intermediates=max_intermediates,
         with_profile=with_profile,
+        policies=policies,
+        crls=crls,
+        require_status=require_status,
+        key_usage=key_usage,
     ).validate(chain, time, reference_identity)
 
 
@@ -213,10 +276,25 @@ def _readable(der: bytes) -> Certificate | None:
         return None
 
 
-def _result(path: Path, found: list[Found], checks: list[Check]) -> Result:
-    return Result(not found, tuple(found), tuple(item.der for item in path.certificates), tuple(checks))
+def _readable_lists(crls: Sequence[bytes], *, with_profile: bool) -> tuple[list[RevocationList], int]:
+    """The lists that can be read, and how many cannot: nobody knows whom those revoke."""
+    lists = []
+    for der in crls:
+        try:
+            lists.append(RevocationList(der, with_profile=with_profile))
+        except Malformed:
+            continue
+    return lists, len(crls) - len(lists)
+
+
+def _judge(path: Path, verifier: Verifier) -> Result:
+    found, checks = verifier.verify(path.certificates, anchored=path.anchored)
+    ders = tuple(item.der for item in path.certificates)
+    return Result(not found, tuple(found), ders, tuple(checks), verifier.record())
 
 
 def _unread(defect: Defect, index: int | None, text: str) -> Result:
     check = Check("form", False, text, defect.clause)
-    return Result(False, (Found(defect, index, "", defect.clause, text),), (), (check,))
+    found = (Found(defect, index, "", defect.clause, text),)
+    record = Record(("a certificate that cannot be read",), frozenset(), found) if index is not None else None
+    return Result(False, found, (), (check,), record)

@@ -169,3 +169,32 @@ def test_thousands_of_names_under_thousands_of_subtrees_end_early() -> None:
     result = judge(root(), middle, leaf(names=[HOST, *names]))
     assert Defect.PATH_BOMB in result.kinds
     assert time.perf_counter() - started < 5
+
+
+def test_what_is_no_mail_address_lies_in_no_permitted_place_and_in_every_excluded_one() -> None:
+    odd = x509.RFC822Name._init_without_validation("a@b@example.test")
+    host = [x509.RFC822Name("example.test")]
+    end = leaf(names=[HOST, odd])
+    for constraint, defect in (
+        (x509.NameConstraints(host, None), Defect.NAME_NOT_PERMITTED),
+        (x509.NameConstraints(None, host), Defect.NAME_EXCLUDED),
+    ):
+        result = judge(root(), ca(extensions=[(constraint, True)]), end, with_profile=False)
+        assert result.kinds == {defect}
+
+
+@pytest.mark.parametrize("distance", [b"\x80\x01\x01", b"\x81\x01\x05"], ids=["minimum", "maximum"])
+def test_a_subtree_with_a_distance_is_not_processed_and_so_refused(distance: bytes) -> None:
+    base = b"\x82\x0cexample.test"
+    tree = bytes([0x30, len(base + distance)]) + base + distance
+    trees = bytes([0xA0, len(tree)]) + tree
+    value = bytes([0x30, len(trees)]) + trees
+    extension = x509.UnrecognizedExtension(x509.ObjectIdentifier("2.5.29.30"), value)
+    assert Defect.MALFORMED in judge(root(), ca(extensions=[(extension, True)]), leaf()).kinds
+
+
+def test_a_host_of_a_uri_that_is_no_host_name_is_refused_where_uris_are_constrained() -> None:
+    constraint = x509.NameConstraints([x509.UniformResourceIdentifier("example.test")], None)
+    for uri, fits in (("https://example.test/a", True), ("https://192.0.2.1/", False), ("urn:x", False)):
+        end = leaf(names=[HOST, x509.UniformResourceIdentifier(uri)])
+        assert judge(root(), ca(extensions=[(constraint, True)]), end).accepted == fits

@@ -34,6 +34,8 @@ def address(text: str) -> x509.IPAddress:
         ("a.example.test", "*.example.test"),
         ("A.EXAMPLE.TEST", "*.example.test"),
         ("xn--bcher-kva.example.test", "*.example.test"),
+        ("bücher.test", "xn--bcher-kva.test"),
+        ("BÜCHER.test", "XN--BCHER-KVA.test"),
         ("under_score.example.test", "under_score.example.test"),
         ("localhost", "localhost"),
     ],
@@ -56,7 +58,8 @@ def test_names_that_match(reference: str, presented: str) -> None:
         ("", "example.test"),
         ("a..b", "a..b"),
         ("exa mple.test", "exa mple.test"),
-        ("bücher.test", "xn--bcher-kva.test"),
+        ("bücher.test", "bcher.test"),
+        ("b\u2603cher.test", "xn--bcher-kva.test"),
     ],
 )
 def test_names_that_do_not_match(reference: str, presented: str) -> None:

@@ -11,7 +11,7 @@ from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsag
 from shakeproof.impl.x509 import Defect, Reading, validate
 from shakeproof.properties.mapper.certificates import key_usage, resign
 from shakeproof.properties.mapper.keys import Owner
-from tests.impl.x509_cases import HOST, TIME, Party, ca, judge, key_of, leaf, root, sans
+from tests.impl.x509_cases import HOST, TIME, Party, ca, judge, key_of, leaf, places, root, sans
 
 BOTH = set(Reading)
 WEB = {Reading.WEBPKI}
@@ -125,3 +125,55 @@ def test_another_spelling_of_an_address_is_no_copy_of_it(common: str) -> None:
     end = leaf(common, names=[x509.IPAddress(ipaddress.ip_address("192.0.2.1"))])
     assert judge(root(), end, host="192.0.2.1").accepted
     assert judge(root(), end, host="192.0.2.1", reading=Reading.WEBPKI).kinds == {Defect.PROFILE}
+
+
+# ------------------------------------------------------------------------------------------------ names and encodings
+
+
+@pytest.mark.parametrize("presented", ["", "a..test", ".example.test", "exa mple.test", "example.test.", "-a.test"])
+def test_a_dns_name_that_is_no_host_name_is_told(presented: str) -> None:
+    assert places(judge(root(), leaf(names=[HOST, presented]))) == {(Defect.BAD_NAME_ENCODING, 0)}
+
+
+@pytest.mark.parametrize("presented", ["nobody", "@example.test", "a@b@example.test", "a@exa mple.test"])
+def test_a_mail_address_that_is_none_is_told(presented: str) -> None:
+    end = leaf(names=[HOST, x509.RFC822Name._init_without_validation(presented)])
+    assert (Defect.BAD_NAME_ENCODING, 0) in places(judge(root(), end))
+
+
+def test_names_that_are_unusual_and_right_are_accepted() -> None:
+    names = [HOST, "under_score.test", "*.example.test", "xn--bcher-kva.test", x509.RFC822Name("a.b@example.test")]
+    assert judge(root(), leaf(names=names)).accepted
+
+
+def test_a_trust_anchor_may_have_the_serial_number_0() -> None:
+    """Roots of the web do; as a trust anchor one is a name and a key."""
+    top, end = root(), leaf()
+    certificate = resign(top.certificate(), top.key, (bytes.fromhex("020107"), bytes.fromhex("020100")))
+    assert validate([end.certificate(top, ca=False)], [certificate], TIME, HOST).accepted
+
+
+def test_a_year_before_2050_is_encoded_as_utc_time() -> None:
+    top, end = root(), leaf()
+    der = end.certificate(top, ca=False)
+    start = der.index(b"\x17\x0d20") - 2  # notBefore, behind the SEQUENCE and its length
+    old = der[start : start + 32]
+    new = b"\x30\x20" + old[2:17] + b"\x18\x0f20" + old[19:]
+    result = validate([resign(der, top.key, (old, new))], [top.certificate()], TIME, HOST)
+    assert places(result) == {(Defect.PROFILE, 0)}
+    assert "4.1.2.5" in result.explanation
+
+
+def test_another_key_identifier_than_the_issuers_is_told_in_the_reading_of_the_rfc() -> None:
+    other = x509.AuthorityKeyIdentifier.from_issuer_public_key(key_of(Owner.NOBODY).public_key())
+    own = x509.SubjectKeyIdentifier.from_public_key(key_of(Owner.LEAF).public_key())
+    end = leaf(identifiers=False, extensions=[(other, False), (own, False)])
+    assert places(judge(root(), end)) == {(Defect.AKI_MISMATCH, 0)}
+    assert judge(root(), end, reading=Reading.WEBPKI).accepted
+    assert judge(root(), end, with_profile=False).accepted
+
+
+def test_a_certificate_policy_that_occurs_twice_is_told() -> None:
+    policy = x509.PolicyInformation(x509.ObjectIdentifier("1.2.3"), None)
+    end = leaf(extensions=[(x509.CertificatePolicies([policy, policy]), False)])
+    assert places(judge(root(), end)) == {(Defect.PROFILE, 0)}

@@ -284,3 +284,28 @@ def test_leaf_usage_fits_the_key_exchange_that_its_bits_allow(
     leaf = chain(kind, defects).der[0]
     assert leaf_usage_fits(leaf, "rsa") is rsa
     assert leaf_usage_fits(leaf, "ecdhe") is ecdhe
+
+
+def test_any_flipped_bit_of_the_only_path_is_a_defect() -> None:
+    """Each octet of both certificates, one bit of each; the encodings that decoders forgive are among them."""
+    made = chain("ecdsa")
+    accepted = []
+    for place, der in enumerate(made.der):
+        for index in range(len(der)):
+            damaged = list(made.der)
+            damaged[place] = der[:index] + bytes([der[index] ^ (1 << index % 8)]) + der[index + 1 :]
+            if validate(damaged, made.anchors, TIME, made.name).accepted:
+                accepted.append((place, index))
+    assert accepted == []
+
+
+@pytest.mark.parametrize("unused", range(1, 8))
+def test_a_signature_has_no_unused_bits(unused: int) -> None:
+    """The signature is the same with them, where its last bits are zero; the certificate is another (X.690 8.6.2)."""
+    made = chain("ecdsa")
+    leaf_der = made.der[0]
+    place = next(index for index in range(len(leaf_der) - 60, 0, -1) if leaf_der[index : index + 2] == b"\x00\x30")
+    assert leaf_der[place - 2] == 0x03
+    damaged = leaf_der[:place] + bytes([unused]) + leaf_der[place + 1 :]
+    result = validate([damaged, *made.der[1:]], made.anchors, TIME, made.name)
+    assert result.kinds == {Defect.MALFORMED}

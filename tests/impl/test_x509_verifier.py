@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from shakeproof.impl.x509 import Defect, Reading, Usage, validate
@@ -229,11 +230,6 @@ def test_an_unknown_extension_that_is_not_critical_is_ignored() -> None:
     assert judge(root(extensions=[(UNKNOWN, False)]), leaf(extensions=[(UNKNOWN, False)])).accepted
 
 
-def test_a_critical_demand_for_policies_is_refused_as_long_as_policies_are_not_processed() -> None:
-    demand = x509.PolicyConstraints(require_explicit_policy=0, inhibit_policy_mapping=None)
-    assert places(judge(root(), ca(extensions=[(demand, True)]), leaf())) == {(Defect.UNKNOWN_CRITICAL, 1)}
-
-
 def test_a_duplicate_extension_is_named() -> None:
     top, end = root(), leaf(extensions=[(UNKNOWN, False)])
     der = end.certificate(top, ca=False)
@@ -329,3 +325,63 @@ def test_rsa_and_ecdsa_may_meet_in_one_chain() -> None:
         extensions=[(sans(HOST), False)],
     )
     assert validate([der], [top.certificate()], TIME, HOST).accepted
+
+
+# --------------------------------------------------------------------------------------------------- keys and key usage
+
+
+def test_a_key_that_brings_its_own_curve_is_refused_as_such() -> None:
+    """CVE-2020-0601: parameters instead of the name of a curve. The numbers are P-256's own."""
+    top, end = root(), leaf()
+    der = end.certificate(top, ca=False)
+    named = end.key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    point = named[-65:]
+    prime, a, b, generator, order = (bytes.fromhex(number) for number in P256)
+
+    def tlv(tag: int, *parts: bytes) -> bytes:
+        body = b"".join(parts)
+        size = len(body).to_bytes(1 if len(body) < 256 else 2, "big")
+        return bytes([tag]) + (size if len(body) < 128 else bytes([0x80 | len(size)]) + size) + body
+
+    field = tlv(0x30, bytes.fromhex("06072a8648ce3d0101"), tlv(2, b"\0" + prime))
+    curve = tlv(0x30, tlv(4, a), tlv(4, b))
+    parameters = tlv(0x30, b"\x02\x01\x01", field, curve, tlv(4, generator), tlv(2, b"\0" + order), b"\x02\x01\x01")
+    explicit = tlv(0x30, tlv(0x30, bytes.fromhex("06072a8648ce3d0201"), parameters), tlv(3, b"\0" + point))
+    result = validate([resign(der, top.key, (named, explicit))], [top.certificate()], TIME, HOST)
+    assert places(result) == {(Defect.EXPLICIT_CURVE, 0)}
+
+
+P256 = (
+    "ffffffff00000001000000000000000000000000ffffffffffffffffffffffff",
+    "ffffffff00000001000000000000000000000000fffffffffffffffffffffffc",
+    "5ac635d8aa3a93e7b3ebbd55769886bc651d06b0cc53b0f63bce3c3e27d2604b",
+    "046b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296"
+    "4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5",
+    "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551",
+)
+
+
+@pytest.mark.parametrize(
+    ("bits", "wanted", "fits"),
+    [
+        (("digital_signature",), {"digital_signature"}, True),
+        (("digital_signature",), {"key_encipherment"}, False),
+        (("digital_signature", "key_encipherment"), {"digital_signature", "key_encipherment"}, True),
+        (("content_commitment",), set(), True),
+    ],
+)
+def test_the_key_usage_that_is_asked_for_is_what_counts(bits: tuple[str, ...], wanted: set[str], fits: bool) -> None:
+    result = judge(root(), leaf(extensions=[(key_usage(*bits), True)]), key_usage=frozenset(wanted))
+    assert places(result) == (set() if fits else {(Defect.LEAF_KEY_USAGE, 0)})
+
+
+def test_a_nul_in_the_subject_is_told() -> None:
+    assert places(judge(root(), leaf("www.example.test\0.evil.test"))) == {(Defect.NUL_IN_NAME, 0)}
+
+
+def test_a_name_of_a_client_is_a_mail_address() -> None:
+    client = leaf(names=[x509.RFC822Name("Anna@example.test")])
+    for name_, fits in (("Anna@EXAMPLE.test", True), ("anna@example.test", False), ("Anna@other.test", False)):
+        result = judge(root(), client, host=name_)
+        assert result.kinds == (frozenset() if fits else {Defect.WRONG_NAME})
+    assert judge(root(), leaf(), host="Anna@example.test").kinds == {Defect.NO_SAN}

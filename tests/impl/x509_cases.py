@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from shakeproof.impl.x509 import Defect, Reading, Result, validate
@@ -113,6 +114,36 @@ def judge(
         certificates.append(party.certificate(issuer, ca=party is not parties[-1]))
     anchor, *rest = certificates
     return validate(rest[::-1], [anchor], time, host, reading=reading, **options)
+
+
+def crl(
+    issuer: Party,
+    *revoked: x509.RevokedCertificate,
+    number: int | None = 1,
+    extensions: Sequence[Extension] = (),
+    this_update: datetime = NOT_BEFORE,
+    next_update: datetime = NOT_AFTER,
+    key_of_issuer: PrivateKey | None = None,
+) -> bytes:
+    """DER of a CRL, signed by the issuer, that lists these entries. number: None for a list without one."""
+    builder = x509.CertificateRevocationListBuilder(revoked_certificates=list(revoked))
+    builder = builder.issuer_name(name(issuer.common)).last_update(this_update).next_update(next_update)
+    identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer.key.public_key())
+    builder = builder.add_extension(identifier, critical=False)
+    if number is not None:
+        builder = builder.add_extension(x509.CRLNumber(number), critical=False)
+    for extension, critical in extensions:
+        builder = builder.add_extension(extension, critical=critical)
+    signed = builder.sign(key_of_issuer or issuer.key, hashes.SHA256(), ecdsa_deterministic=True)
+    return signed.public_bytes(serialization.Encoding.DER)
+
+
+def entry(serial: int, *extensions: Extension) -> x509.RevokedCertificate:
+    """An entry of a CRL."""
+    builder = x509.RevokedCertificateBuilder(serial_number=serial, revocation_date=NOT_BEFORE)
+    for extension, critical in extensions:
+        builder = builder.add_extension(extension, critical=critical)
+    return builder.build()
 
 
 def places(result: Result) -> set[tuple[Defect, int | None]]:

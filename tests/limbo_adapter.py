@@ -1,6 +1,6 @@
 """Runs our validator on a case of x509-limbo, for the harness of that corpus.
 
-    limbo_harness.py CORPUS tests.impl.limbo_adapter:judge
+    python limbo_harness.py CORPUS tests.limbo_adapter:validate
 
 This is the only place that looks at the id of a case: the CA/Browser Forum's and BetterTLS' cases mean the web's
 reading.
@@ -11,11 +11,10 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-from shakeproof.impl.x509 import Reading, Result, Usage, Validator, Verifier
-from shakeproof.impl.x509.certificate import Certificate
+from shakeproof.impl.x509 import Reading, Result, Usage, Validator
 
 # What the validator does not claim to do: such a case is skipped and never counted as agreement.
-UNCLAIMED = frozenset({"has-crl", "has-ocsp"})
+UNCLAIMED = frozenset({"has-ocsp"})
 WEB_NAMESPACES = ("webpki", "bettertls")
 
 # Where we answer otherwise than the corpus, and why.
@@ -36,45 +35,51 @@ ALLOWED = {
 }
 
 
-class AnyKeyUsage(Verifier):
-    """For cases that ask for no key usage; ours asks that a server's key can serve a key exchange."""
-
-    def check_leaf_key_usage(self, leaf: Certificate) -> None:
-        """Nothing is asked."""
-
-
-class AnyKeyUsageAnyName(AnyKeyUsage):
-    """For cases that name no peer."""
-
-    def check_name(self, leaf: Certificate) -> None:
-        """Nobody is asked for."""
+# The corpus' names of purposes and of key usage bits, and ours.
+PURPOSES = {"serverAuth": Usage.SERVER_AUTH, "clientAuth": Usage.CLIENT_AUTH}
+KEY_USAGES = {
+    "digitalSignature": "digital_signature",
+    "contentCommitment": "content_commitment",
+    "keyEncipherment": "key_encipherment",
+    "dataEncipherment": "data_encipherment",
+    "keyAgreement": "key_agreement",
+    "keyCertSign": "key_cert_sign",
+    "cRLSign": "crl_sign",
+}
 
 
 def der(pem: str) -> bytes:
-    """The octets of one PEM certificate, parsed or not."""
+    """The octets of one PEM block, parsed or not."""
     return base64.b64decode("".join(line for line in pem.splitlines() if line and not line.startswith("-----")))
 
 
-def validate_case(case: Any) -> Result | None:
+def usage(case: Any) -> Usage | None:
+    """What the leaf is to be used for: what the case asks for, else what its kind of peer is. Raises KeyError."""
+    asked = {PURPOSES[name] for name in case.eku} or {Usage.SERVER_AUTH if case.server else Usage.CLIENT_AUTH}
+    return asked.pop() if len(asked) == 1 else None
+
+
+def judge(case: Any) -> Result | None:
     """Our verdict on a case; None where it needs what is not claimed."""
-    if case.features & UNCLAIMED or not case.server or (case.peer is not None and case.peer[0] not in ("DNS", "IP")):
+    if case.features & UNCLAIMED or not set(case.eku) <= set(PURPOSES) or not set(case.key_usage) <= set(KEY_USAGES):
         return None
     web = case.id.partition("::")[0] in WEB_NAMESPACES
     validator = Validator(
         [der(pem) for pem in case.roots],
         Reading.WEBPKI if web else Reading.RFC5280,
-        usage=Usage.SERVER_AUTH,
+        usage=usage(case),
         max_intermediates=case.max_depth,
+        crls=[der(pem) for pem in case.crls],
+        key_usage=frozenset(KEY_USAGES[name] for name in case.key_usage),
     )
-    if case.peer is None:
-        validator.verifier_class = AnyKeyUsageAnyName
-    elif not case.key_usage:
-        validator.verifier_class = AnyKeyUsage
     chain = [der(pem) for pem in (case.leaf, *case.intermediates)]
-    return validator.validate(chain, case.time, case.peer[1] if case.peer else "")
+    names = [name for _, name in ([case.peer] if case.peer else case.peer_names)]
+    results = [validator.validate(chain, case.time, name) for name in names or [None]]
+    # A client may have to carry several names: then each of them has to be there.
+    return next((result for result in results if not result.accepted), results[0])
 
 
-def judge(case: Any) -> tuple[bool, str] | None:
+def validate(case: Any) -> tuple[bool, str] | None:
     """Accepted or not, with the reason, in the form that the harness wants."""
-    result = validate_case(case)
+    result = judge(case)
     return None if result is None else (result.accepted, result.explanation)
