@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from shakeproof.diagrams.canvas import Canvas
+from shakeproof.diagrams.label_places import HALF_TEXT, Place, crossings, free_corner, free_place, struck
 from shakeproof.diagrams.lanes import (
     DETAIL,
     DETAIL_COMPACT,
@@ -22,7 +22,7 @@ from shakeproof.diagrams.lanes import (
     tag_width,
 )
 from shakeproof.diagrams.palette import BAD, INK, LATE, MUTED, OK, ON_FILL, REPLAY, Colour
-from shakeproof.diagrams.rows import Plan, Row, RowKind, detail_of, step_class
+from shakeproof.diagrams.rows import Plan, Row, RowKind, detail_of, hover, step_class
 from shakeproof.diagrams.text_width import clean, elide, text_width
 from shakeproof.model.trace import Fate, Step, Trace
 
@@ -30,8 +30,8 @@ SHORT = 1.5  # points between the end of a line and the lifeline
 LOST_AT = 0.62  # share of the way at which a lost message ends
 FOUND_AT = 0.2  # share of the way at which a message without a true sender begins
 LATE_LABEL = 0.34  # share of the way at which the label of a late message stands
-CROSSING_LEFT = 0.55  # a crossing nearer to the late message's start leaves the corner beyond it free
 REJECTED_GAP = 14.0
+CROSS_ROOM = 14.0  # points to each side of the end of a lost message, where its cross is
 ABOVE, BELOW, ABOVE_COMPACT = 9.5, 9.5, 8.5
 
 _LOOKS: dict[Fate, tuple[Colour, float, str]] = {
@@ -114,7 +114,7 @@ def _line(
     lanes_by_name = {lane.name: lane for lane in lanes.order}
     canvas.line(
         [(x0, start[1]), (x1, end[1])], look.colour, look.pen, style=look.style, head=tip, tail=tail, css=css,
-        name=f"m{step.number}", tooltip=step.sentence(lanes_by_name), ends=ends,
+        name=f"m{step.number}", tooltip=hover(step, lanes_by_name), ends=ends,
     )  # fmt: skip
 
 
@@ -137,8 +137,12 @@ def _label(
         elif step.fate is Fate.LOST:
             centre = start[0] + (end[0] - start[0]) * LOST_AT / 2
         elif row.kind is RowKind.OVERTAKEN:
-            centre, above = _free_corner(start[0], end[0], _crossings(plan, lanes, row, top), width)
-        at = y - (ABOVE_COMPACT if plan.compact else ABOVE) if above else y + BELOW
+            centre, above = free_corner(start[0], end[0], crossings(plan, lanes, row), width)
+        up = ABOVE_COMPACT if plan.compact else ABOVE
+        bands = ((-up - HALF_TEXT, -up + HALF_TEXT), (BELOW - HALF_TEXT, BELOW + HALF_TEXT))
+        place = _placed(plan, lanes, row, Place(centre, above), width, (start[0], end[0]), bands)
+        at = y - up if place.above else y + BELOW
+        centre = place.centre
         left = centre - width / 2
         _name(canvas, step, look, left, at, name_size, room)
         if detail:
@@ -154,6 +158,9 @@ def _label(
         if detail:
             name_y, detail_y = y - 21.5, y - 9.0
     width = name_width(step, name_size)
+    reach = (name_y - y - HALF_TEXT, (detail_y if detail else name_y) - y + HALF_TEXT)
+    wide = max(width, min(text_width(detail, detail_size), room))
+    centre = _placed(plan, lanes, row, Place(centre, True), wide, (start[0], end[0]), (reach, None)).centre
     _name(canvas, step, look, centre - width / 2, name_y, name_size, room)
     if detail:
         text = elide(detail, detail_size, room)
@@ -161,6 +168,32 @@ def _label(
             centre, detail_y, text, detail_size, colour, css=step_class(step, "detail"),
             tooltip=detail if text != detail else "",
         )  # fmt: skip
+
+
+def _placed(
+    plan: Plan, lanes: Lanes, row: Row, preferred: Place, width: float, ends: tuple[float, float],
+    bands: tuple[tuple[float, float], tuple[float, float] | None],
+) -> Place:  # fmt: skip
+    """A place for a label on one side of its line where nothing strikes it through, near the preferred one.
+
+    bands: how far it reaches up and down where it stands above, and below (None: it can't).
+    """
+    extent = ends
+    if row.step.fate is Fate.LOST:
+        extent = (ends[0], ends[0] + (ends[1] - ends[0]) * LOST_AT)
+    above, below = bands
+    for passing in (ends, None):  # a lifeline through a label is bad, a message through it is worse
+        taken = struck(plan, lanes, row, above, below or above, passing=passing)
+        if row.step.fate is Fate.LOST:
+            for spans in taken.values():
+                spans.append((extent[1] - CROSS_ROOM, extent[1] + CROSS_ROOM))
+        if below is None:
+            taken[False] = [(min(ends), max(ends))]
+        for reach in (extent, ends):
+            place = free_place(preferred, width, reach, taken)
+            if place is not None:
+                return place
+    return preferred
 
 
 def _name(canvas: Canvas, step: Step, look: _Look, left: float, y: float, size: float, room: float) -> None:
@@ -181,52 +214,3 @@ def _name(canvas: Canvas, step: Step, look: _Look, left: float, y: float, size: 
         x += width + TAG_GAP
         canvas.box(x, y - 5.5, tag_width(tag), 11, fill, rounded=True, css=css)
         canvas.text(x + tag_width(tag) / 2, y + 0.5, tag, TAG_SIZE, ON_FILL, bold=True, css=css)
-
-
-def _crossings(plan: Plan, lanes: Lanes, row: Row, top: float) -> Iterable[tuple[float, float]]:
-    """Where late messages cross the line of `row`: x, and the direction in which they go."""
-    y = row.line_y
-    for number, arrives in plan.received.items():
-        sent = plan.sent.get(number)
-        if sent is None or not sent.line_y < y < arrives.line_y:
-            continue
-        x0, x1 = lanes.x.get(sent.step.sender), lanes.x.get(sent.step.receiver)
-        if x0 is None or x1 is None:
-            continue
-        share = (y - sent.line_y) / (arrives.line_y - sent.line_y)
-        yield x0 + (x1 - x0) * share, 1.0 if x1 > x0 else -1.0
-
-
-def _free_corner(x0: float, x1: float, crossings: Iterable[tuple[float, float]], width: float) -> tuple[float, bool]:
-    """Centre of a label that no late message strikes through, and whether it stands above its line.
-
-    A late message only descends: above the line, what lies beyond its crossing is free; below, what lies before it.
-    """
-    left, right = min(x0, x1), max(x0, x1)
-    inside = [(x, way) for x, way in crossings if left < x < right]
-    if not inside:
-        return (left + right) / 2, True
-    spaces: list[tuple[float, float, float, bool]] = []  # room, from, to, above
-    for above in (True, False):
-        low, high = left, right
-        for x, way in inside:
-            if (way > 0) == above:
-                low = max(low, x)
-            else:
-                high = min(high, x)
-        spaces.append((high - low, low, high, above))
-    if len({way for _, way in inside}) == 1:
-        way = inside[0][1]
-        shares = [((x - left) if way > 0 else (right - x)) / (right - left) for x, _ in inside]
-        above = max(shares) < CROSSING_LEFT
-        _, low, high, _ = spaces[0 if above else 1]
-    else:
-        _, low, high, above = max(spaces)
-    centre = (low + high) / 2
-    # Beside the crossing, not far away at the other lifeline.
-    edge = width / 2 + 18.0
-    if low > left and high == right:
-        centre = min(centre, low + edge) if low + edge + width / 2 < high else centre
-    elif high < right and low == left:
-        centre = max(centre, high - edge) if high - edge - width / 2 > low else centre
-    return centre, above

@@ -11,8 +11,10 @@ from pathlib import Path
 from shakeproof.diagrams import render, svg
 from shakeproof.diagrams.canvas import Placed
 
-FORMATS = ("svg", "png", "pdf", "dot", "txt")
-_ALIASES = {"gv": "dot", "text": "txt"}
+FORMATS = ("svg", "png", "pdf", "dot", "txt", "mermaid")
+_ALIASES = {"gv": "dot", "text": "txt", "mmd": "mermaid"}
+SUFFIXES = {"dot": "gv", "mermaid": "mmd"}
+"""Formats whose files end otherwise."""
 PNG_DPI = 144  # twice the size of a point: sharp on the screens that people have
 
 
@@ -31,7 +33,8 @@ class Figure:
     """A picture. Shows itself in a notebook; `render` gives bytes, `save` writes a file, `text` is for terminals.
 
     dot_source: what Graphviz draws; sentences: the same in words, for screen readers; pinned: every place is given,
-    so that Graphviz only renders; theme: None (light, and dark where the reader prefers it), "light" or "dark".
+    so that Graphviz only renders; theme: None (light, and dark where the reader prefers it), "light" or "dark";
+    mermaid: as Mermaid text, "" where Mermaid has no such picture.
     """
 
     title: str
@@ -41,6 +44,7 @@ class Figure:
     theme: str | None = None
     pinned: bool = True
     places: Mapping[str, Placed] = field(default_factory=dict)
+    mermaid: str = ""
 
     @property
     def identifier(self) -> str:
@@ -62,6 +66,10 @@ class Figure:
             return self.dot_source.encode()
         if wanted == "txt":
             return self.plain.encode()
+        if wanted == "mermaid":
+            if not self.mermaid:
+                raise ValueError(f"{self.title}: Mermaid has no picture of this kind; draw it as svg, png, dot or txt")
+            return self.mermaid.encode()
         if wanted not in FORMATS:
             raise ValueError(f"cannot draw as {format!r}: choose one of {', '.join(FORMATS)}")
         if wanted == "svg":
@@ -93,7 +101,7 @@ class Figure:
             data = self.render(wanted)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
-        renderer = "" if wanted in ("dot", "txt") else render.description()
+        renderer = "" if wanted in ("dot", "txt", "mermaid") else render.description()
         return Saved(path, wanted, renderer, note)
 
     def _repr_svg_(self) -> str | None:
@@ -101,6 +109,14 @@ class Figure:
             return self.render("svg").decode()
         except render.RendererMissingError:
             return None  # a notebook then shows the text form
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        """For notebooks: the picture, and always its text, which is all there is without a renderer."""
+        bundle = {"text/plain": self.plain}
+        drawn = self._repr_svg_()
+        if drawn is not None:
+            bundle["image/svg+xml"] = drawn
+        return bundle
 
     def _repr_pretty_(self, printer: object, cycle: bool) -> None:
         write = getattr(printer, "text", None)

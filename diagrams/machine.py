@@ -7,6 +7,7 @@ from shakeproof.diagrams.fallback import fallback_source
 from shakeproof.diagrams.figure import Figure
 from shakeproof.diagrams.grid import draw_grid
 from shakeproof.diagrams.machines import picture_of
+from shakeproof.diagrams.mermaid import machine_mermaid
 from shakeproof.diagrams.picture import MachinePicture, describe
 from shakeproof.diagrams.spine import draw_spine
 from shakeproof.diagrams.text_width import clean
@@ -29,6 +30,7 @@ def draw_machine(picture: MachinePicture, *, theme: str | None = None) -> Figure
         theme=theme,
         pinned=drawing is not None,
         places=drawing.texts if drawing else {},
+        mermaid=machine_mermaid(picture),
     )
 
 

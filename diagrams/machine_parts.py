@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from shakeproof.diagrams.canvas import Canvas
 from shakeproof.diagrams.palette import BAD, CARD, INK, LATE, LINE, MUTED, ON_FILL, RED, Colour, tint
@@ -87,25 +89,55 @@ class Head:
             canvas.text(MARGIN, 45 + 14 * index, line, 10, MUTED, anchor="start")
 
 
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """One line of the list: what holds in some states, or, without a move, which states those are."""
+
+    words: str
+    move: Move | None = None
+    muted: str = ""
+
+
 class Elsewhere:
-    """Moves that are no arrows, most of them since they hold in many states, as lines below the drawing."""
+    """Moves that are no arrows, most of them since they hold in many states, as lines below the drawing.
+
+    Those of the same states stand below one heading, which says what the words for these states stand for.
+    """
 
     LINE_HEIGHT = 14.0
     COLUMN_LEAST = 400.0  # points; where two fit side by side, they stand so
     COLUMNS_FROM = 8  # lines
+    INDENT = 12.0
 
     def __init__(self, picture: MachinePicture, width: float) -> None:
-        self.items: list[tuple[Move, Arrow, str, str]] = []
-        for move in picture.elsewhere:
-            arrow = Arrow(move.source, move.target, move.way, (move,))
-            self.items.append((move, arrow, clean(move.source), elsewhere_text(move)))
         self.width = width
+        self.items = picture.elsewhere
         wide = width - 2 * MARGIN >= 2 * self.COLUMN_LEAST and len(self.items) >= self.COLUMNS_FROM
-        self.columns = 2 if wide else 1
-        self.lines = -(-len(self.items) // self.columns)
+        self.step = (width - 2 * MARGIN - 12) / (2 if wide else 1)
+        groups: dict[str, list[Move]] = {}
+        for move in picture.elsewhere:
+            groups.setdefault(clean(move.source), []).append(move)
+        stands_for = {clean(words): clean(meaning) for words, meaning in picture.groups}
+        blocks = [self._block(words, moves, stands_for.get(words, "")) for words, moves in groups.items()]
+        self.columns: list[list[_Entry]] = [[], []] if wide else [[]]
+        half = -(-sum(map(len, blocks)) // 2)
+        for block in blocks:
+            # A heading stays with its lines; the first column may be the longer one.
+            last = wide and len(self.columns[0]) + len(block) / 2 > half
+            self.columns[-1 if last or self.columns[-1] else 0].extend(block)
+        self.lines = max(map(len, self.columns))
         self.height = 34.0 + self.LINE_HEIGHT * self.lines if self.items else 0.0
-        widest = max((text_width(source, 9, bold=True) for _, _, source, _ in self.items), default=0.0)
-        self.column = min(widest, 220.0 if self.columns == 1 else 170.0)
+
+    def _block(self, words: str, moves: Sequence[Move], meaning: str) -> list[_Entry]:
+        room = self.step - 24
+        block: list[_Entry] = []
+        head = f"{words}: " if meaning else words
+        lines = wrap(meaning, 8.5, max(room - text_width(head, 9, bold=True), 120.0)) if meaning else [""]
+        block.append(_Entry(head, muted=lines[0]))
+        if len(lines) > 1:
+            block += [_Entry("", muted=line) for line in wrap(" ".join(lines[1:]), 8.5, room - self.INDENT)]
+        block += [_Entry(elsewhere_text(move), move) for move in moves]
+        return block
 
     def draw(self, canvas: Canvas, top: float) -> None:
         if not self.items:
@@ -113,18 +145,30 @@ class Elsewhere:
         fill, strong = tint("close")
         canvas.panel(MARGIN, top, self.width - 2 * MARGIN, self.height - 4, fill, css="elsewhere")
         canvas.text(MARGIN + 12, top + 11, "LISTED, NOT DRAWN", 8.5, strong, bold=True, anchor="start")
-        step = (self.width - 2 * MARGIN - 12) / self.columns
-        for number, (move, arrow, source, text) in enumerate(self.items):
-            x = MARGIN + 12 + step * (number // self.lines)
-            y = top + 29 + self.LINE_HEIGHT * (number % self.lines)
-            look = arrow.look
-            colour = look.text if arrow.measured or look.line is not LINE else INK
-            shown = elide(source, 9, self.column, bold=True)
-            canvas.text(x, y, shown, 9, colour, bold=True, anchor="start", css=arrow.css, tooltip=source)
-            executed = "" if move.count is None else f" ({times(move.count)})"
-            line = elide(text, 9, step - self.column - 36 - text_width(executed, 9)) + executed
-            canvas.text(x + 12 + self.column, y, line, 9, colour if arrow.measured else MUTED, anchor="start",
-                        css=arrow.css, tooltip=arrow.sentence)  # fmt: skip
+        for number, column in enumerate(self.columns):
+            x = MARGIN + 12 + self.step * number
+            for line, entry in enumerate(column):
+                self._entry(canvas, entry, x, top + 29 + self.LINE_HEIGHT * line)
+
+    def _entry(self, canvas: Canvas, entry: _Entry, x: float, y: float) -> None:
+        move = entry.move
+        if move is None:
+            canvas.text(x, y, entry.words, 9, INK, bold=True, anchor="start", css="group")
+            at = x + (text_width(entry.words, 9, bold=True) + 2.0 if entry.words else self.INDENT)
+            canvas.text(at, y, entry.muted, 8.5, MUTED, anchor="start", css="group")
+            return
+        arrow = Arrow(move.source, move.target, move.way, (move,))
+        look = arrow.look
+        colour = look.text if arrow.measured or look.line is not LINE else INK
+        x += self.INDENT
+        room = self.step - self.INDENT - 28
+        executed = "" if move.count is None else f" ({times(move.count)})"
+        tag = "" if move.difference is None else str(move.difference.value).upper()
+        words = Words("", False, colour, tag=tag)
+        text = elide(entry.words, 9, room - text_width(executed, 9) - words.tag_width) + executed
+        canvas.text(x, y, text, 9, colour, anchor="start", css=arrow.css, tooltip=arrow.sentence)
+        if tag:
+            draw_words(canvas, words, x + text_width(text, 9) + 6.0, y, "start", arrow.css)
 
 
 def elsewhere_text(move: Move) -> str:

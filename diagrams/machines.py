@@ -20,6 +20,7 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from shakeproof.diagrams.labels import usual_of
 from shakeproof.diagrams.picture import MachinePicture, Move, Region, Spot, Way
 from shakeproof.model.layout import Layout
 from shakeproof.model.machine import Hint, Role
@@ -43,15 +44,18 @@ def picture_of(role: Role, coverage: Mapping[str, int] | None = None) -> Machine
     failures = "Dashed: failures. " if any(move.way is Way.FAILURE for move in moves) else ""
     rests = _rests(role)
     legend = f"Thick: the usual path. {failures}" if path and coverage is None else ""
+    unsaid = usual_of(move.trigger for move in moves if move.way is not Way.FAILURE).legend
     return MachinePicture(
         title=_title(role, coverage),
         spots=tuple(spots),
         moves=tuple(moves),
         regions=tuple(Region(phase.key, phase.title, phase.tint) for phase in role.phases),
         subtitle=tuple(
-            line for line in (f"RFC {role.rfc}. {legend}".strip(), _covered(role, coverage), *rests, _partial(role))
+            line for line in (f"RFC {role.rfc}. {legend}".strip(), _covered(role, coverage), unsaid, *rests,
+                         _partial(role))
             if line
         ),
+        groups=tuple(_groups(role)),
         path=() if placed else tuple(path),
         sink=sink,
         elsewhere=tuple(elsewhere),
@@ -227,14 +231,31 @@ def _moves(role: Role, coverage: Mapping[str, int] | None, path: Sequence[str]) 
     drawn = {(move.source, move.target) for move in moves}
     for source, target in steps - drawn:
         # A step of the path that only a row for many states makes is drawn all the same, or the path would break.
-        row = next(
+        made = [
             row for row in role.rows
             if not row.is_rest and isinstance(row.next, State) and row.next.name == target
             and any(state.name == source for state in row.states.members)
-        )  # fmt: skip
+        ]  # fmt: skip
+        if not made:
+            continue  # a path that the role's hint gives may be more than its table
+        row = made[0]
         state = next(state for state in row.states.members if state.name == source)
         moves.append(replace(_move(role, row, state, coverage), way=Way.HAPPY))
     return moves, elsewhere
+
+
+def _groups(role: Role) -> list[tuple[str, str]]:
+    """The words for several states that rows use, and the states: the shorter of which they are, and which not."""
+    out: dict[str, str] = {}
+    for row in role.rows:
+        members = row.states.members
+        if row.is_rest or len(members) <= DRAWN_STATES or row.states.text in out:
+            continue
+        left_out = [state.name for state in role.states if state not in members]
+        names = ", ".join(state.name for state in members)
+        without = f"every state but {', '.join(left_out)}" if left_out else "every state"
+        out[row.states.text] = without if len(left_out) < len(members) else names
+    return list(out.items())
 
 
 def _second_places(role: Role, spots: list[Spot], moves: list[Move]) -> tuple[list[Spot], list[Move]]:

@@ -9,15 +9,17 @@ from __future__ import annotations
 import enum
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from shakeproof.diagrams.canvas import Point
+from shakeproof.diagrams.labels import Usual, joined, parse, usual_of
 from shakeproof.diagrams.palette import BAD, CLIENT, LATE, LINE, MUTED, OK, REPLAY, SERVER, Colour
-from shakeproof.diagrams.text_width import clean, elide, text_width
+from shakeproof.diagrams.text_width import clean, elide, text_width, wrap
 
 TRIGGER, ACTION = 9.5, 8.5
 TRIGGER_LINE, ACTION_LINE = 11.5, 10.0  # heights
 SHOWN = 3  # transitions named at one arrow; the others are counted, and stand in its tooltip and the text form
+LINES_MOST = 4  # of one text; a longer one is cut short
 LABEL_MOST = 300.0  # points
 
 
@@ -113,10 +115,16 @@ class MachinePicture:
     elsewhere: tuple[Move, ...] = ()
     unseen: tuple[Move, ...] = ()
     size: tuple[float, float] | None = None
+    groups: tuple[tuple[str, str], ...] = ()
 
     @property
     def all_moves(self) -> tuple[Move, ...]:
         return (*self.moves, *self.elsewhere, *self.unseen)
+
+    @property
+    def usual(self) -> Usual:
+        """What labels leave unsaid, since most transitions of a message say it."""
+        return usual_of(move.trigger for move in self.moves if move.way is not Way.FAILURE)
 
     def spot(self, key: str) -> Spot:
         return next(spot for spot in self.spots if spot.key == key)
@@ -186,6 +194,7 @@ class Arrow:
     target: str
     way: Way
     moves: tuple[Move, ...]
+    usual: Usual = field(default_factory=Usual)
 
     @property
     def route(self) -> str:
@@ -232,54 +241,78 @@ class Arrow:
         }[self.way]
 
     def label(self, most: float = LABEL_MOST) -> Label:
-        """What stands beside the arrow, at most `most` points wide."""
-        look = self.look
-        shown = self.moves if len(self.moves) <= SHOWN else self.moves[: SHOWN - 1]
+        """What stands beside the arrow, at most `most` points wide: alternatives with the same action share a text."""
+        groups = self._groups()
+        shown = groups if len(groups) <= SHOWN else groups[: SHOWN - 1]
         lines: list[Words] = []
-        for move in shown:
-            tag = "" if move.difference in (None, Difference.SAME) else str(move.difference.value).upper()
-            words = Words("", True, look.text, tag=tag)
-            trigger = elide(clean(move.trigger), TRIGGER, most - words.tag_width, bold=True)
-            if lines and self._times(move) == "" and any(line.text == trigger for line in lines):
-                pass
-            else:
-                lines.append(replace(words, text=trigger))
-            action = self._times(move) or clean(move.action)
-            if action or move.replaced:
-                struck = elide(clean(move.replaced), ACTION, most / 2)
-                words = Words("", False, MUTED, struck=struck)
-                lines.append(replace(words, text=elide(action, ACTION, max(most - words.struck_width, 40.0))))
-        if len(shown) < len(self.moves):
-            rest = self.moves[len(shown) :]
+        for group in shown:
+            lines += self._lines(group, most)
+        rest = [move for group in groups[len(shown) :] for move in group]
+        if rest:
             text = f"and {len(rest)} more"
-            never = sum(move.count == 0 for move in rest)
             if self.measured:
-                text += f": {times(sum(move.count or 0 for move in rest))}"
-                text += f", {never} never executed" if never and never < len(rest) else ""
+                text += f": {_executed(rest)}"
             lines.append(Words(text, False, MUTED))
         return Label(tuple(lines))
+
+    def _groups(self) -> list[list[Move]]:
+        """Moves that one text can tell of; those that differ from another machine's stand alone."""
+        groups: dict[tuple[object, ...], list[Move]] = {}
+        for number, move in enumerate(self.moves):
+            alone = number if move.difference not in (None, Difference.SAME) else -1
+            head = parse(move.trigger).head
+            groups.setdefault((alone, head if self.measured else "", move.action), []).append(move)
+        return list(groups.values())
+
+    def _lines(self, group: Sequence[Move], most: float) -> list[Words]:
+        move = group[0]
+        differs = move.difference not in (None, Difference.SAME)
+        tag = str(move.difference.value).upper() if differs and move.difference else ""
+        colour = replace(self, moves=(move,)).look.text if move.difference is not None else self.look.text
+        words = Words("", True, colour, tag=tag)
+        lines: list[Words] = []
+        for text in joined([each.trigger for each in group], self.usual):
+            broken = wrap(text, TRIGGER, most - words.tag_width, bold=True)
+            if len(broken) > LINES_MOST:
+                broken = [
+                    *broken[: LINES_MOST - 1],
+                    elide(" ".join(broken[LINES_MOST - 1 :]), TRIGGER, most, bold=True),
+                ]
+            lines += [replace(words, text=line, tag=tag if number + 1 == len(broken) else "")
+                      for number, line in enumerate(broken)]  # fmt: skip
+        action = _executed(group) if self.measured else clean(move.action)
+        if move.replaced:
+            struck = elide(clean(move.replaced), ACTION, most / 2)
+            words = Words("", False, MUTED, struck=struck)
+            lines.append(replace(words, text=elide(action, ACTION, max(most - words.struck_width, 40.0))))
+        elif action:
+            broken = wrap(action, ACTION, most)
+            if len(broken) > LINES_MOST - 1:
+                broken = [*broken[: LINES_MOST - 2], elide(" ".join(broken[LINES_MOST - 2 :]), ACTION, most)]
+            lines += [Words(line, False, MUTED) for line in broken]
+        return lines
 
     def summary(self, most: float) -> tuple[Words, Words]:
         """One line above and one below: for failures, of which a state may have many."""
         look = self.look
-        triggers = list(dict.fromkeys(clean(move.trigger) for move in self.moves))
-        actions = list(dict.fromkeys(clean(move.action) for move in self.moves if move.action))
-        tags = {str(m.difference.value).upper() for m in self.moves if m.difference not in (None, Difference.SAME)}
+        differing = [move for move in self.moves if move.difference not in (None, Difference.SAME)]
+        told = differing or list(self.moves)
+        tags = {str(move.difference.value).upper() for move in differing if move.difference}
         words = Words("", True, look.text, tag=", ".join(sorted(tags)))
-        above = replace(words, text=elide(_joined(triggers), TRIGGER, most - words.tag_width, bold=True))
-        below = _joined_actions(actions)
+        room = most - words.tag_width
+        text = ", ".join(joined([move.trigger for move in told], Usual()))
+        if text_width(text, TRIGGER, bold=True) > room:
+            text = elide(_counted(told), TRIGGER, room, bold=True)
+        above = replace(words, text=text)
+        below = _actions_in([clean(move.action) for move in told if move.action], most)
         if self.measured:
-            never = sum(move.count == 0 for move in self.moves)
-            below = times(self.count)
-            if never and self.count:
-                below += f", {never} of {len(self.moves)} never executed"
-        replaced = next((clean(move.replaced) for move in self.moves if move.replaced), "")
+            below = _executed(self.moves)
+        if differing and len(differing) < len(self.moves):
+            others = f"; {len(self.moves) - len(differing)} others the same"
+            below = elide(below, ACTION, max(most - text_width(others, ACTION), 40.0)) + others
+        replaced = next((clean(move.replaced) for move in told if move.replaced), "")
         line = Words("", False, MUTED, struck=elide(replaced, ACTION, most / 2))
         return above, replace(line, text=elide(below, ACTION, max(most - line.struck_width, 40.0)))
-
-    @staticmethod
-    def _times(move: Move) -> str:
-        return "" if move.count is None else times(move.count)
 
 
 def times(count: int) -> str:
@@ -289,22 +322,45 @@ def times(count: int) -> str:
     return f"{count:,}".replace(",", " ") + (" time" if count == 1 else " times")
 
 
-def _joined(triggers: Sequence[str]) -> str:
-    if len(triggers) == 1:
-        return triggers[0]
-    heads = list(dict.fromkeys(trigger.split("[")[0].strip() for trigger in triggers))
-    inner = [t[t.index("[") + 1 :].rstrip("]") for t in triggers if "[" in t]
-    if len(heads) == 1 and len(inner) == len(triggers):
-        return f"{heads[0]}[{' | '.join(inner)}]"
-    return ", ".join(triggers)
+def _executed(moves: Sequence[Move]) -> str:
+    """How often these were executed, all in all."""
+    count, never = sum(move.count or 0 for move in moves), sum(move.count == 0 for move in moves)
+    return times(count) + (f", {never} of {len(moves)} never executed" if never and count else "")
 
 
-def _joined_actions(actions: Sequence[str]) -> str:
-    words = [action.split(" ", 1) for action in actions]
-    if len(actions) > 1 and all(len(w) == 2 for w in words) and len({w[0] for w in words}) == 1:
-        rest = dict.fromkeys(part.strip() for w in words for part in w[1].split(","))
-        return f"{words[0][0]} {', '.join(rest)}"
-    return "; ".join(actions)
+def _counted(moves: Sequence[Move]) -> str:
+    """How many transitions each head has, where they do not fit."""
+    heads: dict[str, int] = {}
+    for move in moves:
+        head = parse(move.trigger).head
+        heads[head] = heads.get(head, 0) + 1
+    texts, verb = [], ""
+    for head, count in heads.items():
+        first, _, rest = head.partition(" ")
+        text = rest if rest and first == verb else head  # "recv" is said once
+        verb = first
+        texts.append(f"{text} in {count} ways" if count > 1 else text)
+    return ", ".join(texts)
+
+
+def _actions_in(actions: Sequence[str], most: float) -> str:
+    """The actions, what they have in common once; where they do not fit, the first and how many more."""
+    words = [action.split(" ", 1) for action in dict.fromkeys(actions)]
+    if not words:
+        return ""
+    if len(words) == 1 or not all(len(w) == 2 for w in words) or len({w[0] for w in words}) > 1:
+        parts, head, between = [" ".join(w) for w in words], "", "; "
+        if len(parts) == 1 and ", " in parts[0] and words[0][1:]:
+            head, between, parts = words[0][0] + " ", ", ", words[0][1].split(", ")
+    else:
+        parts = list(dict.fromkeys(part.strip() for w in words for part in w[1].split(",")))
+        head, between = words[0][0] + " ", ", "
+    for shown in range(len(parts), 0, -1):
+        more = f" and {len(parts) - shown} more" if shown < len(parts) else ""
+        text = head + between.join(parts[:shown]) + more
+        if text_width(text, ACTION) <= most or shown == 1:
+            return text
+    return ""
 
 
 def describe(move: Move) -> str:
@@ -317,13 +373,16 @@ def describe(move: Move) -> str:
     return clean(text)
 
 
-def arrows(moves: Iterable[Move]) -> list[Arrow]:
-    """`moves`, those between the same two states in one arrow, failures apart; in the order of their first one."""
+def arrows(moves: Iterable[Move], usual: Usual | None = None) -> list[Arrow]:
+    """`moves`, those between the same two states in one arrow, failures apart; in the order of their first one.
+
+    usual: what labels leave unsaid.
+    """
     found: dict[tuple[str, str, bool], list[Move]] = {}
     for move in moves:
         found.setdefault((move.source, move.target, move.way is Way.FAILURE), []).append(move)
     order = list(Way)
     return [
-        Arrow(source, target, min((move.way for move in group), key=order.index), tuple(group))
+        Arrow(source, target, min((move.way for move in group), key=order.index), tuple(group), usual or Usual())
         for (source, target, _), group in found.items()
     ]

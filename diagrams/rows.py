@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from shakeproof.diagrams.text_width import clean, wrap
-from shakeproof.model.trace import Check, Fate, Kind, Line, Phase, Step, Trace
+from shakeproof.model.trace import Check, Fate, Kind, Lane, Line, Phase, Step, Trace
 
 COMPACT_FROM = 60  # steps; a chart this long is read for its order, not for its details
 FOOT_FROM = 24  # rows; longer charts repeat the lane heads at the foot
@@ -21,6 +21,8 @@ PILL_AT = 10.0
 GAP_TOP, GAP_LENGTH = 2.0, 24.0  # of the dotted stretch of the lifelines in a time row
 CARD_TOP = 4.0
 NOTE_TOP = 4.0
+BYTES_SHOWN = 48  # of a message, on hovering: headers and the beginning; a report has the others
+CARD_LINE = 330.0  # points; where a line of a card is broken
 NOTE_WIDTH = 420.0  # points; where the text of a note is broken
 
 
@@ -116,6 +118,18 @@ def step_class(step: Step, *more: str) -> str:
     return " ".join((f"step_{step.number}", *more))
 
 
+def hover(step: Step, lanes: Mapping[str, Lane]) -> str:
+    """What a step says on hovering: its sentence, what judged it, and its bytes."""
+    parts = [step.sentence(lanes)]
+    parts += [f"Clause: {step.clause}."] if step.clause else []
+    parts += [f"Row: {step.row}."] if step.row else []
+    if step.data:
+        count = f"{len(step.data):,}".replace(",", " ")
+        more = " ..." if len(step.data) > BYTES_SHOWN else ""
+        parts.append(f"{count} byte{'' if len(step.data) == 1 else 's'}: {step.data[:BYTES_SHOWN].hex(' ')}{more}")
+    return " ".join(parts)
+
+
 def detail_of(step: Step) -> str:
     """The line below an arrow: the detail and, in brackets, the defects."""
     parts = [clean(step.detail)] if step.detail else []
@@ -125,10 +139,13 @@ def detail_of(step: Step) -> str:
 
 
 def card_lines(step: Step) -> list[Line]:
-    """What the card of an action lists."""
-    if step.lines:
-        return list(step.lines)
-    return [Line(step.detail)] if step.detail else []
+    """What the card of an action lists; a long line is broken, and its mark stands at the first part."""
+    listed = step.lines or ((Line(step.detail),) if step.detail else ())
+    out: list[Line] = []
+    for line in listed:
+        parts = wrap(clean(line.text), 9, CARD_LINE) or [""]
+        out += [Line(part, line.check if number == 0 else Check.NONE) for number, part in enumerate(parts)]
+    return out
 
 
 def card_check(step: Step) -> Check:
@@ -269,8 +286,7 @@ class _Planner:
                     flying.discard(row.step.number)
                 elif row.kind is RowKind.MESSAGE and flying:
                     row.kind = RowKind.OVERTAKEN
-                    if not self.compact:
-                        row.height = 34.0
+                    row.height = 34.0  # its label may stand below the line
                 if row.kind is RowKind.LATE:
                     flying.add(row.step.number)
 

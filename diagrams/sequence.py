@@ -11,6 +11,7 @@ from shakeproof.diagrams.arrows import draw_arrow
 from shakeproof.diagrams.canvas import Canvas, Drawing
 from shakeproof.diagrams.citations import citation
 from shakeproof.diagrams.figure import Figure
+from shakeproof.diagrams.folding import fold
 from shakeproof.diagrams.ladder import ladder
 from shakeproof.diagrams.lanes import (
     ASIDE_SIZE,
@@ -26,6 +27,7 @@ from shakeproof.diagrams.lanes import (
     pill_width,
     place_lanes,
 )
+from shakeproof.diagrams.mermaid import trace_mermaid
 from shakeproof.diagrams.palette import (
     BAD,
     BROKEN,
@@ -47,6 +49,7 @@ from shakeproof.diagrams.palette import (
 )
 from shakeproof.diagrams.rows import (
     CARD_TOP,
+    COMPACT_FROM,
     GAP_LENGTH,
     GAP_TOP,
     NOTE_TOP,
@@ -60,6 +63,7 @@ from shakeproof.diagrams.rows import (
     card_height,
     card_lines,
     counted,
+    hover,
     plan_rows,
     step_class,
 )
@@ -71,14 +75,25 @@ FOOT = 24.0
 _CHECKED: dict[Check, Colour] = {Check.NONE: INK, Check.PASSED: OK, Check.FAILED: BAD}
 
 
-def draw_trace(trace: Trace, *, theme: str | None = None, states: bool = True, compact: bool | None = None) -> Figure:
+def draw_trace(
+    trace: Trace,
+    *,
+    theme: str | None = None,
+    states: bool = True,
+    compact: bool | None = None,
+    folded: bool | None = None,
+) -> Figure:
     """The sequence chart of `trace`.
 
     theme: None (one SVG for both), "light" or "dark"; states: show where a party changes its state; compact: one line
-    for each message, None for long traces only.
+    for each message; folded: repeats are told once; None for long traces only.
     """
-    plan = plan_rows(trace, states=states, compact=compact)
-    lanes = place_lanes(trace, plan)
+    small = len(trace.steps) > COMPACT_FROM if compact is None else compact
+    drawn = fold(trace) if (len(trace.steps) > COMPACT_FROM if folded is None else folded) else trace
+    if compact is None and len(drawn.steps) <= COMPACT_FROM:
+        small = False
+    plan = plan_rows(drawn, states=states, compact=small)
+    lanes = place_lanes(drawn, plan)
     chart = _Chart(trace, plan, lanes, Canvas(theme))
     drawing = chart.draw()
     return Figure(
@@ -88,6 +103,7 @@ def draw_trace(trace: Trace, *, theme: str | None = None, states: bool = True, c
         sentences=tuple(clean(sentence) for sentence in trace.sentences()),
         theme=theme,
         places=drawing.texts,
+        mermaid=trace_mermaid(trace),
     )
 
 
@@ -257,9 +273,11 @@ class _Chart:
             self._mark(left + 12.5, y + 11.5, check, css)
         canvas.text(at, y + 11, elide(clean(step.label), 10, room, bold=True), 10,
                     colour, bold=True, anchor="start", css=css)  # fmt: skip
+        shade = MUTED
         for number, line in enumerate(card_lines(step)):
             middle = y + 26.5 + 14 * number
-            shade = {Check.NONE: MUTED, Check.PASSED: INK, Check.FAILED: BAD}[line.check]
+            if line.check is not Check.NONE or not ticked:  # else it goes on with the line above
+                shade = {Check.NONE: MUTED, Check.PASSED: INK, Check.FAILED: BAD}[line.check]
             self._mark(left + 12.5, middle + 0.5, line.check, css)
             text = elide(clean(line.text), 9, room)
             canvas.text(at + (0 if ticked else 2), middle, text, 9, shade, anchor="start", css=css)
@@ -293,4 +311,4 @@ class _Chart:
             at += 14.0
 
     def _sentence(self, step: Step) -> str:
-        return step.sentence({lane.name: lane for lane in self.lanes.order})
+        return hover(step, {lane.name: lane for lane in self.lanes.order})

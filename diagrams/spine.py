@@ -24,7 +24,7 @@ from shakeproof.diagrams.machine_parts import (
     spot_width,
 )
 from shakeproof.diagrams.palette import BAD, LINE, OK, tint
-from shakeproof.diagrams.picture import Arrow, Label, MachinePicture, Spot, Words, arrows
+from shakeproof.diagrams.picture import Arrow, Difference, Label, MachinePicture, Spot, Words, arrows
 from shakeproof.diagrams.text_width import clean, text_width
 
 WIDTH = 176.0  # of a state
@@ -34,8 +34,8 @@ PORT = 6.0  # between two lines that end at one side of a state
 TRACK = 22.0  # between two tracks
 TRACK_FIRST = 42.0  # from the states to the first track
 AWAY = 8.0  # from a line to its label
-STUB_LABEL = 230.0
-TRACK_LABEL = 170.0
+STUB_LABEL = 300.0
+TRACK_LABEL = 190.0
 SIDE_LABEL = 190.0
 LOOP_REACH = 26.0
 
@@ -172,7 +172,14 @@ class _Spine:
         picture = replace(
             picture,
             moves=tuple(move for move in picture.moves if move not in listed),
-            elsewhere=(*(replace(move, source=picture.spot(move.source).title) for move in listed), *picture.elsewhere),
+            elsewhere=(
+                *(
+                    replace(move, source=picture.spot(move.source).title)
+                    for move in listed
+                    if move.difference is not Difference.SAME
+                ),
+                *picture.elsewhere,
+            ),
         )
         self.picture, self.canvas = picture, canvas
         self.order = [key for key in order_of(picture) if key not in beside]
@@ -186,7 +193,7 @@ class _Spine:
         self._assign_ports()
 
     def _sort_arrows(self) -> None:
-        for arrow in arrows(self.picture.moves):
+        for arrow in arrows(self.picture.moves, self.picture.usual):
             side = self.sides.get(arrow.source) or self.sides.get(arrow.target)
             if side is not None:
                 if arrow.source == arrow.target:
@@ -200,7 +207,7 @@ class _Spine:
             if arrow.target == self.picture.sink:
                 known = self.rows[source].stub
                 moves = (*known.moves, *arrow.moves) if known else arrow.moves
-                self.rows[source].stub = Arrow(arrow.source, arrow.target, arrow.way, moves)
+                self.rows[source].stub = replace(arrow, moves=moves)
             elif target == source:
                 self.rows[source].loop = arrow
             elif target == source + 1:

@@ -37,7 +37,7 @@ def text_width(text: str, size: float, *, bold: bool = False) -> float:
 
 
 def _other(character: str) -> int:
-    return _WIDE if unicodedata.east_asian_width(character) in "WF" else _OTHER
+    return _WIDE if character == "…" or unicodedata.east_asian_width(character) in "WF" else _OTHER
 
 
 def elide(text: str, size: float, width: float, *, bold: bool = False) -> str:

@@ -14,7 +14,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from shakeproof.model.checks import Ways, joined
-from shakeproof.model.clauses import Quotes
+from shakeproof.model.clauses import Authority, Quotes
 from shakeproof.model.facts import Fact, Guard, ModelError, Value
 from shakeproof.model.notation import (
     Abort,
@@ -60,9 +60,10 @@ class Role:
     blank: states in which nothing is remembered: entering one puts memory back to the beginning; alert, fatal: how
     `abort` speaks; peer: the role at the other end; readings: names of readings with a sentence each;
     default_readings: those in force; partial: why the table is not complete, "" when it is; hints: layout for pictures;
-    theory: how the role works; alike: inputs that must be answered alike; without: mechanisms of the standard that the
-    table has no rows for yet, so that an audit can say what it did not test; order: states in the order in which they
-    are listed and drawn, where that is not the order of the table.
+    theory: how the role works; alike: inputs that must be answered alike; truncation: what forbids to take the end of
+    the transport for the end of the data; without: mechanisms of the standard that the table has no rows for yet, so
+    that an audit can say what it did not test; order: states in the order in which they are listed and drawn, where
+    that is not the order of the table.
     Raises ModelError, with the row named, where the table is ill-formed.
     """
 
@@ -87,6 +88,7 @@ class Role:
     hints: Mapping[str, object] = field(default_factory=dict)
     theory: str = ""
     alike: tuple[Alike, ...] = ()
+    truncation: Authority | None = None
     without: tuple[str, ...] = ()
     order: tuple[State, ...] = ()
     blank: tuple[State, ...] = ()
@@ -106,6 +108,7 @@ class Role:
         plain = [row for row in self.table if row.place is None]
         self._index: dict[tuple[State, Message], list[Row]] = {}
         self._said: dict[tuple[State, Symbol], tuple[Row, ...]] = {}
+        self._remembered: dict[tuple[int, ...], dict[str, int]] = {}
         self._rest: dict[State, list[Row]] = {}
         self._unasked: dict[State, tuple[Row, ...]] = {}
         for row in plain:
@@ -151,9 +154,14 @@ class Role:
             replace(new, clauses=row.clauses, parts=row.parts, unless=row.unless)
             for row, new in zip(wide, self._identified(wide), strict=True)
         ]
+        renamed = [(old, new) for new, (_, olds) in zip(named, groups, strict=True) for old in olds]
         for ways in self.orders:
-            ways.rename((old, new) for new, (_, olds) in zip(named, groups, strict=True) for old in olds)
-        self.__dict__.pop("reachable")  # it was found with the rows that have no names yet
+            ways.rename(renamed)
+        new_of = {id(old): new for old, new in renamed}
+        self.__dict__["reachable"] = {  # found with the rows that had no names yet, and too costly to be found again
+            here: tuple((new_of.get(id(row), row), symbol, there) for row, symbol, there in steps)
+            for here, steps in self.reachable.items()
+        }
         yield from named
 
     def _identified(self, rows: Sequence[Row]) -> Iterator[Row]:
@@ -233,8 +241,11 @@ class Role:
         return any(row.kind is not Kind.TICK and self.final in row.states.members for row in self.table)
 
     def remembered(self, configuration: Configuration) -> dict[str, int]:
-        """Fact name -> bit mask of what is remembered."""
-        return {fact.name: bits for fact, bits in zip(self.memory_facts, configuration.memory, strict=True)}
+        """Fact name -> bit mask of what is remembered; not to be changed by whoever asks."""
+        memory = configuration.memory
+        if memory not in self._remembered:
+            self._remembered[memory] = {fact.name: bits for fact, bits in zip(self.memory_facts, memory, strict=True)}
+        return self._remembered[memory]
 
     def remembered_text(self, configuration: Configuration) -> str:
         """What is remembered, where it differs from the beginning; what was forgotten is not mentioned."""
@@ -263,7 +274,8 @@ class Role:
         key = (configuration.state, symbol)
         if key not in self._said:
             self._said[key] = tuple(row for row in self.named(*key) if row.pattern.matches(symbol))
-        rows = [row for row in self._said[key] if row.agrees_with(memory, symbol)]
+        said = self._said[key]
+        rows = [row for row in said if row.agrees_with(memory, symbol)] if said else []
         for ways in self.orders:
             rows += [ways.row(key[0], path) for path in ways.paths(key[0], memory, symbol)]
         return rows

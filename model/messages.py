@@ -159,8 +159,11 @@ RECORD = Fact("record", {"zero_length": "an application data record with nothing
     "too_long":      "its TLSCiphertext is longer than 2^14+2048 bytes",
     "alien_type":    "its content type is unknown",
     "empty_message": "a handshake record with nothing in it",
+    "replayed":      "the last record under these keys, once more",
+    "stale":         "an older record under these keys than the last one, once more",
 })
-zero_length, bad_mac, bad_padding, long_bad_mac, heartbeat, too_long, alien_type, empty_message = RECORD.values
+(zero_length, bad_mac, bad_padding, long_bad_mac, heartbeat, too_long, alien_type, empty_message, replayed,
+ stale) = RECORD.values
 
 # ------------------------------------------------------------------------------------------------------- alerts
 SEVERITY = Fact("severity", {

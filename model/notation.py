@@ -147,6 +147,17 @@ class Symbol:
     message: Message
     values: tuple[tuple[str, int], ...] = ()
 
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __reduce__(self) -> tuple[type[Symbol], tuple[Message, tuple[tuple[str, int], ...]]]:
+        return Symbol, (self.message, self.values)  # without the hash, which is another in another process
+
+    @cached_property
+    def _hash(self) -> int:
+        """Computed once: symbols are looked up far more often than they are made."""
+        return hash((self.message, self.values))
+
     @cached_property
     def assignment(self) -> dict[str, int]:
         """Fact name -> bit mask."""

@@ -11,7 +11,7 @@ and the call is taken to have happened.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -23,6 +23,9 @@ from shakeproof.model.notation import Kind, Message, Output, Row, State, Stay, S
 
 POSSIBILITIES_LIMIT = 64
 """More than this many possibilities at once is a fault of a table, not of a peer: the largest table has 20."""
+
+CELLS_LIMIT = 20_000
+"""Cells of which the enabled rows are remembered, for each role: more than any table has, odd symbols included."""
 
 OWED_LIMIT = 256
 """Messages owed at once: bounds what a peer that never lets the implementation answer can pile up."""
@@ -52,15 +55,35 @@ class RoleMachine(Machine):
         self.role = role
         self.state_named = {state.name: state for state in role.states}
         self._idle: list[Possibility] = []
+        self._known: set[int] = set()
+        """Which rows have their transitions; the role keeps them, so that no other object comes to have such an id."""
+        self._enabled: dict[tuple[Configuration, Symbol], tuple[Row, ...]] = {}
+        self._has: set[tuple[str, str]] = set()
         ordered = [row for row in role.rows if not row.is_rest] + [row for row in role.rows if row.is_rest]
         for row in ordered:
             self.know(row)
 
     def know(self, row: Row) -> None:
-        """Have the row's transitions. One of several checks is made when a symbol outside the alphabet takes it."""
-        if row.id not in self.events:
-            for state in row.states.members:
+        """Have the row's transitions. One of several checks is made when a symbol outside the alphabet takes it, for
+        each state by itself.
+        """
+        if id(row) in self._known:
+            return
+        self._known.add(id(row))
+        for state in row.states.members:
+            if (row.id, state.name) not in self._has:
+                self._has.add((row.id, state.name))
                 self.add_transition(row.id, state.name, self._target(row, state), conditions=[self.fits], row=row)
+
+    def enabled(self, here: Configuration, symbol: Symbol) -> tuple[Row, ...]:
+        """The rows that the symbol enables, looked up once for each cell."""
+        key = (here, symbol)
+        rows = self._enabled.get(key)
+        if rows is None:
+            rows = () if self.role.is_final(here.state) else tuple(self.role.enabled(here, symbol))
+            if len(self._enabled) < CELLS_LIMIT:
+                self._enabled[key] = rows
+        return rows
 
     def _target(self, row: Row, source: State) -> str:
         if isinstance(row.next, Stay):
@@ -175,12 +198,35 @@ class Oracle:
         self._become([self.machine.take(*each) for each in (*before, *after)])
         return rows
 
+    def receive_one_of(self, symbols: Sequence[Symbol]) -> tuple[Row, ...]:
+        """A message arrives of which an observer can't tell what it says: each of these stays possible."""
+        if len(symbols) == 1:
+            return self._input(symbols[0])
+        before = [(one.configuration, one.owed, one.fired) for one in self.possible]
+        after: list[tuple[Configuration, tuple[Output, ...], tuple[str, ...]]] = []
+        rows: dict[str, Row] = {}
+        for symbol in symbols:
+            self._become([self.machine.take(*each) for each in before])
+            rows |= {row.id: row for row in self._input(symbol)}
+            after += [(one.configuration, one.owed, one.fired) for one in self.possible]
+        self._become([self.machine.take(*each) for each in after])
+        return tuple(rows.values())
+
+    def keep(self, fits: Callable[[Possibility], bool]) -> bool:
+        """Something else was seen than an output. False where no possibility fits it; then nothing changes."""
+        kept = [one for one in self.possible if fits(one)]
+        if not kept:
+            return False
+        if len(kept) < len(self.possible):
+            self._become([self.machine.take(one.configuration, one.owed, one.fired) for one in kept])
+        return True
+
     def _input(self, symbol: Symbol) -> tuple[Row, ...]:
         after: list[Possibility] = []
         rows: dict[str, Row] = {}
         for possibility in self.possible:
             here = possibility.configuration
-            enabled = [] if self.role.is_final(here.state) else self.role.enabled(here, symbol)
+            enabled = self.machine.enabled(here, symbol)
             if not enabled:
                 after.append(self.machine.take(here, possibility.owed, possibility.fired))
                 continue

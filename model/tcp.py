@@ -284,9 +284,17 @@ TIMEOUTS: list[TableLine] = [
     tick(SYN_SENT,     RETRANSMISSION, STAY, start(RETRANSMISSION), send_syn,     MUST("3.10.8 retransmit", "3.8.3 syn")),
     tick(SYN_RECEIVED, RETRANSMISSION, STAY, start(RETRANSMISSION), send_syn_ack, MUST("3.10.8 retransmit", "3.8.3 syn")),
     tick(TALKING,      RETRANSMISSION, STAY, start(RETRANSMISSION), send_data,    MUST("3.10.8 retransmit", "3.8.1 rto")),
-    tick(FINISHING,    RETRANSMISSION, STAY, start(RETRANSMISSION), stop(DELAYED_ACK), sends(MORE),
+    tick(LAST_ACK,     RETRANSMISSION, STAY, start(RETRANSMISSION), stop(DELAYED_ACK), sends(MORE),
                                                               MUST("3.10.8 retransmit", "3.8.1 rto")),
-    tick(SYN_SENT | SYN_RECEIVED, USER, CLOSED, may_rst, tells(timed_out), MUST("3.10.8 user", "3.8.3 syn-r2")),
+    # Closed in SYN-RECEIVED, the front of the retransmission queue is the SYN.
+    tick(FIN_WAIT_1 | CLOSING, RETRANSMISSION, STAY, start(RETRANSMISSION), stop(DELAYED_ACK), sends(MORE),
+                                                              MAY("3.10.8 retransmit", "3.8.1 rto")),
+    tick(FIN_WAIT_1 | CLOSING, RETRANSMISSION, STAY, start(RETRANSMISSION), stop(DELAYED_ACK), send_syn_ack,
+                                                              MAY("3.10.8 retransmit", "3.10.4 syn-received")),
+    tick(SYN_SENT | SYN_RECEIVED, USER, ~reopened, CLOSED, may_rst, tells(timed_out), MUST("3.10.8 user", "3.8.3 syn-r2")),
+    # A SYN whose answer nobody wanted may have been an old duplicate.
+    tick(SYN_RECEIVED, USER, reopened, CLOSED, may_rst, tells(timed_out), MAY("3.10.8 user", "3.8.3 syn-r2")),
+    tick(SYN_RECEIVED, USER, reopened, TIME_WAIT, return_to_time_wait, may_rst, tells(timed_out), MAY("3.6.1 return")),
     tick(SENDING,      USER, CLOSED, may_rst, tells(timed_out), MUST("3.10.8 user", "3.8.3 procedure", "3.8.3 r2")),
     send(TALKING,      DATA, busy, STAY, stop(DELAYED_ACK),   MAY("3.8.6 window", "3.8 lost")),
     send(FINISHING,    MORE, busy, STAY, stop(DELAYED_ACK),   MAY("3.8.6 window", "3.8 lost")),
@@ -433,7 +441,7 @@ SEGMENTS: list[TableLine] = [
         stage("text",
             recv(SYNCHRONIZED, Segment[data | fin, ahead], STAY,                                      should("hold")),
             recv(SYNCHRONIZED, Segment[data | fin, ahead], STAY, send_ack,                            should("hold", "ahead-ack")),
-            recv(SYNCHRONIZED, Segment[data | fin, shut],  STAY, send_ack,                            arrives("seq", "3.8.6.1 closed")),
+            recv(SYNCHRONIZED, Segment[data | fin, shut],  STAY, send_answer,                         arrives("seq", "3.8.6.1 closed")),
             recv(RECEIVING, Segment[data, due], DELAYED_ACK.idle,    STAY, send_answer, tells(delivered), may("text", "straddle", "aggregate")),
             recv(RECEIVING, Segment[data, due], DELAYED_ACK.idle,    STAY, start(DELAYED_ACK), tells(delivered), should("3.8.6.3 delay")),
             recv(RECEIVING, Segment[data, due], DELAYED_ACK.running, STAY, send_answer, tells(delivered), should("3.8.6.3 second")),
@@ -463,7 +471,9 @@ ABORTS: list[TableLine] = [
     call(SYN_SENT,     ABORT, CLOSED,                        MUST("3.10.5 syn-sent")),
     call(SYN_RECEIVED, ABORT, CLOSED, send_any_rst,          MUST("3.10.5 reset", "3.1 always")),
     call(UP,           ABORT, CLOSED, send_any_rst,          MUST("3.10.5 reset", "3.1 always")),
-    call(DOWN,         ABORT, CLOSED,                        MUST("3.10.5 closing")),
+    call(CLOSING | TIME_WAIT, ABORT, CLOSED,                 MUST("3.10.5 closing")),
+    # In CLOSE-WAIT a CLOSE waits until all text is segmentized, and with it LAST-ACK, which here begins at once.
+    call(LAST_ACK,     ABORT, CLOSED, may_rst,               MUST("3.10.5 closing", "3.10.4 close-wait")),
 ]
 # fmt: on
 

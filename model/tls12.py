@@ -26,7 +26,8 @@ the table wants it at Certificate. For a server's 7.4.6 names no moment: a chain
 be refused up to Finished. Under `legacy`, older versions are enabled, and which one is chosen is remembered.
 
 Closing. Either side may close or warn of its own accord wherever the connection is open. Who closes first need not wait
-for the other's close_notify (7.2.1), so CLOSED reads nothing more.
+for the other's close_notify (7.2.1), so CLOSED reads nothing more. That the transport just ends is no event of these
+tables: it calls for no answer on the wire, and what an application is told then rests on `truncation`.
 
 Left out: CertificateStatus (nobody here asks for one); that a second handshake may not give up encrypt-then-MAC, and a
 fatal alert ends the session (the alphabet shows neither); that an unanswered HelloRequest may end the connection.
@@ -77,6 +78,8 @@ from shakeproof.model.messages import (
     not_one,
     one,
     record_overflow,
+    replayed,
+    stale,
     too_long,
     unexpected_message,
     unrecognized_name,
@@ -179,11 +182,15 @@ undone       = (decode_error, decrypt_error)
 point        = ("RFC 8422 5.11", "RFC 8422 5.11 zero", "7.2.2 illegal", "7.2.2 decode", "7.2.2 decrypt")
 share        = ("RFC 7919 5.1", "7.2.2 illegal", "7.2.2 decode", "7.2.2 decrypt")
 tampered     = ("7.2.2 mac", "6.2.3.3", "RFC 7366 3")
+repeated     = ("F.2 replay", "F.2 order", "6.1 incremented", "7.2.2 mac", "6.2.3.3", "RFC 7366 3")
 cancelling   = sends(maybe(Alert[warning, user_canceled]), Alert[closure])
 wrong_spec   = (*out_of_place, illegal_parameter)
 
 unseen_padding = Alike((Record.symbol(bad_mac), Record.symbol(bad_padding)), (), MUST("6.2.3.2"))
 """A long record is longer for everyone to see, and so is not among them."""
+
+truncation = MUST("7.2.1 knowledge")
+"""What forbids to take the end of the transport for the end of the data."""
 
 
 def malformed(states: States, message: Message, defect: Value) -> Row:
@@ -226,7 +233,7 @@ def either(open_: States, early: States, alive: States) -> list[TableLine]:
         recv(open_ - CONNECTED, Record[zero_length], first, STAY,                      MAY("6.2.1 zero-length")),
         recv(open_ - CONNECTED, Record[zero_length], first, abort(unexpected_message), MAY("7.3 data", "7.2.2 unexpected")),
 
-        recv(open_, Alert[closure],      CLOSED, sends(Alert[closure]),          MUST("7.2.1 respond")),
+        recv(open_, Alert[closure],      CLOSED, sends(Alert[closure]),          MUST("7.2.1 respond", "7.2.1 knowledge")),
         recv(open_, Alert[fatal],        CLOSED,                                 MUST("7.2.2 close")),
         recv(open_, Alert[warning],      STAY,                                   MAY("7.2.2 warning")),
         recv(open_, Alert[warning],      any_alert,                              MAY("7.2.2 decide")),
@@ -238,7 +245,9 @@ def either(open_: States, early: States, alive: States) -> list[TableLine]:
         recv(early,    Record[bad_mac | long_bad_mac], again, abort(bad_record_mac),   MUST(*tampered)),
         recv(SWITCHED, Record[bad_padding],                 abort(bad_record_mac),     MUST("6.2.3.2", "7.2.2 padding")),
         recv(early,    Record[bad_padding], again,          abort(bad_record_mac),     MUST("6.2.3.2", "7.2.2 padding")),
-        void(early,    Record[bad_mac | bad_padding | long_bad_mac], first,            why="there are no keys yet"),
+        recv(SWITCHED, Record[replayed | stale],            abort(bad_record_mac),     MUST(*repeated)),
+        recv(early,    Record[replayed | stale], again,     abort(bad_record_mac),     MUST(*repeated)),
+        void(early,    Record[bad_mac | bad_padding | long_bad_mac | replayed | stale], first, why="there are no keys yet"),
         recv(open_,    Record[empty_message],               STAY,                      MAY("6.2.1 empty")),
         recv(open_,    Record[empty_message],               abort(*out_of_place, illegal_parameter), MAY("6.2.1 empty")),
 

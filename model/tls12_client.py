@@ -145,6 +145,7 @@ from shakeproof.model.tls12 import (
     out_of_place,
     point,
     share,
+    truncation,
     unasked,
     undone,
     unfit,
@@ -196,6 +197,7 @@ client = Role(
   alert=Alert, fatal=fatal, theory=tls12.__doc__ or "",
   readings={"https": "a chain must lead to a trust anchor, be current, be meant for this use, and name the server", **READINGS},
   default_readings=frozenset({"https"}), alike=(unseen_padding,),
+  truncation=truncation,
   order=(START, WAIT_SERVER_HELLO, WAIT_CERTIFICATE, WAIT_SERVER_KEY_EXCHANGE, WAIT_SERVER_HELLO_DONE,
          WAIT_CHANGE_CIPHER_SPEC, WAIT_FINISHED, CONNECTED), lines=[
   #    state, input, what must be remembered, next state and reply, authority

@@ -16,6 +16,12 @@ def shared_quotes() -> Quotes:
         "If a TLS implementation receives an unexpected record type, it MUST send an unexpected_message alert.",
     )
     quotes.quote(
+        "6.1 incremented",
+        "A sequence number is incremented after each record: specifically, the first record transmitted under a particular "
+        "connection state MUST use sequence number 0.",
+        binds="both",
+    )
+    quotes.quote(
         "6.2.1 empty",
         "Implementations MUST NOT send zero-length fragments of Handshake, Alert, or ChangeCipherSpec content types.",
         binds="sender",
@@ -70,6 +76,13 @@ def shared_quotes() -> Quotes:
         "7.2.1 respond",
         "The other party MUST respond with a close_notify alert of its own and close down the connection immediately, "
         "discarding any pending writes.",
+    )
+    quotes.quote(
+        "7.2.1 knowledge",
+        "The client and the server must share knowledge that the connection is ending in order to avoid a truncation attack.",
+        binds="both",
+        implied="must is in lower case: it says what close_notify is for; who has seen none has no such knowledge to give "
+        "to its application",
     )
     quotes.quote(
         "7.2.1 required",
@@ -217,6 +230,19 @@ def shared_quotes() -> Quotes:
         "on the current connection state.",
         binds="both",
         implied="it states what becomes of the application's data",
+    )
+    quotes.quote(
+        "F.2 replay",
+        "To prevent message replay or modification attacks, the MAC is computed from the MAC key, the sequence number, the "
+        "message length, the message contents, and two fixed character strings.",
+        binds="both",
+        implied="a record that comes again has the MAC of another sequence number, which is an incorrect one",
+    )
+    quotes.quote(
+        "F.2 order",
+        "The sequence number ensures that attempts to delete or reorder messages will be detected.",
+        binds="both",
+        implied="who takes a record under any other number than the next one detects nothing",
     )
     quotes.quote(
         "RFC 8422 5.11",

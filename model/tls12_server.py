@@ -149,6 +149,7 @@ from shakeproof.model.tls12 import (
     share,
     shared,
     spoiled,
+    truncation,
     unasked,
     undone,
     unfit,
@@ -227,6 +228,7 @@ server = Role(
   aborted=ABORTED, alphabet=TLS12_MESSAGES, quotes=server_quotes, phases=PHASES, peer="tls12.client",
   memory={KEY_EXCHANGE: rsa, GRANTS: full, TICKET: unpromised, REQUESTED: unasked, SECRET: shared, ROUND: first, VERSION: current},
   alert=Alert, fatal=fatal, theory=tls12.__doc__ or "", readings=READINGS, alike=(unseen_padding, unseen_block),
+  truncation=truncation,
   order=(WAIT_CLIENT_HELLO, WAIT_CERTIFICATE, WAIT_CLIENT_KEY_EXCHANGE, WAIT_CERTIFICATE_VERIFY, WAIT_CHANGE_CIPHER_SPEC,
          WAIT_FINISHED, WAIT_IN_VAIN, CONNECTED), lines=[
   #    state, input, what must be remembered, next state and reply, authority

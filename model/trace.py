@@ -87,8 +87,10 @@ class Step:
     message: abstract name, as the RFC prints it; facts: the values that describe it (upper case); defect: the values
     among them that are defects; title: what to show where it differs from `message` ("GET / HTTP/1.1"); detail: one
     line for people; data: bytes on the wire; protection: which keys protect it ("the session keys"), "" for plaintext.
-    before, after: state of each lane that the step concerns. received_after: number of the step after which a late
-    message arrived. row, clause: what judged it. verdict, note: where a finding points at this step.
+    before, after: state of each lane that the step concerns. received_s, received_after: when a message arrived, and
+    the number of the step after which a late one did; time_s is when it was sent. carrier: number of the step of the
+    layer below that brought the last of it. row, clause: what judged it. verdict, note: where a finding points at this
+    step.
     """
 
     number: int
@@ -109,6 +111,8 @@ class Step:
     before: Mapping[str, str] = field(default_factory=dict)
     after: Mapping[str, str] = field(default_factory=dict)
     received_after: int | None = None
+    received_s: float | None = None
+    carrier: int | None = None
     lines: tuple[Line, ...] = ()
     row: str = ""
     clause: str = ""
@@ -140,9 +144,10 @@ class Step:
             text += f" ({self.detail})"
         if self.fate is not Fate.DELIVERED:
             text += f": {self.fate.value}"
-        for lane, state in self.after.items():
-            if self.before.get(lane) != state:
-                text += f"; {name(lane)} is now {state}"
+        known = [lane for lane in lanes if lane in self.after]  # a saved trace keeps no other order
+        for lane in (*known, *sorted(self.after.keys() - lanes.keys())):
+            if self.before.get(lane) != self.after[lane]:
+                text += f"; {name(lane)} is now {self.after[lane]}"
         return text + "."
 
 
@@ -219,7 +224,7 @@ class Trace:
 
 
 def number_steps(steps: Iterable[Step]) -> tuple[Step, ...]:
-    """The steps, numbered from 1 in their order; `received_after` keeps pointing at the same step."""
+    """The steps, numbered from 1 in their order; `received_after` and `carrier` keep pointing at the same steps."""
     listed = list(steps)
     new = {step.number: number for number, step in enumerate(listed, 1)}
     return tuple(
@@ -227,6 +232,7 @@ def number_steps(steps: Iterable[Step]) -> tuple[Step, ...]:
             step,
             number=number,
             received_after=None if step.received_after is None else new.get(step.received_after),
+            carrier=None if step.carrier is None else new.get(step.carrier),
         )
         for number, step in enumerate(listed, 1)
     )

@@ -17,7 +17,7 @@ from shakeproof.model.clauses import Level
 from shakeproof.model.machine import Role
 from shakeproof.model.notation import Alike, Kind
 from shakeproof.model.roles import ROLES
-from shakeproof.properties.conformance import Difference, Outcome, Problem, Runner, judge
+from shakeproof.properties.conformance import UNTOLD, Difference, Outcome, Problem, Runner, judge
 from shakeproof.properties.conversation import calls_of
 from shakeproof.properties.findings import (
     OUT_OF_TIME,
@@ -33,7 +33,7 @@ from shakeproof.properties.findings import (
     Run,
     ignore,
 )
-from shakeproof.properties.suites import Word, floods, fragments, quick, whole
+from shakeproof.properties.suites import Word, floods, fragments, quick, truncations, whole
 from shakeproof.properties.targets import find_target
 from shakeproof.properties.targets.base import Setup, TargetError
 from shakeproof.properties.workers import run_in_processes, share_of
@@ -299,18 +299,25 @@ def _run_words(
 def _run_manners(
     runner: Runner, words: Sequence[Word], deadline: float, partial: Partial, say: Callable[[Said], None]
 ) -> None:
-    """Words that are about no cell: what leads nowhere, repeated, and messages that are cut up."""
+    """Words that are about no cell: what leads nowhere, repeated; messages that are cut up; and the transport's end."""
     first = runner.setup == runner.target.setups(runner.role.name)[0]
     repeated = floods(runner.role, words) if first else []
     found = {(finding.check, finding.grade) for finding in partial.findings}
+    every = whole(runner.role, runner.setup)
+    ended = truncations(runner.role, every)
+    if not runner.target.tells_end:
+        partial.not_tested[UNTOLD] = [word.cell for word in ended]
+        ended = []
     # What is cut up is tried in every setup: what a server is under a name shows only where it asks for something.
-    for word in (*repeated, *fragments(runner.role, whole(runner.role, runner.setup))):
+    for word in (*repeated, *fragments(runner.role, every), *ended):
         if time.monotonic() > deadline:
             partial.not_tested.setdefault(OUT_OF_TIME, []).append(word.cell)
             continue
         outcome = runner.run(word)
         problem = outcome.problem
         partial.words += not (outcome.unreached or outcome.meaningless)
+        if outcome.untold:
+            partial.not_tested.setdefault(outcome.untold, []).append(word.cell)
         if problem is not None and (problem.check, problem.grade) not in found:
             found.add((problem.check, problem.grade))
             finding = confirm(runner, word, problem)
@@ -418,7 +425,7 @@ def _finding(
     title = f"{what}: {problem.why}" + (f" ({problem.how})" if problem.how else "")
     talk = outcome.conversation if outcome else None
     told = f"{title}. {clause.reference}." if clause else f"{title}."
-    expected = problem.row.outcome if problem.row else "an honest handshake"
+    expected = problem.expected or "an honest handshake"
     return Finding(
         id=_id(runner, problem.check, problem.grade, word),
         check=problem.check,

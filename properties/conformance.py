@@ -21,11 +21,19 @@ from shakeproof.properties.conversation import Conversation, Exchange
 from shakeproof.properties.courses import chosen_values
 from shakeproof.properties.findings import Grade
 from shakeproof.properties.mapper.hypotheses import HONEST_KEYS, KeyHypothesis
-from shakeproof.properties.suites import Word, honest_path, passes
+from shakeproof.properties.suites import CLOSE_NOTIFY, Word, honest_path, passes
 from shakeproof.properties.targets.base import Reaction, Setup, Target
 
 ALERTS = "7.2"
 """RFC 5246's section on alerts: it says how a fault is answered, and is named only where no other clause is."""
+
+TRUNCATED = "truncated"
+"""What checks of the end of the transport are named by."""
+REQUIRED = {
+    True: "the application is told that all data has come",
+    False: "the application is told that data may be missing",
+}
+"""What had to come when the transport ended, by whether a close_notify had."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +41,8 @@ class Problem:
     """What is wrong with a step, before it is confirmed.
 
     pending: only what follows can grade it. how: the hypothesis that fits what followed, for the title. reading: the
-    reading of ours that it is a problem by, where no RFC says so.
+    reading of ours that it is a problem by, where no RFC says so, or what else the check is named by. authority,
+    required: what it rests on, and what had to come, where that is not what the row says.
     """
 
     grade: Grade
@@ -42,6 +51,13 @@ class Problem:
     how: str = ""
     pending: bool = False
     reading: str = ""
+    authority: Clause | None = None
+    required: str = ""
+
+    @property
+    def expected(self) -> str:
+        """What had to come, in words; "" where no row says so."""
+        return self.required or (self.row.outcome if self.row else "")
 
     @property
     def row(self) -> Row | None:
@@ -61,6 +77,8 @@ class Problem:
     @property
     def clause(self) -> Clause | None:
         """The clause that was broken; where only the alert is another one, the clause that names the alert."""
+        if self.authority is not None:
+            return self.authority
         clauses = self.row.clauses if self.row else ()
         if self.grade is Grade.DEVIATION and self.exchange.stopped and self.row is not None:
             alerts = [alert.name for alert in alerts_of((self.row,))]
@@ -149,7 +167,8 @@ class Outcome:
     """What came of a word.
 
     unreached: why the cell was not reached, "" where it was; meaningless: why the symbol says nothing there, "" where
-    it does; observed: what came out, step by step from the cell on.
+    it does; untold: why nothing can be said of what was seen, "" where it can; observed: what came out, step by step
+    from the cell on.
     """
 
     problem: Problem | None = None
@@ -159,6 +178,11 @@ class Outcome:
     conversation: Conversation | None = None
     observed: tuple[str, ...] = ()
     exchange: Exchange | None = None
+    untold: str = ""
+
+
+UNTOLD = "what its application is told of the end of the data can't be seen"
+"""Why the end of the transport shows nothing."""
 
 
 class Runner:
@@ -201,6 +225,8 @@ class Runner:
             return Outcome(meaningless=meaningless, conversation=talk)
         if word.times > 1:
             return self._flood(word, talk)
+        if word.ends:
+            return self._end(word, talk)
         before = talk.oracle.fork()
         exchange = talk.send(word.symbol, fragment=word.fragment)
         problem = judge(exchange, before)
@@ -223,6 +249,37 @@ class Runner:
             why = f"{word.times} of them in a row meet no limit; no RFC gives one, it is our reading that there is one"
             problem = Problem(Grade.WARNING, replace(exchange, rows=passing), why, reading="bounded")
         return Outcome(problem, conversation=talk, exchange=exchange)
+
+    def _end(self, word: Word, talk: Conversation) -> Outcome:
+        """The word's symbol, and then the end of the transport: only close_notify makes that the end of the data."""
+        before = talk.oracle.fork()
+        exchange = talk.send(word.symbol)
+        refused = judge(exchange, before)
+        before.release()
+        if refused is not None:
+            return Outcome(unreached=f"{word.symbol.text} is not taken: {refused.why}", conversation=talk)
+        end = talk.end()
+        ordered = word.symbol == CLOSE_NOTIFY
+        told = end.reaction.end
+        end = replace(end, rows=tuple(self.role.enabled(word.configuration, CLOSE_NOTIFY)))
+        problem = None
+        if end.reaction.crashed:
+            problem = Problem(Grade.CRASH, end, "it died")
+        elif not told:
+            return Outcome(untold=UNTOLD, conversation=talk, exchange=end)
+        elif ordered and told == "truncated":
+            problem = Problem(
+                Grade.REFUSED_VALID, end, "told its application that data is missing, after a close_notify"
+            )
+        elif not ordered and told == "orderly":
+            problem = Problem(Grade.WENT_ON, end, "took the end of the transport for the end of the data")
+        if problem is not None:
+            problem = replace(problem, reading=TRUNCATED, authority=self._truncation(), required=REQUIRED[ordered])
+        return Outcome(problem, conversation=talk, exchange=end)
+
+    def _truncation(self) -> Clause | None:
+        authority = self.role.truncation
+        return self.role.quotes.resolve(authority, self.role.name)[0] if authority is not None else None
 
     def prefix_fails(self, word: Word, talk: Conversation) -> Problem | None:
         """Open the connection and send the word's honest prefix; what went wrong, None where nothing did."""

@@ -28,6 +28,9 @@ from shakeproof.properties.targets.base import Endpoint, Reaction, Setup, Target
 
 TARGET, TESTER = "target", "tester"
 
+ENDS = {"orderly": "an orderly end", "truncated": "a truncation"}
+"""What an application can be told when the data ends, in words."""
+
 
 @dataclass(frozen=True)
 class Exchange:
@@ -76,6 +79,8 @@ class Exchange:
             parts.append(f"accepted {len(self.reaction.delivered)} bytes of application data")
         if self.reaction.crashed:
             parts.append(f"died: {self.reaction.crashed}")
+        if self.symbol is None and self.reaction.end:
+            parts.append(f"told its application of {ENDS[self.reaction.end]}")
         if self.reaction.closed:
             parts.append("closed")
         return ", ".join(parts) or ("nothing" if self.reaction.exact else "nothing in time")
@@ -179,6 +184,21 @@ class Conversation:
             return None
         rows = self.oracle.call(message)
         return self._react(None, before, rows, reaction)
+
+    def end(self) -> Exchange:
+        """The transport ends. No row reads that: whoever wants it judged looks at what the application is told."""
+        before, phase = self.oracle.state_text, self._phase()
+        reaction = self.endpoint.end()
+        seen = tuple(self.peer.classify(reaction.data)) if reaction.data else ()
+        if self.record:
+            step = Step(
+                len(self.steps) + 1, sender=TESTER, receiver=TARGET, message="end of the transport", phase=phase
+            )
+            told = f"its application is told of {ENDS[reaction.end]}" if reaction.end else ""
+            self.steps.append(replace(step, layer="tcp", before={TARGET: before}, detail=told))
+            for item in seen:
+                self._note_output(item, before, (), True, phase)
+        return Exchange(None, before, (), (), reaction, seen, (), True, True)
 
     def _react(self, symbol: Symbol | None, state: str, rows: tuple[Row, ...], reaction: Reaction) -> Exchange:
         expected = self.oracle.expected()

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, ClassVar
+from zlib import crc32
 
 from hypothesis import strategies as st
 
@@ -37,6 +38,8 @@ from shakeproof.model.messages import (
     full,
     long_bad_mac,
     mismatch,
+    replayed,
+    stale,
     ticketed,
 )
 from shakeproof.model.notation import Alike, Message, Symbol
@@ -135,6 +138,10 @@ FORGERIES = (Finished.symbol(mismatch), ServerKeyExchange.symbol(forged_signatur
 """What can be made without the keys."""
 
 
+REPEATS = (Record.symbol(replayed), Record.symbol(stale))
+"""What came before, once more."""
+
+
 def name_of(word: Word) -> str:
     """A word as code says it: its inputs."""
     return " -> ".join(word.text)
@@ -156,9 +163,23 @@ def identity(word: Word, setup: Setup) -> object:
     return (cell, word.fragment, setup if own else setup.certificate_key)
 
 
-def untried(role: Role, setup: Setup, tried: Set[object]) -> list[Word]:
-    """The words of a setup that have not been tried in it or in one that they are the same in."""
-    return [word for word in words_by_name(role, setup).values() if identity(word, setup) not in tried]
+def untried(role: Role, setup: Setup, tried: Set[object], share: tuple[int, int] = (0, 1)) -> list[Word]:
+    """The words of a setup that have not been tried in it or in one that they are the same in.
+
+    share: only those of this part of so many. A cell is of the same part in every setup.
+    """
+    part, parts = share
+    return [
+        word
+        for word in words_by_name(role, setup).values()
+        if part_of(word.configuration, word.symbol, parts) == part and identity(word, setup) not in tried
+    ]
+
+
+@lru_cache(maxsize=2**14)
+def part_of(here: Configuration, symbol: Symbol, parts: int) -> int:
+    """Which of so many parts a cell belongs to: the same in every process."""
+    return crc32(f"{here.state.name} {here.memory} {symbol.text}".encode()) % parts
 
 
 def kind_of(role: Role, word: Word) -> str:
@@ -166,6 +187,8 @@ def kind_of(role: Role, word: Word) -> str:
     symbol = word.symbol
     if symbol in FORGERIES:
         return "forged"
+    if symbol in REPEATS:
+        return "replayed"
     if symbol.message is Certificate and symbol.has(expired):
         return "expired certificate"
     if symbol.message is Alert:
@@ -228,6 +251,7 @@ class EndpointBase(RecordedMachine):
         self.chosen: tuple[Value, ...] = ()
         self.play: Play | None = None
         self.connections = 0
+        self.trying = ""
         self.past: list[Past] = []
         self.witness: Conversation | None = None
 
@@ -249,8 +273,7 @@ class EndpointBase(RecordedMachine):
         return self.play
 
     def _connect(self) -> None:
-        if self.play is not None:
-            self.play.dispose()
+        self._leave()
         self.connections += 1
         seed = b"connection %d" % self.connections
         self.play = Play(self.target, self.role, self.setup, seed, self.record)
@@ -316,9 +339,13 @@ class EndpointBase(RecordedMachine):
         """The symbol of the alphabet that prints so."""
         return next(symbol for symbol in self.role.symbols if symbol.text == text)
 
-    def teardown(self) -> None:
+    def _leave(self) -> None:
         if self.play is not None:
+            self.exercise(self.play.oracle.exercised.elements())
             self.play.dispose()
+
+    def teardown(self) -> None:
+        self._leave()
 
     def trace(self, title: str) -> Trace:
         talk = self.witness or self.play
@@ -400,7 +427,7 @@ class EndpointBase(RecordedMachine):
         if past.data[1:3] != TLS_1_2.to_bytes(2, "big"):
             return None  # a first ClientHello may say an older version; later the record alone would be refused for it
         if play.peer.context.write.switched:
-            return unreadable(past.data)
+            return play.peer.repeats(past.data) or unreadable(past.data)
         symbol = past.symbol
         if past.protected:
             return symbol if symbol.message is ApplicationData else None
@@ -421,13 +448,14 @@ class EndpointBase(RecordedMachine):
         """Run a word on a connection of its own and object to what is wrong."""
         self.meet()
         outcome = self.runner.run(word, record=self.record)
+        self.exercise(outcome.exercised)
         if outcome.unreached or outcome.meaningless:
             return
         self.reach(kind)
         self.remark(word.cell)
         if outcome.problem is not None:
             self.witness = outcome.conversation
-            self.object_to(violation_of(outcome.problem, self.role.name))
+            self.object_to(violation_of(outcome.problem, self.role.name), apart=True)
 
     def compare(self, alike: Alike, place: int) -> None:
         """Send inputs that must be answered alike, each after the same honest messages; place: which, modulo their
@@ -452,7 +480,8 @@ class EndpointBase(RecordedMachine):
                 property=follows_table(self.role.name),
                 clause=clause.reference,
                 sentence=clause.sentence,
-            )
+            ),
+            apart=True,
         )
 
     @property
@@ -521,9 +550,11 @@ class EndpointBase(RecordedMachine):
     def transport_ends(self, play: Play) -> None:
         """The transport ends without close_notify, and that must not pass for an orderly end."""
         self.witness = play
-        reaction = play.endpoint.end()
+        reaction = play.end().reaction
         play.is_open = False
-        if not reaction.note:
+        if reaction.crashed:
+            self.check_unjudged(reaction, (), "the end of the transport")
+        if reaction.end == "orderly":
             self.object_to(
                 NotIntact(
                     f"{self.role.name}: the transport ended without close_notify, and that was taken for an orderly "

@@ -10,6 +10,8 @@ what went by on earlier connections can be replayed on later ones.
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from random import Random
 
@@ -43,6 +45,7 @@ from shakeproof.properties.courses import chosen_values
 from shakeproof.properties.endpoint_base import (
     FORGERIES,
     LONGEST_HANDSHAKE,
+    MANNERS,
     SUITE_NAMES,
     EndpointBase,
     fruitless_messages,
@@ -51,6 +54,7 @@ from shakeproof.properties.endpoint_base import (
     kind_of,
     manners,
     name_of,
+    places_of,
     setup_of,
     unreadable,
     untried,
@@ -63,7 +67,7 @@ from shakeproof.properties.play import (
     next_honest,
     reads,
 )
-from shakeproof.properties.recorded import beginning, offered, recorded, step
+from shakeproof.properties.recorded import Arguments, Tally, beginning, offered, recorded, step
 from shakeproof.properties.suites import agrees
 
 AFTER = st.integers(0, LONGEST_HANDSHAKE - 2)
@@ -75,8 +79,8 @@ NUMBERS = st.integers(0, 2**16 - 1)
 SMALLEST = st.integers(1, 64)
 """Bytes of a record or of a piece: small enough to cut headers, and every message is longer."""
 
-WORDS_AT_ONCE = 64
-"""Words of the suite in one step: some tenths of a second."""
+WORDS_AT_ONCE = 256
+"""Words of the suite in one step: about a second, and most of what a setup has."""
 
 FLOOD = 150
 """How often something that leads nowhere is said: twice what our endpoints allow, and less than suites spend on it."""
@@ -144,6 +148,13 @@ class EndpointMachine(EndpointBase):
         """Inputs that differ in a secret only, each on a connection of its own: the answers must be the same."""
         self.compare(self.role.alike[which % len(self.role.alike)], place)
 
+    @classmethod
+    def graver(cls, calls: Sequence[tuple[str, Arguments]]) -> Iterator[list[tuple[str, Arguments]]]:
+        setup = setup_of(SUITES_BY_NAME[calls[0][1]["suite"]], calls[0][1].get("manner", "plain"))
+        for which, alike in enumerate(cls.role.alike):
+            for place in range(len(places_of(cls.role, chosen_values(setup, cls.role.name), alike))):
+                yield [calls[0], ("tell_apart", {"which": which, "place": place})]
+
     @step(number=NUMBERS)
     def explore(self, *, number: int) -> None:
         """Some words of the suite that no run has tried yet; number: which."""
@@ -152,27 +163,41 @@ class EndpointMachine(EndpointBase):
 
     def pick_words(self, number: int) -> None:
         """Run words that no run has tried yet, as many as fit into a step."""
-        picked = self.tally.picked
-        if (self.setup, number) not in picked:  # the same again where Hypothesis repeats a run
-            left = untried(self.role, self.setup, self.tally.tried)
-            chosen = Random(number).sample(left, min(len(left), WORDS_AT_ONCE))  # noqa: S311  # no secret
-            picked[self.setup, number] = tuple(name_of(word) for word in chosen)
-        if picked[self.setup, number]:
-            self.words(words=picked[self.setup, number])
+        left = untried(self.role, self.setup, self.tally.tried, self.tally.share)
+        chosen = Random(number).sample(left, min(len(left), WORDS_AT_ONCE))  # noqa: S311  # no secret
+        if chosen:
+            self.words(words=tuple(name_of(word) for word in chosen))
+
+    @classmethod
+    def rest(cls, tally: Tally) -> Iterator[list[tuple[str, Arguments]]]:
+        for suite, manner in itertools.product(SUITE_NAMES, MANNERS):
+            setup = setup_of(SUITES_BY_NAME[suite], manner)
+            while left := untried(cls.role, setup, tally.tried, tally.share)[:WORDS_AT_ONCE]:
+                tally.tried.update(identity(word, setup) for word in left)
+                names = tuple(name_of(word) for word in left)
+                yield [("configure", {"suite": suite, "manner": manner}), ("words", {"words": names})]
 
     @recorded
     def words(self, *, words: tuple[str, ...]) -> None:
         """Honest messages and one more, due or not, each time on a connection of its own."""
         known = words_by_name(self.role, self.setup)
         for name in words:
+            self.trying = name
             word = known[name]
             self.tally.tried.add(identity(word, self.setup))
+            self.tally.words += 1
             self.run_word(word, kind_of(self.role, word))
 
+    def alone(self) -> list[tuple[str, Arguments]]:
+        calls = super().alone()
+        return [("words", {"words": (self.trying,)}) if name == "words" else (name, given) for name, given in calls]
+
     @precondition(lambda self: self.setup.renegotiation)
-    @step(count=st.integers(0, LONGEST_HANDSHAKE - 2))
-    def renegotiate(self, *, count: int) -> None:
-        """On until it is connected, the message that begins another handshake, and some that follow."""
+    @step(count=st.integers(0, LONGEST_HANDSHAKE - 2), writes=st.booleans())
+    def renegotiate(self, *, count: int, writes: bool = False) -> None:
+        """On until it is connected, the message that begins another handshake, and some that follow; then, if it
+        writes, the application wants to send data in the midst of it.
+        """
         self.go_on_until(ApplicationData)
         here = self.here()
         if here is None or here.state is not self.role.accepting:
@@ -183,7 +208,8 @@ class EndpointMachine(EndpointBase):
         wanted = next((symbol for symbol in symbols if agrees(symbol, self.chosen)), None)
         if wanted is not None:
             self.make(Say((wanted,)), "renegotiation")
-            self.go_on(count)
+            if self.go_on(count) and writes:
+                self.make_call(write)
 
     def everything(self) -> list[str]:
         """Every symbol but odd records."""

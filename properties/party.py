@@ -248,7 +248,7 @@ class Party:
         """Bytes reach it."""
         heard = self.observer.heard(data)
         self.ledger.heard += [item.symbol for item in heard]
-        return self._turn(lambda: self._read(data), tuple(heard), quiet_input=not heard)
+        return self._turn(lambda: self._read(data), tuple(heard), unfinished=not heard or self.observer.pending > 0)
 
     def _read(self, data: bytes) -> None:
         events: Sequence[object]
@@ -258,7 +258,7 @@ class Party:
             events = error.events
         self.responses += sum(isinstance(event, Response) for event in events)
 
-    def _turn(self, call: Callable[[], None], heard: tuple[Observation, ...], *, quiet_input: bool = False) -> Turn:
+    def _turn(self, call: Callable[[], None], heard: tuple[Observation, ...], *, unfinished: bool = False) -> Turn:
         before = self.oracle.fork()
         symbol, state, rows = None, self.oracle.state_text, tuple[Row, ...]()
         for number, item in enumerate(heard):
@@ -286,12 +286,12 @@ class Party:
         rightly = not reaction.closed or self.oracle.may_close()
         ends = bool(rows) and all(isinstance(row.next, State) and self.role.is_final(row.next) for row in rows)
         exchange = Exchange(symbol, state, rows, expected, reaction, turn.said, unexplained, settled, rightly, ends)
-        problem = self._judge(exchange, before, quiet_input=quiet_input)
+        problem = self._judge(exchange, before, unfinished=unfinished)
         before.release()
         return replace(turn, problem=problem)
 
-    def _judge(self, exchange: Exchange, before: Oracle, *, quiet_input: bool) -> Problem | None:
-        if quiet_input and exchange.stopped:
+    def _judge(self, exchange: Exchange, before: Oracle, *, unfinished: bool) -> Problem | None:
+        if unfinished and exchange.stopped and not exchange.forbidden:
             self.is_judged = False  # refused by what had come of a message: which one it was to be can't be told
         if self.swallowed is not None:
             return self._after_swallowing(self.swallowed, exchange)

@@ -134,6 +134,7 @@ class Play(Conversation):
             b"".join(part.delivered for part in parts),
             crashed=next((part.crashed for part in parts if part.crashed), ""),
             note=parts[-1].note,
+            end=parts[-1].end,
         )
 
     def _remember(self) -> None:

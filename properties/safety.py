@@ -20,22 +20,26 @@ from shakeproof.properties.mapper.tls12 import Observation
 
 CLIENT_FOLLOWS_TABLE = "client-follows-table"
 SERVER_FOLLOWS_TABLE = "server-follows-table"
+TCP_FOLLOWS_TABLE = "tcp-follows-table"
 DATA_INTACT = "data-intact"
 SERVER_AUTHENTICATED = "server-authenticated"
 NOTHING_IN_THE_CLEAR = "nothing-in-the-clear"
 AGREEMENT = "agreement"
 COMPLETION = "completion"
 CLEAN_FAILURE = "clean-failure"
+OFF_PATH_HARMLESS = "off-path-harmless"
 
 PROPERTIES: dict[str, str] = {
     CLIENT_FOLLOWS_TABLE: "whatever reaches it, our client answers as the table tls12.client allows",
     SERVER_FOLLOWS_TABLE: "whatever reaches it, our server answers as the table tls12.server allows",
+    TCP_FOLLOWS_TABLE: "whatever reaches it, our TCP answers as the table tcp allows",
     DATA_INTACT: "application data arrives exactly once, in order and unaltered, or the connection fails",
     SERVER_AUTHENTICATED: "a client sends application data only to a server that it has authenticated",
     NOTHING_IN_THE_CLEAR: "nobody sends anything in the clear after ChangeCipherSpec",
     AGREEMENT: "two sides that both finish agree on keys, cipher suite and every message of the handshake",
     COMPLETION: "where nobody attacks, every run ends with the response delivered",
     CLEAN_FAILURE: "an endpoint raises nothing but RemoteProtocolError, whatever reaches it",
+    OFF_PATH_HARMLESS: "whoever does not see a connection can neither close nor alter it (reading rfc5961)",
 }
 """Every property by name, with what it says."""
 
@@ -100,6 +104,10 @@ class Disagreed(PropertyViolation):
     """Both sides finished, and do not agree."""
 
 
+class Swayed(PropertyViolation):
+    """Somebody who does not see the connection closed or altered it."""
+
+
 class Incomplete(PropertyViolation):
     """Nobody attacked, and the run did not end well."""
 
@@ -136,7 +144,7 @@ def violation_of(problem: Problem, role: str) -> PropertyViolation | None:
         return None
     exchange = problem.exchange
     came = f"got {exchange.symbol.text}" if exchange.symbol is not None else "made a call"
-    expected = problem.row.outcome if problem.row else " or ".join(exchange.expected) or "nothing"
+    expected = problem.expected or " or ".join(exchange.expected) or "nothing"
     followed = f"; {problem.why}" + (f" ({problem.how})" if problem.how else "")
     text = f"{role} in {exchange.state} {came}, expected {expected}, but it sent {exchange.got}{followed}"
     name = CLEAN_FAILURE if kind is Crashed else follows_table(role)

@@ -1,41 +1,30 @@
 """Property tests of our own implementation: every Hypothesis machine, run under a profile, with what came of it.
 
-Three machines: our client against a scripted server, our server against a scripted client, and both with an attacker
-between them. `run_properties` runs those that check the named properties; a failure comes with the shortest run that
-was found, as code that can be pasted, and as a trace.
+`run_properties` runs the machines that check the named properties, in parts that can run in processes of their own; a
+failure comes with the shortest run that was found, as code that can be pasted, and as a trace.
 """
 
 from __future__ import annotations
 
-import itertools
+import math
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, TypeAlias
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
 
-from hypothesis import HealthCheck, Phase, seed, settings
-from hypothesis.stateful import run_state_machine_as_test
-
-from shakeproof.model.trace import Trace
+from shakeproof.model.roles import ROLES
 from shakeproof.properties.adversary import VERBS
-from shakeproof.properties.endpoint_base import MANNERS, SUITE_NAMES
+from shakeproof.properties.coverage import Coverage, coverage_of
 from shakeproof.properties.endpoint_machine import ClientMachine, ServerMachine
+from shakeproof.properties.failures import Failure, repeat, simplify
 from shakeproof.properties.interaction import InteractionMachine
-from shakeproof.properties.recorded import Arguments, RecordedMachine, Tally
+from shakeproof.properties.machines import MACHINES, PROFILES, Machine
+from shakeproof.properties.recorded import Tally
 from shakeproof.properties.rogues import ROGUES
-from shakeproof.properties.safety import (
-    AGREEMENT,
-    CLEAN_FAILURE,
-    CLIENT_FOLLOWS_TABLE,
-    COMPLETION,
-    DATA_INTACT,
-    NOTHING_IN_THE_CLEAR,
-    PROPERTIES,
-    SERVER_AUTHENTICATED,
-    SERVER_FOLLOWS_TABLE,
-    PropertyViolation,
-)
+from shakeproof.properties.safety import PROPERTIES
+from shakeproof.properties.shards import SHARDS, Said, Shard, ShardDone, ShardProgress, examples_of, run_shard
+from shakeproof.properties.tcp_machine import TcpMachine
+from shakeproof.properties.workers import run_in_processes
 
 __all__ = [
     "MACHINES",
@@ -50,106 +39,15 @@ __all__ = [
     "MachineStarted",
     "PropertyResult",
     "ServerMachine",
+    "TcpMachine",
     "TestRun",
+    "repeat",
     "run_properties",
+    "simplify",
 ]
-
-Calls: TypeAlias = Sequence[tuple[str, Arguments]]
 
 CI_SEED = 0
 """The seed of a profile that always runs the same examples."""
-
-PROGRESS_EVERY = 25
-"""Examples between two reports of progress: about a second."""
-
-SIMPLIFICATIONS_LIMIT = 400
-"""Runs that may be spent on simplifying a failing run: each takes some milliseconds."""
-
-
-PLAINER = {"fragment": ("reorder", ("after", "symbol"))}
-"""Calls that do the same in a plainer way: name, and the arguments that are kept."""
-
-SIZES = frozenset({"fragment", "piece"})
-"""Arguments of which the smallest value is not the simplest."""
-
-
-@dataclass(frozen=True)
-class Machine:
-    """A machine. properties: those that it checks; roles: the roles that it tests; weight: its share of examples."""
-
-    name: str
-    kind: type[RecordedMachine]
-    properties: tuple[str, ...]
-    roles: tuple[str, ...]
-    weight: float
-
-
-_LISTED = (
-    Machine("client", ClientMachine, (CLIENT_FOLLOWS_TABLE, DATA_INTACT, CLEAN_FAILURE), ("tls12.client",), 1.0),
-    Machine("server", ServerMachine, (SERVER_FOLLOWS_TABLE, DATA_INTACT, CLEAN_FAILURE), ("tls12.server",), 0.8),
-    Machine(
-        "interaction",
-        InteractionMachine,
-        (
-            SERVER_AUTHENTICATED,
-            DATA_INTACT,
-            NOTHING_IN_THE_CLEAR,
-            AGREEMENT,
-            COMPLETION,
-            CLEAN_FAILURE,
-            CLIENT_FOLLOWS_TABLE,
-            SERVER_FOLLOWS_TABLE,
-        ),
-        ("tls12.client", "tls12.server"),
-        0.6,
-    ),
-)
-MACHINES: dict[str, Machine] = {machine.name: machine for machine in _LISTED}
-"""The machines by name."""
-
-
-@dataclass(frozen=True)
-class Profile:
-    """How much is tried. examples: runs of a machine of weight 1; steps: rules of one run."""
-
-    name: str
-    sentence: str
-    examples: int
-    steps: int
-    derandomized: bool = False
-
-
-PROFILES: dict[str, Profile] = {
-    profile.name: profile
-    for profile in (
-        Profile("dev", "a few seconds, other runs each time", 60, 12),
-        Profile("ci", "one to two minutes, the same runs each time", 500, 14, derandomized=True),
-        Profile("deep", "as long as a coffee break, other runs each time", 12_000, 25),
-    )
-}
-"""The profiles by name."""
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A property that does not hold.
-
-    machine: which one found it; text: what happened, with the clause; code: the run, to be pasted; run: its calls, and
-    calls their number; trace: the run, executed; kinds: how many messages of each kind it needed; found_as: the
-    violation's class.
-    """
-
-    property: str
-    machine: str
-    text: str
-    clause: str
-    sentence: str
-    code: str
-    run: tuple[tuple[str, Arguments], ...]
-    trace: Trace
-    kinds: Counter[str]
-    found_as: str
-    calls: int
 
 
 @dataclass
@@ -206,6 +104,20 @@ class TestRun:
             total.add(tally)
         return total
 
+    def coverage(self) -> list[Coverage]:
+        """What was exercised of the table of each role that machines tested."""
+        rows = self.tally.rows
+        roles = dict.fromkeys(role for name in self.tallies for role in MACHINES[name].roles)
+        return [coverage_of(ROLES[role], rows) for role in roles]
+
+    def idle_rules(self) -> dict[str, tuple[str, ...]]:
+        """The rules that never ran, by machine."""
+        idle = {
+            name: tuple(rule for rule in MACHINES[name].kind.rule_names() if not tally.rules[rule])
+            for name, tally in self.tallies.items()
+        }
+        return {name: rules for name, rules in idle.items() if rules}
+
 
 @dataclass(frozen=True)
 class MachineStarted:
@@ -218,16 +130,17 @@ class MachineStarted:
 
 @dataclass(frozen=True)
 class MachineProgress:
-    """A machine has got so far."""
+    """A machine has got so far. runs, steps: of all its parts; examples: how many runs were planned."""
 
     machine: str
-    tally: Tally
+    runs: int
+    steps: int
     examples: int
 
 
 @dataclass(frozen=True)
 class MachineDone:
-    """A machine is done; failure: what it found, None where every property held."""
+    """A machine is done. seconds: of all its parts; failure: what it found, None where every property held."""
 
     machine: str
     tally: Tally
@@ -244,12 +157,20 @@ def ignore(_: TestEvent) -> None:
 
 
 def run_properties(
-    names: Sequence[str] = (), *, profile: str, rogue: str = "", seed: int | None = None, report: Report = ignore
+    names: Sequence[str] = (),
+    *,
+    profile: str,
+    rogue: str = "",
+    seed: int | None = None,
+    jobs: int = 1,
+    report: Report = ignore,
 ) -> TestRun:
     """Test properties of our implementation, all where none is named, under a profile.
 
-    rogue: plant this fault; machines whose roles it does not concern are skipped. seed: of the random choices; None
-    takes the profile's own, or one from the clock where it has none. Raises KeyError for a name that does not exist.
+    rogue: plant this fault; machines whose roles it does not concern are skipped, and those after the one that found
+    it. seed: of the random choices; None takes the profile's own, or one from the clock where it has none. jobs:
+    processes, on which nothing depends but the time; a rogue is looked for in this one. Raises KeyError for a name that
+    does not exist.
     """
     chosen = PROFILES[profile]
     wanted = tuple(names) or tuple(PROPERTIES)
@@ -260,194 +181,111 @@ def run_properties(
         seed = CI_SEED if chosen.derandomized else time.time_ns() % 100_000
     run = TestRun(profile, rogue, seed)
     run.results = [
-        PropertyResult(name, PROPERTIES[name], tuple(m.name for m in _LISTED if name in m.properties))
+        PropertyResult(name, PROPERTIES[name], tuple(m.name for m in MACHINES.values() if name in m.properties))
         for name in wanted
     ]
     began = time.monotonic()
-    for machine in _LISTED:
+    machines: list[Machine] = []
+    for machine in MACHINES.values():
         if not set(machine.properties) & set(wanted):
             continue
         if rogue and not set(machine.roles) & set(ROGUES[rogue].roles):
             run.skipped[machine.name] = f"the rogue {rogue} is a fault of another role"
             continue
-        if rogue and run.failures:
-            run.skipped[machine.name] = "the planted fault was found already"
-            continue
-        _run_machine(machine, chosen, run, frozenset(names), report)
+        machines.append(machine)
+    board = Board(run, machines, report)
+    watched = frozenset(names)
+    shards = [
+        Shard(m.name, index, board.parts, profile, rogue, seed, watched)
+        for m in machines
+        for index in range(board.parts)
+    ]
+    if jobs > 1 and len(shards) > 1 and not rogue:  # most faults show before another process has begun
+        weights = dict.fromkeys(shards, 1)
+        run_in_processes(run_shard, shards, weights, math.inf, min(jobs, len(shards)), board.hear, board.needs)
+    else:
+        for shard in shards:
+            if board.needs(shard):
+                board.hear(run_shard(shard, math.inf, board.hear))
     run.seconds = time.monotonic() - began
     return run
 
 
-def _run_machine(machine: Machine, profile: Profile, run: TestRun, watched: frozenset[str], report: Report) -> None:
-    began = time.monotonic()
-    examples = max(1, round(profile.examples * machine.weight))
-    tally = run.tallies[machine.name] = Tally()
-    report(MachineStarted(machine.name, machine.kind.summary, examples))
-    last: list[RecordedMachine] = []
+class Board:
+    """Where everything that the parts say comes together, in the order of machines and parts whoever is done first."""
 
-    def make() -> RecordedMachine:
-        if tally.examples % PROGRESS_EVERY == 0:
-            report(MachineProgress(machine.name, tally, examples))
-        made = machine.kind(run.rogue, tally=tally, watched=watched)
-        last[:] = [made]
-        return made
+    def __init__(self, run: TestRun, machines: Sequence[Machine], report: Report) -> None:
+        self.run, self.machines, self.report = run, list(machines), report
+        self.parts = 1 if run.rogue else SHARDS
+        self._order = {machine.name: place for place, machine in enumerate(machines)}
+        self._started: set[str] = set()
+        self._so_far: dict[str, dict[int, tuple[int, int]]] = {machine.name: {} for machine in machines}
+        self._done: dict[str, dict[int, ShardDone]] = {machine.name: {} for machine in machines}
 
-    failure = None
-    try:
-        factory: Any = seed(run.seed)(make)  # anything that gives a machine will do, says Hypothesis
-        run_state_machine_as_test(factory, settings=settings_of(profile, examples))
-    except PropertyViolation as violation:
-        failure = _failure(machine, run, watched, last[0].calls, violation)
-    for result in run.results:
-        if result.name in machine.properties:
-            result.tally.add(tally)
-        if failure is not None and result.name == failure.property:
-            result.failures.append(failure)
-    run.seconds_of[machine.name] = time.monotonic() - began
-    report(MachineDone(machine.name, tally, run.seconds_of[machine.name], failure))
+    def needs(self, shard: Shard) -> bool:
+        """Whether the shard's result counts: nothing before it failed, in its machine, or anywhere if a rogue is
+        looked for.
+        """
+        return not any(
+            done.failure is not None
+            and (
+                (done.shard.machine == shard.machine and done.shard.index < shard.index)
+                or (bool(self.run.rogue) and self._order[done.shard.machine] < self._order[shard.machine])
+            )
+            for parts in self._done.values()
+            for done in parts.values()
+        )
 
+    def hear(self, said: Said) -> None:
+        """One thing that a part says."""
+        if isinstance(said, ShardProgress):
+            self._so_far[said.shard.machine][said.shard.index] = (said.examples, said.steps)
+            if self.needs(said.shard):
+                self._tell_progress(said.shard.machine)
+        else:
+            self._done[said.shard.machine][said.shard.index] = said
+            self._so_far[said.shard.machine][said.shard.index] = (said.tally.examples, said.tally.steps)
+            self._conclude()
 
-def settings_of(profile: Profile, examples: int) -> settings:
-    """Hypothesis' settings for a profile. Nothing is remembered from run to run: a run is its seed."""
-    return settings(
-        max_examples=examples,
-        stateful_step_count=profile.steps,
-        deadline=None,
-        database=None,
-        derandomize=profile.derandomized,
-        report_multiple_bugs=False,
-        print_blob=False,
-        phases=(Phase.generate,),  # `simplify` does the shrinking
-        # Steps are bounded by their own loops, and a machine that is slow to choose is still worth its time.
-        suppress_health_check=list(HealthCheck),
-    )
+    def _tell_progress(self, name: str) -> None:
+        examples = examples_of(MACHINES[name], PROFILES[self.run.profile])
+        if self.run.rogue and any(other.name not in self.run.tallies for other in self.machines[: self._order[name]]):
+            return  # whether it runs at all is not settled
+        if name not in self._started:
+            self._started.add(name)
+            self.report(MachineStarted(name, MACHINES[name].kind.summary, examples))
+        runs, steps = (sum(numbers) for numbers in zip(*self._so_far[name].values(), strict=True))
+        self.report(MachineProgress(name, runs, steps, examples))
 
-
-# ------------------------------------------------------------------------------------------------------------- failures
-
-
-def _failure(
-    machine: Machine, run: TestRun, watched: frozenset[str], calls: Calls, violation: PropertyViolation
-) -> Failure:
-    def attempt(tried: Calls, record: bool = False) -> RecordedMachine | None:
-        again = repeat(machine.kind, run.rogue, tried, watched=watched, record=record)
-        found = again.violation
-        return again if type(found) is type(violation) and found.property == violation.property else None
-
-    shortest = simplify(calls, lambda tried: attempt(tried) is not None)
-    if len(shortest) > 2:
-        again = attempt(shortest)
-        restarts = again.restarts() if again is not None else ()
-        plainest = next((tried for tried in restarts if attempt(tried) is not None), shortest)
-        shortest = simplify(plainest, lambda tried: attempt(tried) is not None)
-    final = attempt(shortest, record=True)
-    if final is None or final.violation is None:
-        raise RuntimeError(f"the run does not repeat itself; please report this: {calls}") from violation
-    found = final.violation
-    code = as_code(machine.kind, run.rogue, final, found)
-    trace = final.trace(f"{found.property}: {found.text}")
-    return Failure(
-        property=found.property,
-        machine=machine.name,
-        text=str(found),
-        clause=found.clause,
-        sentence=found.sentence,
-        code=code,
-        run=tuple(final.calls),
-        calls=len(final.calls),
-        trace=replace(trace, meta={**trace.meta, "code": code, "seed": run.seed, "profile": run.profile}),
-        kinds=final.tally.reached,
-        found_as=type(found).__name__,
-    )
-
-
-def repeat(
-    kind: type[RecordedMachine],
-    rogue: str,
-    calls: Calls,
-    *,
-    watched: frozenset[str] = frozenset(),
-    record: bool = False,
-) -> RecordedMachine:
-    """A fresh machine on which these calls were made, up to the first violation, which is in its `violation`."""
-    machine = kind(rogue, tally=Tally(), watched=watched, record=record)
-    try:
-        for name, arguments in calls:
-            getattr(machine, name)(**arguments)
-    except (
-        PropertyViolation,
-        LookupError,
-    ):  # LookupError: a call refers to what another one, left out, would have made
-        pass
-    finally:
-        machine.teardown()
-    return machine
-
-
-def simplify(calls: Calls, fails: Callable[[Calls], bool]) -> list[tuple[str, Arguments]]:
-    """The calls with whatever can be left out left out, and the rest made smaller, as long as it still fails.
-
-    It works on calls, which is what is printed, and takes tens of runs where Hypothesis' own shrinking of the choices
-    behind them took hundreds and left calls in that only switched rules on or off. The first call is kept: it
-    configures the machine.
-    """
-    left = itertools.count(SIMPLIFICATIONS_LIMIT, -1)
-
-    def still(tried: Calls) -> bool:
-        return next(left) > 0 and fails(tried)
-
-    best = list(calls)
-    for kept in (1, 2, 4):
-        if kept < len(best) - 1 and still([best[0], *best[-kept:]]):
-            best = [best[0], *best[-kept:]]
-    progress = True
-    while progress:
-        progress = False
-        for index in range(len(best) - 1, 0, -1):
-            if still(best[:index] + best[index + 1 :]):
-                best, progress = best[:index] + best[index + 1 :], True
-        for index in range(len(best)):
-            for plainer in _plainer(*best[index]):
-                if still([*best[:index], plainer, *best[index + 1 :]]):
-                    best, progress = [*best[:index], plainer, *best[index + 1 :]], True
+    def _conclude(self) -> None:
+        """Conclude every machine of which all that counts is known; in their order."""
+        for machine in self.machines:
+            name = machine.name
+            if name in self.run.tallies or name in self.run.skipped:
+                continue
+            if self.run.rogue and self.run.failures:
+                self.run.skipped[name] = "the planted fault was found already"
+                continue
+            counted: list[ShardDone] = []
+            for index in range(self.parts):
+                done = self._done[name].get(index)
+                if done is None:
+                    return
+                counted.append(done)
+                if done.failure is not None:
                     break
-    return best
+            self._finish(machine, counted)
 
-
-def _plainer(name: str, arguments: Arguments) -> Iterator[tuple[str, Arguments]]:
-    """Plainer calls, the plainest first."""
-    if name in PLAINER:
-        other, kept = PLAINER[name]
-        if set(kept) <= set(arguments):
-            yield other, {key: arguments[key] for key in kept}
-    for key, value in arguments.items():
-        order = next((names for names in (SUITE_NAMES, list(MANNERS)) if value in names), [])
-        candidates = order[: order.index(value)] if order else _smaller(value)
-        if key not in SIZES:
-            yield from ((name, {**arguments, key: smaller}) for smaller in candidates)
-
-
-def _smaller(value: Any) -> Iterator[Any]:
-    if isinstance(value, bool):
-        return
-    if isinstance(value, int) and value > 0:
-        yield from dict.fromkeys((0, value // 2, value - 1))
-    elif isinstance(value, tuple) and len(value) > 1 and all(isinstance(item, str) for item in value):
-        yield from ((*value[:index], *value[index + 1 :]) for index in range(len(value)))
-
-
-def as_code(kind: type[RecordedMachine], rogue: str, machine: RecordedMachine, violation: PropertyViolation) -> str:
-    """The run as a Python file: run it, or collect it with pytest, and it fails in the same way."""
-    name = "test_" + violation.property.replace("-", "_")
-    head = "\n".join(f"# {line}" for line in str(violation).splitlines())
-    body = "\n".join("    " + line for line in machine.code().splitlines())
-    return (
-        f"{head}\n"
-        f"from shakeproof.properties.stateful import {kind.__name__}\n\n\n"
-        f"def {name}() -> None:\n"
-        f"    state = {kind.__name__}({rogue!r})\n"
-        f"{body}\n"
-        f"    state.teardown()\n\n\n"
-        f'if __name__ == "__main__":\n'
-        f"    {name}()\n"
-    )
+    def _finish(self, machine: Machine, counted: Sequence[ShardDone]) -> None:
+        tally = self.run.tallies[machine.name] = Tally()
+        for done in counted:
+            tally.add(done.tally)
+        failure = counted[-1].failure
+        for result in self.run.results:
+            if result.name in machine.properties:
+                result.tally.add(tally)
+            if failure is not None and result.name == failure.property:
+                result.failures.append(failure)
+        seconds = self.run.seconds_of[machine.name] = sum(done.seconds for done in counted)
+        self._tell_progress(machine.name)
+        self.report(MachineDone(machine.name, tally, seconds, failure))

@@ -5,8 +5,9 @@ prefix. Honest means rows that are no violations, and sound symbols wherever the
 table leaves the target a choice, a prefix relies on what the setup's course expects of it, so that one word always
 leads to one configuration. A special setup repeats no cell of its base that it can't change.
 
-Two kinds of words are about no cell. One repeats what a row lets pass without an answer, to see whether the target ever
-has enough; the other sends a message of the handshake in records of a few bytes, which must make no difference.
+Three kinds of words are about no cell. One repeats what a row lets pass without an answer, to see whether the target
+ever has enough; one sends a message of the handshake in records of a few bytes, which must make no difference; and one
+lets the transport end behind a message, which the application must not be told of as the end of the data.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import TypeAlias
 
 from shakeproof.model.facts import Fact, Value
 from shakeproof.model.machine import Configuration, Role
-from shakeproof.model.messages import Alert, ApplicationData, ChangeCipherSpec
+from shakeproof.model.messages import Alert, ApplicationData, ChangeCipherSpec, Record, closure, replayed, stale
 from shakeproof.model.notation import STAY, Kind, Row, State, Symbol
 from shakeproof.properties.courses import Course, concerns, courses, is_another, is_basic, is_for
 from shakeproof.properties.targets.base import Setup
@@ -32,12 +33,16 @@ FRAGMENT_BYTES = 5
 """Plaintext bytes of a record where a message is cut up: more than a message's header, fewer than any message has."""
 
 
+ENDING = " and the end of the transport"
+"""How a word says that nothing follows."""
+
+
 @dataclass(frozen=True)
 class Word:
     """One input sequence on a fresh connection: an honest prefix, then the cell's symbol.
 
     chosen: the course that the prefix is on; times: how often the symbol is sent; fragment: bytes of plaintext in one
-    of its records, 0 for as many as fit.
+    of its records, 0 for as many as fit; ends: the transport ends behind it.
     """
 
     prefix: tuple[Symbol, ...]
@@ -46,6 +51,7 @@ class Word:
     chosen: tuple[Value, ...] = ()
     times: int = 1
     fragment: int = 0
+    ends: bool = False
 
     @property
     def text(self) -> tuple[str, ...]:
@@ -57,6 +63,8 @@ class Word:
         """How the symbol is sent, where that is not the usual way."""
         if self.times > 1:
             return f" x {self.times}"
+        if self.ends:
+            return ENDING
         return f" in records of {self.fragment} bytes" if self.fragment else ""
 
     @property
@@ -204,7 +212,20 @@ def every_cell(
             known.add(configuration)
             for symbol in role.symbols:
                 if may_say(symbol) and not role.is_void(configuration, symbol):
-                    yield Word(prefix, configuration, symbol, course)
+                    yield Word((*prefix, *needed(role, configuration, symbol)), configuration, symbol, course)
+
+
+DATA = ApplicationData.symbol()
+
+
+def needed(role: Role, here: Configuration, symbol: Symbol) -> tuple[Symbol, ...]:
+    """What goes before a record that comes again: data, which shows whether it is taken, where data leads nowhere."""
+    if symbol.message is not Record or not (symbol.has(replayed) or symbol.has(stale)):
+        return ()
+    rows = role.enabled(here, DATA)
+    if not rows or any(row.is_violation or role.apply(row, here, DATA) != [here] for row in rows):
+        return ()
+    return (DATA,) if symbol.has(replayed) else (DATA, DATA)
 
 
 def whole(role: Role, setup: Setup) -> list[Word]:
@@ -285,10 +306,29 @@ def fragments(role: Role, words: Iterable[Word]) -> list[Word]:
     return list(found.values())
 
 
-def plainly(word: Sequence[str]) -> tuple[tuple[str, ...], tuple[int, int]]:
-    """The inputs of a word from its text, and how often and in what fragments the last one is sent."""
+def truncations(role: Role, words: Iterable[Word]) -> list[Word]:
+    """The messages of an honest connection, data and close_notify too, each with the end of the transport behind it.
+
+    Data first, which is what may be cut off.
+    """
+    found: dict[Symbol, Word] = {}
+    for word in words:
+        if not agrees(word.symbol, word.chosen):
+            continue
+        path = honest_path(role, word.configuration, word.chosen) if word.symbol.message is not Alert else None
+        connected = word.configuration.state is role.accepting
+        if (connected and word.symbol in (DATA, CLOSE_NOTIFY)) or (path and path[0] is word.symbol):
+            found.setdefault(word.symbol, replace(word, ends=True))
+    return sorted(found.values(), key=lambda word: word.symbol != DATA)
+
+
+CLOSE_NOTIFY = Alert.symbol(closure)
+
+
+def plainly(word: Sequence[str]) -> tuple[tuple[str, ...], tuple[int, int, bool]]:
+    """The inputs of a word from its text; how often and in what fragments the last is sent, and whether that is all."""
     if not word:
-        return (), (1, 0)
-    last = re.fullmatch(r"(.*?)(?: x (\d+)| in records of (\d+) bytes)?", word[-1])
+        return (), (1, 0, False)
+    last = re.fullmatch(rf"(.*?)(?: x (\d+)| in records of (\d+) bytes|({ENDING}))?", word[-1])
     assert last is not None
-    return (*word[:-1], last[1]), (int(last[2] or 1), int(last[3] or 0))
+    return (*word[:-1], last[1]), (int(last[2] or 1), int(last[3] or 0), bool(last[4]))

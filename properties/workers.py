@@ -45,10 +45,13 @@ def run_in_processes(
     deadline: float,
     workers: int,
     hear: Callable[[Any], None],
+    needs: Callable[[Task], bool] = lambda _: True,
 ) -> None:
     """Run each task by `run(task, deadline, say)` in a worker; what it says and returns goes to `hear`, in the parent.
 
-    deadline: of time.monotonic. Raises whatever a task raises, and KeyboardInterrupt, after ending the workers.
+    deadline: of time.monotonic; needs: whether a task is wanted, after all that was heard; one that is not does not
+    start, and is ended where nothing else is left to wait for. Raises whatever a task raises, and KeyboardInterrupt,
+    after ending the workers.
     """
     context = multiprocessing.get_context("spawn")
     reports = context.Queue()
@@ -58,10 +61,14 @@ def run_in_processes(
         pool = context.Pool(workers, _begin, (reports,))
     finally:
         signal.signal(signal.SIGINT, sound)
+    started = list(getattr(pool, "_pool"))  # noqa: B009  # of no public name; a pool replaces workers without a word
     waiting = list(tasks)
     running: dict[Task, AsyncResult[Result]] = {}
     try:
-        while waiting or running:
+        while True:
+            waiting = [task for task in waiting if needs(task)]
+            if not waiting and not any(needs(task) for task in running):
+                break
             while waiting and len(running) < workers:
                 task = waiting.pop(0)
                 seconds = share_of(task, weights, [task, *waiting, *running], deadline, workers)
@@ -71,6 +78,10 @@ def run_in_processes(
                 result = running.pop(task)
                 _drain(reports, hear)
                 hear(result.get())
+            if running and any(process.exitcode is not None for process in started):
+                raise RuntimeError("a worker ended before its task did: what it had to do is lost")
+        if running:
+            pool.terminate()
     except BaseException:
         pool.terminate()
         raise

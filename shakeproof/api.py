@@ -60,6 +60,9 @@ class RoleView:
     def _repr_svg_(self) -> str | None:
         return self.figure._repr_svg_()
 
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        return self.figure._repr_mimebundle_(include, exclude)
+
     def __repr__(self) -> str:
         return repr(self.table)
 
@@ -214,7 +217,9 @@ def audit(
     return RunView(run, fail_on)
 
 
-def draw(name: str, *arguments: str, key_exchange: str = "rsa") -> Figure:
+def draw(
+    name: str, *arguments: str, key_exchange: str = "rsa", client_auth: bool = False, resume: bool = False
+) -> Figure:
     """A figure by name: "full", "key-exchange", ("machine", "tls12.client") ... Raises ValueError."""
     from shakeproof.exits import UsageError, choose
     from shakeproof.figures import KEY_EXCHANGES, Options
@@ -222,7 +227,8 @@ def draw(name: str, *arguments: str, key_exchange: str = "rsa") -> Figure:
 
     try:
         chosen = choose("key exchange", key_exchange, KEY_EXCHANGES)
-        return draw_figure(name, arguments, Options("ecdhe" if chosen == "ecdhe" else "rsa"))
+        exchange = next(one for one in KEY_EXCHANGES if one == chosen)
+        return draw_figure(name, arguments, Options(exchange, client_auth=client_auth, resume=resume))
     except UsageError as error:
         raise ValueError(str(error)) from None
 

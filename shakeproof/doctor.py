@@ -12,7 +12,7 @@ from pathlib import Path
 
 from shakeproof import __version__
 
-REQUIRED = ("hypothesis", "cryptography", "transitions", "graphviz", "numpy", "h11", "typer", "rich")
+REQUIRED = ("hypothesis", "cryptography", "transitions", "graphviz", "numpy", "h11", "typer", "rich", "jinja2")
 
 
 @dataclass(frozen=True)

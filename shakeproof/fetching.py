@@ -24,7 +24,8 @@ from shakeproof.impl.tls.events import AlertReceived, HandshakeCompleted
 from shakeproof.impl.tls.sessions import Session
 from shakeproof.impl.x509 import Result
 from shakeproof.impl.x509.names import is_host_name
-from shakeproof.recording import CLIENT, Recorder
+from shakeproof.recording import CLIENT, Recorder, table_state
+from shakeproof.refusals import circumstances
 
 READ_LENGTH = 1 << 16
 LINGER_S = 1.0
@@ -171,6 +172,7 @@ class Exchange:
         self.https = HttpsClient(tls, url.authority)
         self.was_connected = False
         self.session: Session | None = None
+        self._was_answered = False
         self._deaf: OSError | None = None
 
     def run(self) -> Response:
@@ -188,7 +190,7 @@ class Exchange:
                 self.recorder.refuse(error)
             raise self._refusal(error) from error
         except TimeoutError as error:
-            raise self._broken(f"no whole response within {self.deadline.seconds:g} s") from error
+            raise self._late() from error
         except OSError as error:
             raise self._broken(error.strerror or str(error)) from error
         finally:
@@ -198,6 +200,7 @@ class Exchange:
         while True:
             self._send()
             data = self._receive()
+            self._was_answered = self._was_answered or bool(data)
             events = self.https.receive_data(data) if data else self.https.receive_eof()
             for event in events:
                 if isinstance(event, HandshakeCompleted):
@@ -244,19 +247,37 @@ class Exchange:
         alert = _fatal_alert(error.events)
         if alert is not None:
             name = alert.description.label if isinstance(alert.description, AlertDescription) else alert.description
-            return FetchError(f"the server refused with the alert {name}", Exit.FINDINGS)
+            why = circumstances(self.tls, alert.state)
+            state = table_state(alert.state)
+            return FetchError(
+                f"the server refused with the alert {name} in {state}{f': {why}' if why else ''}", Exit.FINDINGS
+            )
         sent = f"the alert {error.alert.label}" if error.alert is not None else "no alert"
-        where = f" in {error.state}" if error.state else ""
+        where = f" in {table_state(error.state)}" if error.state else ""
         if isinstance(error.details, Result):
             why = f"the certificate is not trusted for {self.tls.config.server_name!r}: {error.details.explanation}"
         else:
             why = f"expected {error.expected}, got {error.got} ({error.clause})"
+            if error.alert is None and not self.was_connected and (before := circumstances(self.tls, error.state)):
+                why += f"; {before}"
         return FetchError(f"refused with {sent}{where}: {why}", Exit.FINDINGS)
+
+    def _late(self) -> FetchError:
+        within = f"within {self.deadline.seconds:g} s"
+        if self.was_connected:
+            return self._broken(f"no whole response {within}")
+        said = "answered our ClientHello with nothing" if not self._was_answered else "did not finish the handshake"
+        return self._unfinished(f"it {said} {within}")
 
     def _broken(self, why: str) -> FetchError:
         if self.was_connected:
             return FetchError(f"the response is cut off: {why}", Exit.FINDINGS)
-        return FetchError(f"could not connect to {self.url.authority}: {why} in the handshake", Exit.NOT_TESTED)
+        return self._unfinished(f"the connection broke in the handshake: {why}")
+
+    def _unfinished(self, why: str) -> FetchError:
+        """TCP is connected and TLS is not."""
+        state = table_state(self.tls.state)
+        return FetchError(f"connected to {self.url.authority}, but {why} (in {state})", Exit.NOT_TESTED)
 
 
 def _fatal_alert(events: Sequence[object]) -> AlertReceived | None:

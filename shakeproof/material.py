@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import ssl
 import stat
 import warnings
@@ -37,6 +38,8 @@ SYSTEM_ANCHORS = (
 )
 """Where systems keep their trust anchors in one file; OpenSSL's own setting is asked first."""
 
+_BEGIN = re.compile(rb"^-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----", re.MULTILINE)
+_BEGIN_KEY = re.compile(rb"^-----BEGIN [A-Z ]*PRIVATE KEY-----", re.MULTILINE)
 _UNREADABLE = (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion)
 
 
@@ -62,10 +65,23 @@ def read_file(path: Path) -> bytes:
 
 def load_certificates(path: Path) -> tuple[bytes, ...]:
     """The certificates of a PEM file as DER, in its order, at least one. Raises UsageError."""
-    found = _certificates(read_file(path))
+    data = read_file(path)
+    found = _certificates(data)
+    if len(found) < len(_BEGIN.findall(data)) and (line := _malformed_certificate(data)):
+        # A block that only lacks its end would be left out without a word where there are others.
+        raise UsageError(f"{path}: the certificate at line {line} is malformed: no whole block of PEM, or no DER")
     if not found:
         raise UsageError(f"{path}: expected certificates in PEM (-----BEGIN CERTIFICATE-----), found none")
     return found
+
+
+def _malformed_certificate(data: bytes) -> int:
+    """The line at which the first certificate begins that can't be read; 0 where there is none."""
+    starts = [match.start() for match in _BEGIN.finditer(data)]
+    for start, stop in zip(starts, [*starts[1:], len(data)], strict=False):
+        if not _certificates(data[start:stop]):
+            return data.count(b"\n", 0, start) + 1
+    return 0
 
 
 def _certificates(data: bytes) -> tuple[bytes, ...]:
@@ -79,11 +95,17 @@ def _certificates(data: bytes) -> tuple[bytes, ...]:
 
 def load_key(path: Path) -> PrivateKey:
     """The private key of a PEM file: RSA, or ECDSA on a curve of TLS 1.2. Raises UsageError."""
+    data = read_file(path)
     try:
-        key = load_pem_private_key(read_file(path), None)
+        key = load_pem_private_key(data, None)
     except TypeError as error:
         raise UsageError(f"{path}: the key is encrypted; write it without a password first") from error
     except (ValueError, UnsupportedAlgorithm) as error:
+        if begin := _BEGIN_KEY.search(data):
+            line = data.count(b"\n", 0, begin.start()) + 1
+            raise UsageError(
+                f"{path}: the private key at line {line} is malformed, or of no kind that is known"
+            ) from error
         raise UsageError(
             f"{path}: expected a private key in PEM, found none that can be read; a key in a file of its own has to be "
             f"named too"

@@ -9,7 +9,7 @@ from cryptography import x509
 
 from shakeproof.console import visible
 from shakeproof.impl.http import Request, Response
-from shakeproof.impl.tls import NamedGroup, Negotiated, SignatureScheme
+from shakeproof.impl.tls import NamedGroup, Negotiated, ServerConfig, SignatureScheme
 
 METHODS = ("GET", "HEAD")
 DATA_PREFIX = "/bytes/"
@@ -31,8 +31,10 @@ _STYLE = "body{font:16px/1.5 system-ui,sans-serif;margin:2em auto;max-width:44em
 _STYLE += "th{text-align:left;padding-right:1.5em;font-weight:normal}td{font-family:monospace;overflow-wrap:anywhere}"
 
 
-def answer(request: Request, negotiated: Negotiated) -> Response:
-    """The response to a request on a connection with these parameters."""
+def answer(request: Request, negotiated: Negotiated, config: ServerConfig) -> Response:
+    """The response to a request on a connection with these parameters, of a server with these sites."""
+    if is_misdirected(request, negotiated.server_name, config):
+        return _problem(421, "Misdirected Request")
     if request.method not in METHODS:
         return _problem(405, "Method Not Allowed", ("Allow", ", ".join(METHODS)))
     path = request.target.partition("?")[0]
@@ -42,6 +44,31 @@ def answer(request: Request, negotiated: Negotiated) -> Response:
             return _problem(404, "Not Found")
         return Response(200, (("Content-Type", "application/octet-stream"), *HEADERS[1:]), pattern(int(size)))
     return Response(200, HEADERS, page(request, negotiated).encode("utf-8"))
+
+
+def is_misdirected(request: Request, server_name: str | None, config: ServerConfig) -> bool:
+    """Whether the request is for another site than the one that the handshake was with.
+
+    "Application server implementations that rely upon these names being the same MUST check" (RFC 6066 section 11.1):
+    else whoever shook hands with a site that asks for no certificate could have the pages of one that does. A name
+    that is no site's is the default site's, where nobody minds unless that one asks for more.
+    """
+    host, here = wanted_host(request), (server_name or "").lower()
+    if host == here:
+        return False
+    if host in config.sites:
+        return True
+    return here in config.sites and config.client_authentication == "require"
+
+
+def wanted_host(request: Request) -> str:
+    """The host that a request is for, in lower case, without its port (RFC 9112 section 3.3)."""
+    scheme, mark, rest = request.target.partition("://")
+    absolute = mark and scheme.lower() in ("http", "https")
+    hosts = [value for name, value in request.headers if name == "host"]
+    authority = rest.partition("/")[0] if absolute else (hosts or [""])[0]
+    host, colon, port = authority.strip().rpartition(":")
+    return (host if colon and (not port or port.isdigit()) else authority.strip()).lower().removesuffix(".")
 
 
 def pattern(size: int) -> bytes:

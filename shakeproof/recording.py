@@ -1,6 +1,7 @@
 """A client's connection on a real socket as a trace: every record in both directions, as our own endpoint opened it.
 
-Nothing is decrypted a second time: the methods of this one connection object that open and write records are heard.
+Nothing is decrypted a second time: the methods of this one connection object that open and write records, and that take
+handshake messages, are heard. A state is the one that the table has for it.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from shakeproof.impl.errors import RemoteProtocolError
-from shakeproof.impl.tls import ClientConnection
+from shakeproof.impl.tls import AlertDescription, AlertLevel, ClientConnection
+from shakeproof.impl.tls.client import WAIT_CERTIFICATE, WAIT_NEW_SESSION_TICKET
 from shakeproof.impl.tls.config import ValidationOutcome
+from shakeproof.impl.tls.connection import CLOSED, CLOSING, WAIT_CHANGE_CIPHER_SPEC
 from shakeproof.impl.tls.handshake import MAX_MESSAGE_LENGTH
 from shakeproof.impl.tls.messages import HEADER_LENGTH, message_name
 from shakeproof.impl.tls.protection import NullProtection
@@ -27,6 +30,11 @@ from shakeproof.properties.mapper.context import Context, Options
 from shakeproof.properties.mapper.readings import Reading, bytes_text
 
 CLIENT, SERVER = "client", "server"
+ABORTED = "ABORTED"
+"""The table tells a connection that ended with a fatal alert of one's own from others that are over."""
+IN_THE_TABLE = {WAIT_NEW_SESSION_TICKET: WAIT_CHANGE_CIPHER_SPEC, CLOSING: CLOSED}
+"""States that the implementation keeps apart and the table does not: that a ticket was promised, the table remembers,
+and once close_notify is sent nothing more can be done."""
 SESSION_KEYS = "the session keys"
 DATA_STEPS_MOST = 8
 """Records of application data that are written down; of the others only the number. Nobody reads a thousand arrows."""
@@ -38,6 +46,11 @@ PHASES = ("hello", "certificate", "keys", "data", "closed")
 PHASE_OF = {"ClientHello": 0, "ServerHello": 0, "HelloRequest": 0, "Certificate": 1, "ApplicationData": 3}
 HANDSHAKE_PHASE = 2
 """Where a handshake message belongs that is not named above."""
+
+
+def table_state(state: str) -> str:
+    """The table's state for one of the implementation's."""
+    return IN_THE_TABLE.get(state, state)
 
 
 @dataclass
@@ -60,7 +73,7 @@ class Recorder:
         self.secrets: list[str] = []
         self._clock = clock
         self._began_s = clock()
-        self._context = Context("server", Options(server_name=name))
+        self._context = Context("server", Options(server_name=name, watches=True))
         self._streams = {CLIENT: Stream(), SERVER: Stream()}
         self._phase = 0
         self._data_left = DATA_STEPS_MOST
@@ -69,6 +82,8 @@ class Recorder:
         self._omitted_at = 0
         self._titles = {CLIENT: "", SERVER: ""}
         self._raw = b""
+        self._unplaced: list[Step] = []
+        """Messages of the server's record that is being taken, which it has not come to yet."""
         self._listen()
 
     # ------------------------------------------------------------------------------------------------------- listening
@@ -76,6 +91,7 @@ class Recorder:
     def _listen(self) -> None:
         tls = self.tls
         next_record, receive, write = tls.reader.next_record, tls.receive_record, tls.writer.write_record
+        take = tls.receive_handshake_message
 
         def noted_next_record() -> Record | None:
             before = bytes(tls.reader.buffer)
@@ -85,30 +101,64 @@ class Recorder:
 
         def noted_receive(record: Record) -> None:
             protected = not isinstance(tls.reader.protection, NullProtection)
-            at, state = len(self.steps), tls.state
-            self._note(SERVER, record.content_type, record.fragment, self._raw, protected=protected)
-            mine = range(at, len(self.steps))
-            try:
-                receive(record)
-            finally:
-                if mine and tls.state != state:
-                    self.steps[mine[-1]] = replace(
-                        self.steps[mine[-1]], before={CLIENT: state}, after={CLIENT: tls.state}
-                    )
+            steps = self._steps(SERVER, record.content_type, record.fragment, self._raw, protected=protected)
+            if record.content_type == ContentType.HANDSHAKE:
+                self._unplaced = steps
+                try:
+                    receive(record)
+                finally:
+                    while self._unplaced:  # what was refused unread
+                        self._place(self._unplaced.pop(0))
+                return
+            for step in steps:
+                self._place(step)
+            self._follow(lambda: receive(record))
+
+        def noted_take(handshake_type: int, raw: bytes) -> None:
+            if self._unplaced:
+                self._place(self._unplaced.pop(0))
+            self._follow(lambda: take(handshake_type, raw))
 
         def noted_write(content_type: int, fragment: bytes) -> bytes:
             protected = not isinstance(tls.writer.protection, NullProtection)
             raw = write(content_type, fragment)
-            self._note(CLIENT, content_type, fragment, raw, protected=protected)
+            for step in self._steps(CLIENT, content_type, fragment, raw, protected=protected):
+                self._place(step)
+            if content_type == ContentType.ALERT:
+                self._end(fragment)
             return raw
 
         for owner, method, noted in (
             (tls.reader, "next_record", noted_next_record),
             (tls, "receive_record", noted_receive),
+            (tls, "receive_handshake_message", noted_take),
             (tls.writer, "write_record", noted_write),
         ):
             setattr(owner, method, noted)
         tls.config = replace(tls.config, verify=self._judging(tls.config.verify), key_log=self._log(tls.config.key_log))
+
+    def _follow(self, act: Callable[[], None]) -> None:
+        """Act on the step that was placed last, and write down where that leads."""
+        at, state = len(self.steps) - 1, self.tls.state
+        try:
+            act()
+        finally:
+            if at >= 0 and self.tls.state != state:
+                self.steps[at] = replace(self.steps[at], before={CLIENT: table_state(state)})
+                last = at  # what is done with a message comes before the state that it leads to
+                while last + 1 < len(self.steps) and self.steps[last + 1].kind is Kind.ACTION:
+                    last += 1
+                self._reach(last, table_state(self.tls.state))
+
+    def _reach(self, index: int, state: str) -> None:
+        self.steps[index] = replace(self.steps[index], after={CLIENT: state})
+
+    def _end(self, alert: bytes) -> None:
+        """An alert of ours may be the end."""
+        if alert[:1] == bytes([AlertLevel.FATAL]):
+            self._reach(-1, ABORTED)
+        elif alert[1:] == bytes([AlertDescription.CLOSE_NOTIFY]):
+            self._reach(-1, CLOSED)
 
     def _log(self, sound: Callable[[str], None] | None) -> Callable[[str], None]:
         def log(line: str) -> None:
@@ -124,7 +174,10 @@ class Recorder:
         def verify(chain: Sequence[bytes], name: str, moment: datetime) -> ValidationOutcome:
             outcome = sound(chain, name, moment)
             if isinstance(outcome, Result):
-                self._act("Validate the certificate", _told(outcome), "RFC 5280 section 6.1")
+                shown = self.tls.state == WAIT_CERTIFICATE
+                title = "Validate the certificate" if shown else "Validate the saved certificate"
+                why = () if shown else (Line("of the session that is to be resumed"),)
+                self._act(title, (*why, *_told(outcome)), "RFC 5280 section 6.1")
             return outcome
 
         return verify
@@ -138,12 +191,17 @@ class Recorder:
     def _placed(self, step: Step) -> Step:
         return replace(step, time_s=self._clock() - self._began_s, phase=PHASES[self._phase])
 
-    def _note(self, sender: str, content_type: int, fragment: bytes, raw: bytes, *, protected: bool) -> None:
+    def _place(self, step: Step) -> None:
+        self._advance(step.message)
+        self.steps.append(self._placed(step))
+
+    def _steps(self, sender: str, content_type: int, fragment: bytes, raw: bytes, *, protected: bool) -> list[Step]:
+        """The messages that a record completes, as steps that have no place yet."""
         if content_type == ContentType.APPLICATION_DATA and not self._has_room(sender, fragment):
-            return
+            return []
+        steps = []
         for reading in self._read(sender, content_type, fragment):
             name = reading.symbol.message.name
-            self._advance(name)
             step = Step(
                 0,
                 sender=sender,
@@ -159,8 +217,9 @@ class Recorder:
             if name == "ApplicationData" and self._titles[sender]:
                 step = replace(step, title=self._titles[sender], layer="http", detail=f"{name}, {reading.detail}")
                 self._titles[sender] = ""
-            self.steps.append(self._placed(step))
+            steps.append(step)
             raw = b""  # what else the record holds came with it
+        return steps
 
     def _has_room(self, sender: str, fragment: bytes) -> bool:
         self._data_left -= 1

@@ -14,7 +14,7 @@ from shakeproof.properties.conformance import Problem, Runner, judge
 from shakeproof.properties.conversation import Conversation, calls_of
 from shakeproof.properties.courses import courses
 from shakeproof.properties.findings import Finding
-from shakeproof.properties.suites import Word, honest_prefixes, plainly
+from shakeproof.properties.suites import Word, honest_prefixes, needed, plainly
 from shakeproof.properties.targets import find_target
 from shakeproof.properties.targets.base import Target, TargetError
 from shakeproof.store import SavedFinding
@@ -104,8 +104,8 @@ def word_of(finding: Finding, role: Role, runner: Runner) -> Word | str:
     *prefix, last = (symbols[text] for text in inputs)
     for course in courses(runner.setup, role.name):
         for configuration, way in honest_prefixes(role, course).items():
-            if way == tuple(prefix):
-                return Word(way, configuration, last, course, *manner)
+            if (*way, *needed(role, configuration, last)) == tuple(prefix):
+                return Word(tuple(prefix), configuration, last, course, *manner)
     return f"its first {len(prefix)} inputs are no honest way through {role.name} any more"
 
 

@@ -113,11 +113,12 @@ class PageServer(HttpsServer):
 
     def __init__(self, tls: ServerConnection) -> None:
         super().__init__(tls, self._answer)
+        self._config = tls.config
         self.held = False
         self._queued = 0
 
     def _answer(self, request: Request) -> Response:
-        return answer(request, self.tls.negotiated)
+        return answer(request, self.tls.negotiated, self._config)
 
     def append_body(self, data: bytes) -> None:
         """No answer depends on a body; how long one may take is bounded in time."""

@@ -88,6 +88,8 @@ def chosen_rogue(name: str, role: str) -> Rogue | None:
     if not name:
         return None
     rogue = ROGUES[choose("rogue", name, ROGUES, hint="`shakeproof list rogues` says what each does.")]
+    if not rogue.is_of_tls:
+        raise UsageError(rogue.elsewhere)
     if role not in rogue.roles:
         other = "fetch" if role.endswith("server") else "serve"
         raise UsageError(f"the rogue {name!r} is no fault of {role}; it is one of {rogue.roles[0]}: shakeproof {other}")

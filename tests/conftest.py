@@ -15,6 +15,17 @@ MISSING = "missing tool"
 IN_CI = os.environ.get("SHAKEPROOF_CI") == "1"
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """As many processes as there are cores, each with whole modules, so that what a module prepares is prepared once.
+    What is named by file or by `-k` runs right here: it is sooner done than processes have begun.
+    """
+    if config.args_source is pytest.Config.ArgsSource.ARGS or config.option.keyword:
+        return 0
+    config.option.dist = "loadscope"
+    return os.cpu_count() or 1
+
+
 @pytest.fixture
 def require_tool() -> Callable[[str], str]:
     """`require_tool("dot")` gives the program's path, `require_tool("tlslite")` a module's name; else skips the test.

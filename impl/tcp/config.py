@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 DEFAULT_MSS_IPV4 = 536
 DEFAULT_MSS_IPV6 = 1220
 """What a peer can receive that does not say (MUST-15)."""
+IPV6_EXTRA = 20
+"""Bytes by which the header of IPv6 is longer: the same link carries so much less data (MUST-67)."""
 MIN_SEND_MSS = 48
 """A peer's smaller MSS is taken for this one: one octet a packet is how CVE-2019-11479 wore out its victims, and what
 Linux set against it is the same number."""
@@ -24,7 +26,8 @@ class TcpConfig:
     """A connection's settings; the defaults are the RFC's.
 
     secret: key of the initial sequence numbers and timestamps, which a whole host shares. mss: the largest segment
-    that we take, and that our network carries, without options. receive_buffer, send_buffer: bytes. window_scale: the
+    that we take, and that our network carries, without options, over IPv4; over IPv6, whose header is longer, it is
+    IPV6_EXTRA less. receive_buffer, send_buffer: bytes. window_scale: the
     shift count that we ask for, None not to ask. rfc5961: its defence against blind attackers; False for what
     RFC 9293 section 3.10.7.4 states beside it. r1, r2_s, syn_r2_s: retransmissions until the user is told, seconds
     until the connection is given up. user_timeout_s: gives up earlier or later, whatever the reason that data is not
@@ -61,8 +64,8 @@ class TcpConfig:
     def __post_init__(self) -> None:
         if not self.secret:
             raise ValueError("secret is empty; initial sequence numbers must not be computable from outside (MUST-9)")
-        if not MIN_SEND_MSS <= self.mss <= MAX_WINDOW:
-            raise ValueError(f"mss is {self.mss}; it must be {MIN_SEND_MSS} to {MAX_WINDOW}")
+        if not MIN_SEND_MSS + IPV6_EXTRA <= self.mss <= MAX_WINDOW:
+            raise ValueError(f"mss is {self.mss}; it must be {MIN_SEND_MSS + IPV6_EXTRA} to {MAX_WINDOW}")
         if self.window_scale is not None and not 0 <= self.window_scale <= MAX_WINDOW_SHIFT:
             raise ValueError(f"window_scale is {self.window_scale}; it must be None or 0 to {MAX_WINDOW_SHIFT}")
         if self.receive_buffer < 1 or self.send_buffer < 1:

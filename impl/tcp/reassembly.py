@@ -42,15 +42,24 @@ class Reassembly:
             end = advance(seq, len(data))
         if not data:
             return
-        first = 0
-        while first < len(self.pieces) and distance(_end(self.pieces[first]), seq) > 0:
-            first += 1
-        last = first
+        first = last = self._first_from(seq)
         while last < len(self.pieces) and distance(self.pieces[last][0], end) >= 0:
             last += 1
         self.pieces[first:last] = [_merge(seq, data, self.pieces[first:last])]
         if len(self.pieces) > MAX_PIECES:
             self.pieces.pop()  # the last: the one that is needed latest
+
+    def _first_from(self, seq: int) -> int:
+        """The place of the first piece that ends at seq or later: by halves, for an attacker makes as many as there
+        may be, and lets each segment look for its place among them."""
+        low, high = 0, len(self.pieces)
+        while low < high:
+            middle = (low + high) // 2
+            if distance(_end(self.pieces[middle]), seq) > 0:
+                low = middle + 1
+            else:
+                high = middle
+        return low
 
     def add_fin(self, seq: int) -> None:
         """Remembers where the stream ends; one that contradicts what is held is not believed."""

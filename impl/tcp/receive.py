@@ -154,10 +154,13 @@ class Receiver(TextReceiver):
                 self.start_time_wait()
             if self.rcv_wnd or seq != self.rcv_nxt:
                 return
-        if stamps is not None:
-            self.update_ts_recent(seq, stamps[0])
+        begins = seq
         seq, data = self.trim_to_new(seq, segment.data)
         data, fin = self.trim_to_window(seq, data, fin=bool(bits & FIN))
+        if not self.accept_acknowledgment(segment):
+            return
+        if stamps is not None:
+            self.update_ts_recent(begins, stamps[0])
         if not self.receive_acknowledgment(segment, seq, stamps):
             return
         self.receive_urgent(segment)
@@ -295,7 +298,7 @@ class Receiver(TextReceiver):
                 else:
                     self.acknowledge_unacceptable(segment)
                 return False
-            if int(segment.flags) & ACK and segment.seq == self.irs:
+            if int(segment.flags) & ACK and segment.seq == self.irs and self.check_acknowledges_syn(segment):
                 return True
         if self.config.rfc5961:
             self.challenge()
@@ -309,8 +312,12 @@ class Receiver(TextReceiver):
 
     # --- fifth: ACK ---------------------------------------------------------------------------------------------------
 
-    def receive_acknowledgment(self, segment: Segment, seq: int, stamps: tuple[int, int] | None) -> bool:
-        """Takes the acknowledgment and the window: whether to go on. seq: where the segment begins after trimming."""
+    def accept_acknowledgment(self, segment: Segment) -> bool:
+        """Whether the acknowledgment number is one that the peer can send; what is dropped for it leaves no trace.
+
+        Not even its timestamp: else a single segment of somebody who guessed the window, and no more, would make all
+        that the peer sends afterwards too old (RFC 7323 section 5.3, R1).
+        """
         if not self.check_ack_bit(segment):
             return False
         if self.state == SYN_RECEIVED:
@@ -320,6 +327,10 @@ class Receiver(TextReceiver):
         elif not self.check_acknowledgment_number(segment):
             self.challenge()
             return False
+        return True
+
+    def receive_acknowledgment(self, segment: Segment, seq: int, stamps: tuple[int, int] | None) -> bool:
+        """Takes the acknowledgment and the window: whether to go on. seq: where the segment begins after trimming."""
         self.heard()
         self.probe_answered()
         window = self.window_of(segment)

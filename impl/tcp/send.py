@@ -67,6 +67,7 @@ class Sender(Timers):
         if not self.retransmissions:
             self.time_segment(self.iss)
         self.snd_next = advance(self.iss, 1)
+        self.last_sent_s = self.now_s
 
     # --- data and FIN -------------------------------------------------------------------------------------------------
 
@@ -205,7 +206,7 @@ class Sender(Timers):
             # 2 segments, as for acknowledgments; 1 where the peer may be waiting with less.
             gained = distance(self.advertised_edge, advance(self.rcv_nxt, room))
             offered = distance(self.rcv_nxt, self.advertised_edge)
-            if gained >= 2 * self.config.mss or 2 * gained >= self.receive_limit or offered < self.config.mss:
+            if gained >= 2 * self.receive_mss or 2 * gained >= self.receive_limit or offered < self.receive_mss:
                 self.ack_now = True
         unit = 1 << self.rcv_wind_shift
         rounded = -(-self.rcv_wnd // unit) * unit

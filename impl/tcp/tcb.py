@@ -8,6 +8,7 @@ from __future__ import annotations
 from shakeproof.impl.tcp.config import (
     DEFAULT_MSS_IPV4,
     DEFAULT_MSS_IPV6,
+    IPV6_EXTRA,
     MAX_WINDOW,
     MAX_WINDOW_SHIFT,
     MIN_SEND_MSS,
@@ -147,9 +148,14 @@ class Tcb:
         return max(0, distance(self.snd_next, advance(self.buffer_seq, len(self.send_buffer))))
 
     @property
+    def receive_mss(self) -> int:
+        """MMS_R - 20: data of a segment without options that one packet carries to us, and from us (MUST-67)."""
+        return self.config.mss - IPV6_EXTRA if ":" in self.local.ip else self.config.mss
+
+    @property
     def effective_mss(self) -> int:
         """Eff.snd.MSS: data in a full segment, what the options take subtracted (MUST-16; RFC 6691)."""
-        mss = min(self.send_mss, self.config.mss)
+        mss = min(self.send_mss, self.receive_mss)
         return mss - TIMESTAMPS_LENGTH if self.timestamps_agreed else mss
 
     @property
@@ -219,7 +225,7 @@ class Tcb:
     def syn_options(self) -> tuple[Option, ...]:
         """The options of our SYN: all that we know; of our SYN,ACK: of these, what the peer's SYN had."""
         answers = self.state != SYN_SENT
-        options = [maximum_segment_size(self.config.mss)]
+        options = [maximum_segment_size(self.receive_mss)]
         if self.config.window_scale is not None and (self.window_scaling or not answers):
             options += [NOP, window_scale(self.config.window_scale)]
         if self.config.timestamps and (self.timestamps_agreed or not answers):

@@ -11,7 +11,7 @@ from shakeproof.impl.tcp.events import DataReceived, PeerClosed, UrgentReceived
 from shakeproof.impl.tcp.segment import URG, Segment
 from shakeproof.impl.tcp.send import Sender
 from shakeproof.impl.tcp.sequence import advance, distance
-from shakeproof.impl.tcp.tcb import CLOSE_WAIT, CLOSING, ESTABLISHED, FIN_WAIT_1, RECEIVING, TIME_WAIT
+from shakeproof.impl.tcp.tcb import CLOSE_WAIT, CLOSING, ESTABLISHED, FIN_WAIT_1, LAST_ACK, RECEIVING, TIME_WAIT
 
 
 class TextReceiver(Sender):
@@ -41,6 +41,8 @@ class TextReceiver(Sender):
         if self.state == TIME_WAIT and fin:
             self.ack_now = True
             self.start_time_wait()
+        if self.state in (CLOSE_WAIT, LAST_ACK) and fin:
+            self.ack_now = True  # of a second end of the stream the peer learns that the first one counts
         if self.state not in RECEIVING:
             return
         if data and self.user_is_gone:

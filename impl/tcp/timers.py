@@ -197,9 +197,11 @@ class Timers(Congestion):
         self.rto_s = min(2 * self.rto_s, self.config.max_rto_s)
 
     def check_r2(self) -> bool:
-        """Whether the same segment was sent for long enough (MUST-20, MUST-23)."""
-        limit_s = self.r2_s if self.syn_is_acknowledged else self.config.syn_r2_s
-        return self.now_s - self._in_flight_since_s >= limit_s
+        """Whether the same segment was sent for long enough: data for R2 (MUST-20); of a SYN the last one so long after
+        the first, so that it is really sent again for 3 minutes (MUST-23)."""
+        if self.syn_is_acknowledged:
+            return self.now_s - self._in_flight_since_s >= self.r2_s
+        return self.last_sent_s - self._in_flight_since_s >= self.config.syn_r2_s
 
     # --- a closed window ----------------------------------------------------------------------------------------------
 

@@ -58,10 +58,11 @@ class CloseNotifyReceived(Event):
 
 @dataclass(frozen=True)
 class AlertReceived(Event):
-    """Any alert but close_notify. After a fatal one the connection is closed."""
+    """Any alert but close_notify. After a fatal one the connection is closed. state: the one in which it came."""
 
     level: AlertLevel
     description: AlertDescription | int
+    state: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)

@@ -223,7 +223,7 @@ class RecordProtocol:
             name: AlertDescription | int = AlertDescription(description)
         except ValueError:
             name = description
-        self._events.append(AlertReceived(AlertLevel(level), name))
+        self._events.append(AlertReceived(AlertLevel(level), name, self.state))
         if level == AlertLevel.FATAL:
             self.forget_session()
             self.close_now()

@@ -23,6 +23,12 @@ MAJOR_VERSION = 3
 START_LENGTH = 3
 """Bytes from which an SSL 2.0 hello can be told from a record: two of length, one of message type (appendix E.2)."""
 SSL_2_CLIENT_HELLO = 1
+HTTP_STARTS = frozenset(
+    {b"HTT", b"GET", b"HEA", b"POS", b"PUT", b"DEL", b"CON", b"OPT", b"TRA", b"PAT", b"PRI"}
+    | {b"<!D", b"<!d", b"<HT", b"<ht"}
+)
+"""How HTTP without TLS begins: a status line, a method, or a page without either, which is what Python's http.server
+answers to what it can't read. None of it is a content type."""
 
 _CONTENT_TYPES = frozenset(ContentType)
 
@@ -108,7 +114,7 @@ class RecordReader:
         return Record(content_type, version, plaintext)
 
     def check_start(self, buffer: bytearray) -> None:
-        """The very first bytes may be another protocol's: SSL 2.0's hello has a form of its own (appendix E.2)."""
+        """The very first bytes may be another protocol's: SSL 2.0's hello (appendix E.2), or HTTP without TLS."""
         if buffer[0] & 0x80 and buffer[2] == SSL_2_CLIENT_HELLO:
             self.ssl_2_version = int.from_bytes(buffer[3:HEADER_LENGTH], "big")
             raise RemoteProtocolError(
@@ -116,6 +122,13 @@ class RecordReader:
                 expected="a TLS record",
                 got="what looks like an SSL 2.0 CLIENT-HELLO",
                 clause="RFC 5246 appendix E.2",
+            )
+        if bytes(buffer[:START_LENGTH]) in HTTP_STARTS:
+            raise RemoteProtocolError(
+                AlertDescription.UNEXPECTED_MESSAGE,
+                expected="a TLS record",
+                got="what looks like HTTP, not TLS",
+                clause="RFC 5246 section 6",
             )
         self.check_content_type(buffer[0])
 

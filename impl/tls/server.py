@@ -47,7 +47,7 @@ from shakeproof.impl.tls.states import CONNECTED, WAIT_CHANGE_CIPHER_SPEC, WAIT_
 from shakeproof.impl.tls.suites import TLS_1_2, Authentication, CipherSuite
 
 WAIT_CLIENT_HELLO = "WAIT_CLIENT_HELLO"
-WAIT_CLIENT_CERTIFICATE = "WAIT_CLIENT_CERTIFICATE"
+WAIT_CERTIFICATE = "WAIT_CERTIFICATE"
 WAIT_CLIENT_KEY_EXCHANGE = "WAIT_CLIENT_KEY_EXCHANGE"
 WAIT_CERTIFICATE_VERIFY = "WAIT_CERTIFICATE_VERIFY"
 
@@ -57,7 +57,7 @@ class ServerConnection(ServerResumption):
 
     admitted: ClassVar[Mapping[str, frozenset[int]]] = {
         WAIT_CLIENT_HELLO: frozenset({HandshakeType.CLIENT_HELLO}),
-        WAIT_CLIENT_CERTIFICATE: frozenset({HandshakeType.CERTIFICATE}),
+        WAIT_CERTIFICATE: frozenset({HandshakeType.CERTIFICATE}),
         WAIT_CLIENT_KEY_EXCHANGE: frozenset({HandshakeType.CLIENT_KEY_EXCHANGE}),
         WAIT_CERTIFICATE_VERIFY: frozenset({HandshakeType.CERTIFICATE_VERIFY}),
         WAIT_FINISHED: frozenset({HandshakeType.FINISHED}),
@@ -143,7 +143,7 @@ class ServerConnection(ServerResumption):
         self.settle(choice.suite, message, offer)
         self.send_server_flight(choice, offer)
         asked = self.certificate_request is not None
-        self.state = WAIT_CLIENT_CERTIFICATE if asked else WAIT_CLIENT_KEY_EXCHANGE
+        self.state = WAIT_CERTIFICATE if asked else WAIT_CLIENT_KEY_EXCHANGE
 
     def send_server_flight(self, choice: Choice, offer: Offer) -> None:
         """ServerHello, Certificate, ServerKeyExchange and CertificateRequest where there are any, ServerHelloDone."""

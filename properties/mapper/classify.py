@@ -17,6 +17,7 @@ from functools import lru_cache
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from shakeproof.impl.errors import RemoteProtocolError
 from shakeproof.impl.tls import messages as codec
@@ -99,8 +100,10 @@ def _chain_defects(
 
 
 @lru_cache(maxsize=256)
-def _leaf(der: bytes) -> tuple[object, x509.KeyUsage | None]:
-    """The public key and key usage; (None, None) where it can't be read."""
+def _leaf(der: bytes) -> tuple[object, x509.KeyUsage | None, frozenset[x509.ObjectIdentifier]]:
+    """The public key, the key usage, and what else it is for, as far as it says; (None, None, nothing) where it can't
+    be read.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -109,9 +112,13 @@ def _leaf(der: bytes) -> tuple[object, x509.KeyUsage | None]:
                 usage = leaf.extensions.get_extension_for_class(x509.KeyUsage).value
             except x509.ExtensionNotFound:
                 usage = None
-            return leaf.public_key(), usage
+            try:
+                purposes = frozenset(leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value)
+            except x509.ExtensionNotFound:
+                purposes = frozenset()
+            return leaf.public_key(), usage, purposes
     except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion, x509.DuplicateExtension):
-        return None, None
+        return None, None, frozenset()
 
 
 def _certificate(context: Context, body: bytes) -> Reading:
@@ -127,11 +134,11 @@ def _certificate(context: Context, body: bytes) -> Reading:
         defects.discard(alphabet.wrong_name)  # nobody said which client it has to be
     key: object = None
     if der and alphabet.broken_chain not in defects:
-        key, usage = _leaf(der[0])
+        key, usage, purposes = _leaf(der[0])
         if not _is_wanted(context, key):
             if context.chosen or not context.is_client:  # before a suite is chosen no kind of key is wrong
                 defects.add(alphabet.wrong_key_type)
-        elif usage is not None and not _fits(usage, context):
+        elif (usage is not None and not _fits(usage, context)) or not _is_for_peer(purposes, context):
             defects.add(alphabet.wrong_usage)
     if context.is_client:
         context.certificate = message
@@ -162,6 +169,13 @@ def _key_kind(key: object) -> KeyKind | None:
 def _fits(usage: x509.KeyUsage, context: Context) -> bool:
     """RFC 5246 section 7.4.2: key transport needs keyEncipherment, whatever is signed digitalSignature."""
     return usage.key_encipherment if context.is_client and context.uses_rsa else usage.digital_signature
+
+
+def _is_for_peer(purposes: frozenset[x509.ObjectIdentifier], context: Context) -> bool:
+    """RFC 5280 section 4.2.1.12: it is for the part in TLS that the peer plays, if it says what it is for."""
+    oids = ExtendedKeyUsageOID
+    needed = oids.SERVER_AUTH if context.is_client else oids.CLIENT_AUTH
+    return not purposes or context.options.watches or bool(purposes & {needed, oids.ANY_EXTENDED_KEY_USAGE})
 
 
 def _server_key_exchange(context: Context, body: bytes) -> Reading:

@@ -72,7 +72,8 @@ class Options:
     key_exchange: what it prefers; certificate_key: the kind of key in its own certificate, or in the one it expects;
     bulk: the record protection it prefers; suites: instead of those that follow from these three; groups: by
     default secp256r1 first, since x25519 has no points off the curve; time, anchors: how certificates are judged;
-    gives: what a server gives its clients to resume by; session: the one that it holds.
+    gives: what a server gives its clients to resume by; session: the one that it holds; watches: it plays nobody and
+    reads what both sides say, so that no certificate is for the wrong part.
     """
 
     key_exchange: KeyExchangeName = "ecdhe"
@@ -90,6 +91,7 @@ class Options:
     time: datetime = AUDIT_TIME
     anchors: tuple[bytes, ...] = field(default_factory=anchors)
     application_data: bytes | None = None
+    watches: bool = False
 
     def preferred(self, exchange: KeyExchange) -> CipherSuite:
         """The suite of that key exchange that the peer likes best."""
@@ -115,7 +117,8 @@ class Direction:
     """One direction's record protection.
 
     switched: a ChangeCipherSpec went by; unheeded: the last message was one that had no effect; keys: what is in
-    force; before: keys, protection and sequence number that were in force at the last ChangeCipherSpec.
+    force; before: keys, protection and sequence number that were in force at the last ChangeCipherSpec; sealed: the
+    peer's own records under the keys in force, by sequence number.
     """
 
     switched: bool = False
@@ -124,16 +127,28 @@ class Direction:
     protection: Protection = field(default_factory=NullProtection)
     sequence: int = 0
     before: tuple[Keys, Protection, int] = (Keys.NONE, NullProtection(), 0)
+    sealed: dict[int, bytes] = field(default_factory=dict)
 
     def copy(self) -> Direction:
-        """The same, to come back to."""
-        return Direction(self.switched, self.unheeded, self.keys, self.protection, self.sequence, self.before)
+        """The same, to come back to; what went out stays known."""
+        return replace(self)
+
+    @property
+    def last(self) -> bytes | None:
+        """The last record, where it was a sound one under the keys in force."""
+        return self.sealed.get(self.sequence - 1)
+
+    @property
+    def older(self) -> bytes | None:
+        """The newest sound record before the last."""
+        return next((self.sealed[number] for number in range(self.sequence - 2, -1, -1) if number in self.sealed), None)
 
     def switch(self, keys: Keys, protection: Protection) -> None:
         """What a ChangeCipherSpec does."""
         self.before = (self.keys, self.protection, self.sequence)
         self.switched, self.unheeded = True, False
         self.keys, self.protection, self.sequence = keys, protection, 0
+        self.sealed = {}
 
 
 class Context:
@@ -368,7 +383,7 @@ class Context:
         sequence = self.write.sequence - (self.write.before[2] if previous.record is Keys.UNCHANGED else 0)
         keys, protection, start = self.writing(hypothesis.record)
         self.write = replace(
-            self.write, keys=keys, protection=protection, sequence=start + sequence, before=self.write.before
+            self.write, keys=keys, protection=protection, sequence=start + sequence, before=self.write.before, sealed={}
         )
 
     def reading(self) -> list[Keys]:

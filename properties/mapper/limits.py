@@ -285,9 +285,16 @@ def _record(context: Context, symbol: Symbol) -> str:
     protection = context.write.protection
     if says(symbol, alphabet.bad_padding) and isinstance(protection, EncryptThenMac):
         return "under encrypt-then-MAC the padding is covered by the MAC"
-    if any(says(symbol, value) for value in (alphabet.bad_mac, alphabet.long_bad_mac, alphabet.bad_padding)):
-        return "there are no keys yet" if isinstance(protection, NullProtection) else ""
+    if any(says(symbol, value) for value in _UNDER_KEYS) and isinstance(protection, NullProtection):
+        return "there are no keys yet"
+    if says(symbol, alphabet.replayed) and context.write.last is None:
+        return "no record went before it under these keys"
+    if says(symbol, alphabet.stale) and context.write.older is None:
+        return "no two records went before it under these keys"
     return ""
+
+
+_UNDER_KEYS = (alphabet.bad_mac, alphabet.long_bad_mac, alphabet.bad_padding, alphabet.replayed, alphabet.stale)
 
 
 _CHECKS = {

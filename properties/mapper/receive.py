@@ -26,6 +26,9 @@ from shakeproof.properties.mapper.readings import HEARTBEAT, HEARTBEAT_REQUEST, 
 
 _TEXT = frozenset(range(32, 127)) | {9, 10, 13}
 
+OLDEST = 1024
+"""Records back that one which does not open is looked for: more than a test sends, and some milliseconds of work."""
+
 
 @dataclass(frozen=True, slots=True)
 class Observation:
@@ -107,8 +110,13 @@ class Receiver:
         if read.switched:
             keys, plaintext = self._decrypt(content_type, version, fragment)
         sequence = read.sequence
-        read.sequence += 1
-        if plaintext is None:
+        age = self._age(content_type, version, fragment) if plaintext is None else 0
+        read.sequence += not age  # one that comes again has its number already
+        if age:
+            self._note(
+                found, readings.record(alphabet.replayed if age == 1 else alphabet.stale, length), fragment, read.keys
+            )
+        elif plaintext is None:
             value = alphabet.long_bad_mac if len(fragment) >= MAX_PLAINTEXT else alphabet.bad_mac
             if self._is_badly_padded(content_type, version, sequence, fragment):
                 value = alphabet.bad_padding
@@ -176,6 +184,19 @@ class Receiver:
                 read.keys, read.protection = keys, protection
             return named, plaintext
         return Keys.NONE, None
+
+    def _age(self, content_type: int, version: int, fragment: bytes) -> int:
+        """How many records ago one came that opens under the keys in force and an earlier number; 0 where none did."""
+        read = self.context.read
+        if isinstance(read.protection, NullProtection):
+            return 0
+        for age in range(1, min(read.sequence, OLDEST) + 1):
+            try:
+                read.protection.open(content_type, version, read.sequence - age, fragment)
+            except RemoteProtocolError:
+                continue
+            return age
+        return 0
 
     def _is_plain(self, content_type: int, fragment: bytes) -> bool:
         """Whether a record after ChangeCipherSpec is plaintext. Nothing authenticates it: only its form tells."""

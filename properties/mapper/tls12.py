@@ -21,7 +21,7 @@ from datetime import datetime
 
 from shakeproof.impl.tls.messages import HandshakeType
 from shakeproof.impl.tls.protection import CbcHmacProtection, NullProtection, Protection
-from shakeproof.impl.tls.records import MAX_CIPHERTEXT, MAX_PLAINTEXT, encode_record
+from shakeproof.impl.tls.records import HEADER_LENGTH, MAX_CIPHERTEXT, MAX_PLAINTEXT, encode_record
 from shakeproof.impl.tls.signatures import VERIFYING_SCHEMES
 from shakeproof.impl.tls.suites import TLS_1_0, TLS_1_2, CipherSuite, ContentType
 from shakeproof.model import messages as alphabet
@@ -364,9 +364,13 @@ class Peer:
         out = b""
         for start in range(0, len(content) or 1, limit):
             sealed = protection.seal(content_type, version, sequence, content[start : start + limit])
-            out += encode_record(content_type, version, sealed)
+            record = encode_record(content_type, version, sealed)
+            write = self.context.write
+            if protection is write.protection and not isinstance(protection, NullProtection):
+                write.sealed[write.sequence] = record
+            out += record
             sequence += 1
-            self.context.write.sequence += 1
+            write.sequence += 1
         self.sent = Sent(symbol, content, detail or f"{bytes_text(len(content))}", named.label, named)
         return out
 
@@ -386,7 +390,30 @@ class Peer:
             kind = ContentType.APPLICATION_DATA if self.context.own_finished else ContentType.HANDSHAKE
             content = bytes((HandshakeType.FINISHED,)) + TOO_LONG.to_bytes(3, "big") + bytes(TOO_LONG - 4)
             return self._seal(symbol, kind, content, keys, TOO_LONG)
+        if says(symbol, alphabet.replayed) or says(symbol, alphabet.stale):
+            return self._again(symbol)
         return self._tampered(symbol, keys)
+
+    def _again(self, symbol: Symbol) -> bytes:
+        """The last record once more, or the newest of the older ones; what nobody took, where there is none.
+
+        It takes no sequence number: who refuses it is gone, and who takes it goes on where it was.
+        """
+        write = self.context.write
+        record = write.last if says(symbol, alphabet.replayed) else write.older
+        if record is None:
+            return self._tampered(symbol, None)
+        detail = f"{bytes_text(len(record) - HEADER_LENGTH)} that went out before"
+        self.sent = Sent(symbol, record, detail, write.keys.label, write.keys)
+        return record
+
+    def repeats(self, data: bytes) -> Symbol | None:
+        """What bytes are whose first record went out before under the keys in force; None for others."""
+        write = self.context.write
+        record = data[: HEADER_LENGTH + int.from_bytes(data[3:HEADER_LENGTH], "big")]
+        if record == write.last:
+            return alphabet.Record.symbol(alphabet.replayed)
+        return alphabet.Record.symbol(alphabet.stale) if record in write.sealed.values() else None
 
     def _tampered(self, symbol: Symbol, keys: KeyHypothesis | None) -> bytes:
         """What would come next, with wrong padding or a wrong MAC: the peer's Finished, then application data.

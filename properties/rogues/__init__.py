@@ -1,8 +1,8 @@
 """Rogues: our own implementation with one planted, documented fault each, switched on by name.
 
-A fault is planted on one endpoint object (a connection, or the validator that it asks), never in shared code: so the
-scripted tester, which uses the same codec and key schedule, stays sound. Each rogue re-creates what a real stack did;
-detection of all of them, and silence on the clean implementation, is the measure of every engine here.
+A fault is planted on one endpoint object (a connection, a host, or the validator that it asks), never in shared code:
+so the scripted tester, which uses the same codec and key schedule, stays sound. Each rogue re-creates what a real stack
+did; detection of all of them, and silence on the clean implementation, is the measure of every engine here.
 """
 
 from __future__ import annotations
@@ -10,9 +10,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from shakeproof.impl.tcp import Host, TcpConnection
 from shakeproof.impl.tls import ClientConnection, ServerConnection
 from shakeproof.impl.x509 import Validator
-from shakeproof.properties.rogues import certificates, checks, clients, negotiation, order, records, secrets, stale
+from shakeproof.properties.rogues import (
+    certificates,
+    checks,
+    clients,
+    layers,
+    negotiation,
+    order,
+    records,
+    secrets,
+    stale,
+    tcp,
+)
 
 Connection = ClientConnection | ServerConnection
 
@@ -22,7 +34,8 @@ class Rogue:
     """One planted fault.
 
     fault: what it does, in one sentence; roles: whom it concerns; history: what it re-creates, checked against an
-    advisory, or ""; clause: what it breaks; connection, validator: how it is planted.
+    advisory, or ""; clause: what it breaks; connection, validator: how it is planted; tcp, host: likewise, on a TCP
+    connection before it is opened, or on a host before it has any, which gives it to all that it makes.
     """
 
     name: str
@@ -32,10 +45,37 @@ class Rogue:
     history: str = ""
     connection: Callable[[Connection], None] | None = None
     validator: Callable[[Validator], None] | None = None
+    tcp: Callable[[TcpConnection], None] | None = None
+    host: Callable[[Host], None] | None = None
+
+    @property
+    def is_of_tls(self) -> bool:
+        """Whether a TLS endpoint can have it."""
+        return self.roles != (TCP,)
+
+    @property
+    def elsewhere(self) -> str:
+        """What to say where a TLS endpoint was to have it, and can't."""
+        return (
+            f"the rogue {self.name!r} is a fault of TCP, and what is asked for here does not run over our TCP; "
+            f"plant it with: shakeproof test --rogue {self.name}"
+        )
+
+
+def _of_tcp(
+    name: str,
+    fault: str,
+    clause: str,
+    plant: Callable[[TcpConnection], None],
+    host: Callable[[Host], None] | None = None,
+) -> Rogue:
+    """A fault of TCP. host: how it is planted on a host, where that is more than on each of its connections."""
+    return Rogue(name, fault, (TCP,), clause, tcp=plant, host=host or tcp.on_every_connection(plant))
 
 
 CLIENT, SERVER = "tls12.client", "tls12.server"
 BOTH = (CLIENT, SERVER)
+TCP = "tcp"
 
 _LISTED = (
     Rogue(
@@ -253,9 +293,112 @@ _LISTED = (
         "RFC 5280 section 6",
         connection=checks.certificate_unchecked,
     ),
+    Rogue(
+        "truncation-unnoticed",
+        "takes the end of the transport for the orderly end of the data, although no close_notify came",
+        BOTH,
+        "RFC 5246 section 7.2.1",
+        connection=layers.truncation_unnoticed,
+    ),
+    Rogue(
+        "replayed-record",
+        "takes the last record once more, because it tries the sequence number of that one too",
+        BOTH,
+        "RFC 5246 appendix F.2",
+        connection=layers.replayed_record,
+    ),
+    Rogue(
+        "any-earlier-sequence",
+        "takes records of any age once more, because it tries every sequence number before the next one too",
+        BOTH,
+        "RFC 5246 appendix F.2",
+        connection=layers.any_earlier_sequence,
+    ),
 )
 
-ROGUES: dict[str, Rogue] = {rogue.name: rogue for rogue in _LISTED}
+_TCP = (
+    _of_tcp(
+        "in-window-reset",
+        "lets a reset with any sequence number in the window close the connection (reading rfc5961)",
+        "RFC 9293 section 3.10.7.4",
+        tcp.in_window_reset,
+    ),
+    _of_tcp(
+        "syn-resets",
+        "resets a synchronized connection for a SYN in its window (reading rfc5961)",
+        "RFC 9293 section 3.10.7.4",
+        tcp.syn_resets,
+    ),
+    _of_tcp(
+        "unsent-acknowledged",
+        "takes an acknowledgment of octets that it never sent, and forgets those that it had still to send",
+        "RFC 9293 section 3.10.7.4",
+        tcp.unsent_acknowledged,
+    ),
+    _of_tcp(
+        "old-syn-opens",
+        "takes the answer to an old duplicate of its SYN for the answer to its SYN, and opens the connection",
+        "RFC 9293 section 3.10.7.3",
+        tcp.old_syn_opens,
+    ),
+    _of_tcp(
+        "beyond-window-accepted",
+        "takes data that lies beyond the receive window",
+        "RFC 9293 section 3.10.7.4",
+        tcp.beyond_window_accepted,
+    ),
+    _of_tcp(
+        "overlap-taken-twice",
+        "delivers octets once more that come again in front of new ones",
+        "RFC 9293 section 3.10.7.4",
+        tcp.overlap_taken_twice,
+    ),
+    _of_tcp(
+        "early-fin-closes",
+        "takes a FIN that comes out of order for the end of the stream, and acknowledges the data that is missing",
+        "RFC 9293 section 3.10.7.4",
+        tcp.early_fin_closes,
+    ),
+    _of_tcp(
+        "time-wait-skipped",
+        "forgets a connection that it closed actively at once, without TIME-WAIT",
+        "RFC 9293 section 3.6.1",
+        tcp.time_wait_skipped,
+    ),
+    _of_tcp(
+        "reset-for-reset",
+        "answers a reset that belongs to no connection, or that a handshake has no use for, with a reset",
+        "RFC 9293 section 3.5.2",
+        tcp.reset_for_reset,
+        tcp.reset_for_reset_of_nobody,
+    ),
+    _of_tcp(
+        "paws-ignored",
+        "takes segments whose timestamp is from the past, although timestamps are agreed on",
+        "RFC 7323 section 5.3",
+        tcp.paws_ignored,
+    ),
+    _of_tcp(
+        "no-retransmission",
+        "never sends again what was lost",
+        "RFC 9293 section 3.8",
+        tcp.no_retransmission,
+    ),
+    _of_tcp(
+        "predictable-isn",
+        "takes its initial sequence numbers from the clock alone, the same for every pair of sockets",
+        "RFC 9293 section 3.4.1",
+        tcp.predictable_isn,
+    ),
+    _of_tcp(
+        "no-slow-start",
+        "sends at once as much as the peer's window takes, whatever the network does",
+        "RFC 9293 section 3.8.2",
+        tcp.no_slow_start,
+    ),
+)
+
+ROGUES: dict[str, Rogue] = {rogue.name: rogue for rogue in (*_LISTED, *_TCP)}
 """All rogues by name."""
 
 UNSEEN: dict[str, str] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from shakeproof.impl.tls import ClientConnection, ServerConnection
 from shakeproof.impl.tls.messages import HandshakeType
-from shakeproof.impl.tls.server import WAIT_CERTIFICATE_VERIFY, WAIT_CLIENT_CERTIFICATE, WAIT_CLIENT_KEY_EXCHANGE
+from shakeproof.impl.tls.server import WAIT_CERTIFICATE, WAIT_CERTIFICATE_VERIFY, WAIT_CLIENT_KEY_EXCHANGE
 from shakeproof.impl.tls.states import WAIT_CHANGE_CIPHER_SPEC
 
 Connection = ClientConnection | ServerConnection
@@ -17,7 +17,7 @@ def client_certificate_skipped(connection: Connection) -> None:
     sound = connection.admit
 
     def admit(handshake_type: int) -> None:
-        skips = handshake_type == HandshakeType.CLIENT_KEY_EXCHANGE and connection.state == WAIT_CLIENT_CERTIFICATE
+        skips = handshake_type == HandshakeType.CLIENT_KEY_EXCHANGE and connection.state == WAIT_CERTIFICATE
         if skips:
             connection.state = WAIT_CLIENT_KEY_EXCHANGE
         sound(handshake_type)

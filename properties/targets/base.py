@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
 
 from shakeproof.properties.mapper.context import BulkName, KeyExchangeName, SessionName
 from shakeproof.properties.mapper.keys import KeyKind
@@ -17,13 +18,18 @@ class TargetError(Exception):
     """The target can't be tested: says what was tried, what happened and what to do."""
 
 
+End: TypeAlias = Literal["", "orderly", "truncated"]
+"""The end of the data, as an application is told of it: that all has come, or that some may be missing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reaction:
     """What an endpoint did in one step.
 
     data: bytes that it sent; closed: it closed the connection, or will read nothing more; delivered: application data
     that it accepted, as far as that can be seen; exact: quiet is known, not guessed from a timeout; crashed: how it
-    died, "" where it lives; note: what it said about itself (an error text), for people.
+    died, "" where it lives; note: what it said about itself (an error text), for people; end: what it told its
+    application of the end of the data, "" where it told nothing, or that can't be seen.
     """
 
     data: bytes = b""
@@ -32,6 +38,7 @@ class Reaction:
     exact: bool = True
     crashed: str = ""
     note: str = ""
+    end: End = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +155,11 @@ class Target(ABC):
     def secrets_seen(self) -> bool:
         """Whether application data that it accepts can be seen directly."""
         return True
+
+    @property
+    def tells_end(self) -> bool:
+        """Whether what it tells its application of the end of the data can be seen."""
+        return False
 
     def setups(self, role: str) -> tuple[Setup, ...]:
         """The setups that can be tried in the role; empty where nothing is known to work."""

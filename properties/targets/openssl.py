@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import serialization
 
 from shakeproof.properties.mapper import certificates, finite_field
 from shakeproof.properties.mapper.certificates import CLIENT_NAME, Chain
-from shakeproof.properties.targets.base import SETUPS, Endpoint, Reaction, Setup, Target
+from shakeproof.properties.targets.base import SETUPS, End, Endpoint, Reaction, Setup, Target
 
 READ_BYTES = 16384
 ROUNDS_LIMIT = 64
@@ -25,12 +25,14 @@ CIPHERS = "ALL:@SECLEVEL=0"
 """Every suite, so that TLS_RSA is among them, and no minimal strength, so that bare ClientHellos are answered."""
 ALLOW_CLIENT_RENEGOTIATION = 1 << 8
 """SSL_OP_ALLOW_CLIENT_RENEGOTIATION, which Python has no name for; OpenSSL 3 refuses without."""
+IGNORE_UNEXPECTED_EOF = 1 << 7
+"""SSL_OP_IGNORE_UNEXPECTED_EOF: the end of the transport is taken for a close_notify."""
 
 
 @lru_cache(maxsize=64)
-def _server_context(setup: Setup, by_name: bool) -> ssl.SSLContext:
+def _server_context(setup: Setup, by_name: bool, trusts_end: bool) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    _restrict(context, setup)
+    _restrict(context, setup, trusts_end)
     with tempfile.TemporaryDirectory() as folder:
         _load(context, certificates.chain(setup.certificate_key), Path(folder))
         if setup.key_exchange == "dhe":
@@ -50,9 +52,9 @@ def _serve_any_name(connection: ssl.SSLObject | ssl.SSLSocket, name: str | None,
 
 
 @lru_cache(maxsize=64)
-def _client_context(setup: Setup) -> ssl.SSLContext:
+def _client_context(setup: Setup, trusts_end: bool) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    _restrict(context, setup)
+    _restrict(context, setup, trusts_end)
     context.load_verify_locations(cadata=certificates.anchors_pem())
     if setup.client_auth:
         with tempfile.TemporaryDirectory() as folder:
@@ -78,7 +80,7 @@ def _field_pem() -> str:
     return f"-----BEGIN DH PARAMETERS-----\n{base64.encodebytes(der).decode()}-----END DH PARAMETERS-----\n"
 
 
-def _restrict(context: ssl.SSLContext, setup: Setup) -> None:
+def _restrict(context: ssl.SSLContext, setup: Setup, trusts_end: bool) -> None:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.maximum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers(CIPHERS)
@@ -86,6 +88,8 @@ def _restrict(context: ssl.SSLContext, setup: Setup) -> None:
         context.options |= ssl.OP_NO_TICKET
     if setup.renegotiation:
         context.options |= ALLOW_CLIENT_RENEGOTIATION
+    if trusts_end:
+        context.options |= IGNORE_UNEXPECTED_EOF
 
 
 class OpenSslEndpoint(Endpoint):
@@ -98,6 +102,7 @@ class OpenSslEndpoint(Endpoint):
         self._server = server
         self._connected = False
         self._closed = False
+        self._end: End = ""
         name = None if server else certificates.SERVER_NAME
         self._ssl = context.wrap_bio(
             self._incoming, self._outgoing, server_side=server, server_hostname=name, session=session
@@ -113,6 +118,8 @@ class OpenSslEndpoint(Endpoint):
         return self._run()
 
     def end(self) -> Reaction:
+        if self._closed:
+            return Reaction(closed=True, end=self._end)
         self._incoming.write_eof()
         return self._run()
 
@@ -142,13 +149,12 @@ class OpenSslEndpoint(Endpoint):
             pass
         except ssl.SSLZeroReturnError:
             note = "close_notify received"
-            self._closed = True
-            self._answer_closure()
+            self._close_in_order()
         except ssl.SSLEOFError as error:
-            note, self._closed = _reason(error), True
+            note, self._closed, self._end = _reason(error), True, "truncated"
         except ssl.SSLError as error:
             note, self._closed = _reason(error), True
-        return Reaction(self._outgoing.read(), self._closed, bytes(delivered), note=note)
+        return Reaction(self._outgoing.read(), self._closed, bytes(delivered), note=note, end=self._end)
 
     def _advance(self, delivered: bytearray) -> None:
         if not self._connected:
@@ -159,14 +165,14 @@ class OpenSslEndpoint(Endpoint):
         for _ in range(ROUNDS_LIMIT):
             data = self._ssl.read(READ_BYTES)
             if not data:  # how Python says that close_notify came
-                self._closed = True
-                self._answer_closure()
+                self._close_in_order()
                 return
             delivered += data
             if self._server:
                 self._ssl.write(RESPONSE)
 
-    def _answer_closure(self) -> None:
+    def _close_in_order(self) -> None:
+        self._closed, self._end = True, "orderly"
         # unwrap() sends our close_notify; having had the peer's, it wants nothing more.
         try:
             self._ssl.unwrap()
@@ -179,17 +185,25 @@ def _reason(error: ssl.SSLError) -> str:
 
 
 class OpenSslTarget(Target):
-    """The OpenSSL that this Python is linked with, both roles. by_name: the server's application goes by names."""
+    """The OpenSSL that this Python is linked with, both roles.
+
+    by_name: the server's application goes by names; trusts_end: the application takes the end of the transport for the
+    end of the data.
+    """
 
     name = "openssl"
     roles = ("tls12.client", "tls12.server")
 
-    def __init__(self, *, by_name: bool = False) -> None:
-        self.by_name = by_name
+    def __init__(self, *, by_name: bool = False, trusts_end: bool = False) -> None:
+        self.by_name, self.trusts_end = by_name, trusts_end
 
     @property
     def description(self) -> str:
         return f"{ssl.OPENSSL_VERSION}, in process"
+
+    @property
+    def tells_end(self) -> bool:
+        return True
 
     def setups(self, role: str) -> tuple[Setup, ...]:
         return SETUPS
@@ -198,5 +212,8 @@ class OpenSslTarget(Target):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
             server = role == "tls12.server"
-            context = _server_context(setup, self.by_name) if server else _client_context(setup)
+            if server:
+                context = _server_context(setup, self.by_name, self.trusts_end)
+            else:
+                context = _client_context(setup, self.trusts_end)
         return OpenSslEndpoint(context, server=server)

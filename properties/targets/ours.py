@@ -20,14 +20,14 @@ from shakeproof.impl.tls import (
     Site,
     TicketKeys,
 )
-from shakeproof.impl.tls.events import ApplicationDataReceived, Event, HandshakeCompleted
+from shakeproof.impl.tls.events import ApplicationDataReceived, CloseNotifyReceived, Event, HandshakeCompleted
 from shakeproof.impl.tls.suites import DEFAULT_SUITES, CipherSuite
 from shakeproof.impl.x509 import Usage, Validator, verifier_for_tls
 from shakeproof.properties.mapper import certificates
 from shakeproof.properties.mapper.certificates import Purpose
 from shakeproof.properties.mapper.keys import KeyKind
 from shakeproof.properties.rogues import ROGUES, Rogue
-from shakeproof.properties.targets.base import SETUPS, Endpoint, Reaction, Setup, Target, TargetError
+from shakeproof.properties.targets.base import SETUPS, End, Endpoint, Reaction, Setup, Target, TargetError
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: server.shakeproof.test\r\n\r\n"
 RESPONSE = b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n"
@@ -147,6 +147,7 @@ class OurEndpoint(Endpoint):
         self._session: Session | None = None
         self._note = ""
         self._asked = False
+        self._end: End = ""
 
     def start(self) -> Reaction:
         if isinstance(self._connection, ClientConnection):
@@ -163,11 +164,17 @@ class OurEndpoint(Endpoint):
             return Reaction(closed=True, crashed=f"{type(error).__name__}: {error}")
 
     def end(self) -> Reaction:
+        was_open = self._connection.is_open
         try:
-            self._connection.receive_eof()
+            events = self._connection.receive_eof()
         except RemoteProtocolError as error:
-            self._note = str(error)
-        return self._reaction([])
+            self._note, self._end = str(error), "truncated"
+            return self._reaction([])
+        except Exception as error:  # noqa: BLE001  # as in `feed`
+            return Reaction(closed=True, crashed=f"{type(error).__name__}: {error}")
+        if was_open:
+            self._end = "orderly"
+        return self._reaction(events)
 
     def call(self, name: str) -> Reaction | None:
         try:
@@ -186,6 +193,8 @@ class OurEndpoint(Endpoint):
 
     def _reaction(self, events: list[Event] | tuple[Event, ...], *, answer: bool = True) -> Reaction:
         delivered = b"".join(event.data for event in events if isinstance(event, ApplicationDataReceived))
+        if any(isinstance(event, CloseNotifyReceived) for event in events):
+            self._end = "orderly"
         connection = self._connection
         self._session = connection.session or self._session
         if answer and connection.is_connected:
@@ -195,7 +204,7 @@ class OurEndpoint(Endpoint):
             elif not self._asked and any(isinstance(event, HandshakeCompleted) for event in events):
                 self._asked = True
                 connection.send_application_data(REQUEST)
-        return Reaction(connection.data_to_send(), not connection.is_open, delivered, note=self._note)
+        return Reaction(connection.data_to_send(), not connection.is_open, delivered, note=self._note, end=self._end)
 
 
 class OurTarget(Target):
@@ -208,10 +217,16 @@ class OurTarget(Target):
         if rogue and rogue not in ROGUES:
             raise TargetError(f"there is no rogue {rogue!r}; there are {', '.join(ROGUES)}")
         self.rogue = ROGUES.get(rogue)
+        if self.rogue is not None and not self.rogue.is_of_tls:
+            raise TargetError(self.rogue.elsewhere)
 
     @property
     def description(self) -> str:
         return f"our own implementation{f' with the rogue {self.rogue.name}' if self.rogue else ''}, in process"
+
+    @property
+    def tells_end(self) -> bool:
+        return True
 
     def setups(self, role: str) -> tuple[Setup, ...]:
         if role == "tls12.client":  # it offers no session that is not bound (a SHOULD NOT of RFC 7627 section 5.3)

@@ -75,6 +75,9 @@ class ScriptedEndpoint(Endpoint):
             out += self._of_its_own_accord(asked=item.symbol.message is HelloRequest)
         return Reaction(out + self._application(delivered), self._role.is_final(self._here.state), delivered)
 
+    def end(self) -> Reaction:
+        return Reaction(closed=True, end="orderly" if self._here.state is self._role.final else "truncated")
+
     def _choice(self, rows: Sequence[Row], symbol: Symbol) -> Row:
         """The row to take: one that it was told to take, else what a course of the setup expects."""
         ways = [(row, there) for row in rows for there in self._role.apply(row, self._here, symbol)]
@@ -147,6 +150,10 @@ class ScriptedTarget(Target):
     @property
     def description(self) -> str:
         return "an endpoint that the table drives"
+
+    @property
+    def tells_end(self) -> bool:
+        return True
 
     def setups(self, role: str) -> tuple[Setup, ...]:
         return SETUPS

@@ -19,6 +19,7 @@ from shakeproof.properties.findings import Event, Listener, RoleRun, Run
 
 DEFAULT_TARGETS = ("shakeproof", "openssl")
 DEFAULT_REPORT = "shakeproof-report"
+DEFAULT_TIME = "60s"
 SIDES = ("client", "server", "both")
 SUITES = ("quick",)
 FAIL_ON = ("must", "deviation", "never")
@@ -45,7 +46,7 @@ Time = Annotated[str, _option("TIME", "TIME", "Budget for the whole run: 20s, 2m
 Seed = Annotated[int | None, _option("SEED", "N", "Repeat a run; random and printed if not given.")]
 Suite = Annotated[str, _option("SUITE", "NAME", "quick: every cell of every table.")]
 Report = Annotated[str, _option("REPORT", "DIR", "Folder for the report.")]
-Formats = Annotated[str, _option("FORMAT", "LIST", "json, text, or both with a comma.", "--format")]
+Formats = Annotated[str, _option("FORMAT", "LIST", "html, json, text, or several with commas.", "--format")]
 FailOn = Annotated[str, _option("FAIL_ON", "LEVEL", "must: FAIL, CRASH, HANG; deviation: those too; never.")]
 Jobs = Annotated[int, _option("JOBS", "N", "Processes; 0: one per core.", "-j", "--jobs", least=0)]
 Rogue = Annotated[str, typer.Option(metavar="NAME", help="Plant this fault in our own implementation.")]
@@ -57,11 +58,11 @@ def audit(
     context: typer.Context,
     targets: Targets = None,
     role: Role = "both",
-    time: Time = "60s",
+    time: Time = DEFAULT_TIME,
     seed: Seed = None,
     suite: Suite = "quick",
     report: Report = DEFAULT_REPORT,
-    formats: Formats = "json,text",
+    formats: Formats = "html,json,text",
     fail_on: FailOn = "must",
     jobs: Jobs = 0,
     rogue: Rogue = "",
@@ -106,7 +107,9 @@ def _audit(
         seed = secrets.randbelow(SEED_DIGITS)
     elif not 0 <= seed < 2**63:
         raise UsageError(f"--seed {seed} is out of range; it must be from 0 to 2**63 - 1")
-    command = " ".join(["audit", *map(shlex.quote, targets), *(["--rogue", rogue] if rogue else [])])
+    asked = {"--role": role if role != "both" else "", "--rogue": rogue, "--time": time if time != DEFAULT_TIME else ""}
+    options = [word for name, value in asked.items() if value for word in (name, value)]
+    command = shlex.join(["audit", *targets, *options])
     return run_audit(
         settings,
         names,
@@ -246,7 +249,9 @@ def roles_of(role: str) -> tuple[str, ...]:
 def _check_rogue(rogue: str) -> None:
     from shakeproof.properties.rogues import ROGUES
 
-    choose("rogue", rogue, ROGUES, hint="`shakeproof list rogues` says what each does.")
+    planted = ROGUES[choose("rogue", rogue, ROGUES, hint="`shakeproof list rogues` says what each does.")]
+    if not planted.is_of_tls:
+        raise UsageError(planted.elsewhere)
 
 
 def chosen_targets(settings: Settings, targets: list[str], rogue: str) -> list[str]:

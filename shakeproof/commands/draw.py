@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
-from typing import Annotated
+from types import ModuleType
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,69 +14,215 @@ from shakeproof.commands.running import running
 from shakeproof.console import console, visible
 from shakeproof.exits import Exit, UsageError, choose
 
+if TYPE_CHECKING:
+    from shakeproof.diagrams.figure import Figure
+    from shakeproof.figures import Options
+
+PCAPNG = "pcapng"
+"""The one format that is no picture."""
+
 Name = Annotated[str, typer.Argument(metavar="NAME", help="`shakeproof list figures` has them; or all.")]
-Arguments = Annotated[list[str] | None, typer.Argument(metavar="ARG", help="machine ROLE, trace FILE.")]
-Format = Annotated[
-    str, typer.Option("-f", "--format", metavar="FORMAT", help="svg, png, pdf, dot, or txt (on the terminal).")
+Arguments = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="ARG", help="machine ROLE, diff A B, trace FILE, certificate-validation DEFECT."),
 ]
-Out = Annotated[str, typer.Option("-o", "--out", metavar="DIR", help="Folder; - writes to standard output.")]
-KeyExchange = Annotated[str, typer.Option(metavar="NAME", help="rsa or ecdhe, for figures with a handshake.")]
+Format = Annotated[
+    str,
+    typer.Option(
+        "-f",
+        "--format",
+        metavar="FORMAT",
+        help="svg (the default), png, pdf, dot, mermaid, or txt (on the terminal); several with commas. pcapng: the "
+        "run itself, for Wireshark, with its keys and a comment on each packet.",
+    ),
+]
+Out = Annotated[
+    str,
+    typer.Option(
+        "-o",
+        "--out",
+        metavar="WHERE",
+        help="A folder; or a file, where it ends in .svg, .png, .pdf, .gv, .dot, .mmd, .txt or .pcapng; - writes to "
+        "standard output.",
+    ),
+]
+KeyExchange = Annotated[str, typer.Option(metavar="NAME", help="rsa, dhe or ecdhe, for figures with a handshake.")]
+ClientAuth = Annotated[bool, typer.Option("--client-auth", help="The server asks the client for a certificate.")]
+Resume = Annotated[bool, typer.Option("--resume", help="A second connection, which resumes the session of a first.")]
+Coverage = Annotated[
+    str,
+    typer.Option(metavar="RUN", help="machine: colour what a run executed; its report folder, or the run.json in it."),
+]
 Theme = Annotated[str, typer.Option(metavar="NAME", help="auto (an SVG that follows the reader's), light or dark.")]
 
 
 def draw(
     name: Name,
     arguments: Arguments = None,
-    format: Format = "svg",
+    format: Format = "",
     out: Out = "",
     key_exchange: KeyExchange = "rsa",
+    client_auth: ClientAuth = False,
+    resume: Resume = False,
+    coverage: Coverage = "",
     theme: Theme = "auto",
 ) -> None:
     """A picture, of an executed run or of a table."""
-    running(_draw)(name, arguments or [], format, out, key_exchange, theme)
+    running(_draw)(name, arguments or [], format, out, key_exchange, client_auth, resume, coverage, theme)
 
 
-def _draw(name: str, arguments: list[str], format: str, out: str, key_exchange: str, theme: str) -> int:
+def _draw(
+    name: str, arguments: list[str], format: str, out: str, key_exchange: str, client_auth: bool, resume: bool,
+    coverage: str, theme: str,
+) -> int:  # fmt: skip
     from shakeproof import figures
     from shakeproof.diagrams.figure import FORMATS
 
-    choose("format", format, FORMATS)
+    file = _file(out)
+    formats = [choose("format", one.strip(), (*FORMATS, PCAPNG)) for one in format.split(",")] if format else []
+    if len(formats) > 1 and (file or out == "-"):
+        raise UsageError(f"{format}: several formats are several files; name a folder with -o")
+    if file and formats and formats != [format_of(file)]:
+        raise UsageError(f"-o {out} is a file of another format than -f {format}; leave one of them out")
+    formats = formats or [format_of(file) if file else "svg"]
     choose("theme", theme, ("auto", "light", "dark"))
     wanted = choose("key exchange", key_exchange, figures.KEY_EXCHANGES)
-    options = figures.Options("ecdhe" if wanted == "ecdhe" else "rsa", None if theme == "auto" else theme)
+    options = figures.Options(
+        next(one for one in figures.KEY_EXCHANGES if one == wanted), None if theme == "auto" else theme,
+        client_auth, resume, coverage,
+    )  # fmt: skip
     if name == "all":
-        if out == "-":
+        if out == "-" or file:
             raise UsageError("draw all writes several files; name a folder with -o")
-        todo = figures.everything()
-    else:
-        choose("figure", name, [*figures.FIGURES, "all"])
-        todo = [(name, tuple(arguments))]
-    notes = [_one(which, given, options, format, out) for which, given in todo]
-    for note in dict.fromkeys(note for note in notes if note):
-        console(stderr=True).print(f"note: {note}")
+        _all(options, formats, out)
+        return Exit.OK
+    choose("figure", name, [*figures.FIGURES, "all"])
+    _check_options(name, options)
+    files, notes = _write(figures, name, tuple(arguments), options, formats, out)
+    if formats == ["mermaid"] and notes and not files:
+        raise UsageError(f"{notes[0]}; draw it as svg, png, dot or txt")
+    _say(notes)
     return Exit.OK
 
 
-def _one(name: str, arguments: tuple[str, ...], options: object, format: str, out: str) -> str:
+def _file(out: str) -> Path | None:
+    """The file that is meant, None for a folder or standard output."""
+    path = Path(out)
+    return path if out != "-" and format_of(path) and not path.is_dir() else None
+
+
+def format_of(path: Path) -> str:
+    """The format that a picture's suffix says; "" where it is none."""
+    from shakeproof.diagrams.figure import FORMATS, SUFFIXES
+
+    suffix = path.suffix.lstrip(".").lower()
+    known = next((format for format, ending in SUFFIXES.items() if ending == suffix), suffix)
+    return known if known in (*FORMATS, PCAPNG) else ""
+
+
+def _say(notes: list[str]) -> None:
+    for note in dict.fromkeys(note for note in notes if note):
+        console(stderr=True).print(f"note: {note}")
+
+
+def _check_options(name: str, options: Options) -> None:
+    """An option that a figure does not read would be silently ignored: UsageError."""
     from shakeproof import figures
+
+    asked = {
+        "key_exchange": options.key_exchange != "rsa", "client_auth": options.client_auth, "resume": options.resume,
+        "coverage": bool(options.coverage),
+    }  # fmt: skip
+    for option, given in asked.items():
+        if given and option not in figures.FIGURES[name].reads:
+            readers = [other for other, drawing in figures.FIGURES.items() if option in drawing.reads]
+            raise UsageError(f"draw {name}: --{option.replace('_', '-')} is for {', '.join(readers)}")
+
+
+def _all(options: Options, formats: list[str], out: str) -> None:
+    """Every figure, and a page that shows them where they were written as pictures."""
+    from shakeproof import figures
+    from shakeproof.gallery import Shown, index_page
+
+    notes: list[str] = []
+    shown: list[Shown] = []
+    for name, arguments in figures.everything():
+        mine = [one for one in formats if one != PCAPNG or name in figures.captures()]
+        drawing = figures.FIGURES[name]
+        kept = {key: getattr(options, key) for key in drawing.reads if key != "coverage"}
+        files, said = _write(figures, name, arguments, figures.Options(theme=options.theme, **kept), mine, out)
+        notes += said
+        shown.append(Shown(" ".join([name, *arguments]), drawing.sentence, tuple(files)))
+    path = Path(out or ".") / "index.html"
+    if any(file.endswith((".svg", ".png")) for each in shown for file in each.files):
+        try:
+            path.write_text(index_page(shown), encoding="utf-8")
+        except OSError as error:
+            raise _unwritable(out, error) from error
+        console().print(visible(str(path)))
+    _say(notes)
+
+
+def _stem(name: str, arguments: tuple[str, ...], options: Options) -> str:
+    parts = [name, *(Path(argument).name.removesuffix(".json") for argument in arguments)]
+    if options.key_exchange != "rsa":
+        parts.append(options.key_exchange)
+    parts += ["client-auth"] * options.client_auth + ["resume"] * options.resume
+    parts += ["coverage"] if options.coverage else []
+    return "-".join(re.sub(r"[^\w.-]+", "-", part) for part in parts)
+
+
+def _write(
+    figures: ModuleType, name: str, arguments: tuple[str, ...], options: Options, formats: list[str], out: str
+) -> tuple[list[str], list[str]]:
+    """The names of the files that were written, and what there is to note."""
+    from shakeproof.diagrams.figure import SUFFIXES
     from shakeproof.diagrams.render import RendererMissingError
 
-    assert isinstance(options, figures.Options)
-    figure = figures.draw(name, arguments, options)
-    if out == "-" or (format == "txt" and not out):
+    stem = _stem(name, arguments, options)
+    files: list[str] = []
+    notes: list[str] = []
+    figure: Figure | None = None
+    for format in formats:
+        if format == PCAPNG:
+            _capture(figures.captured(name, arguments, options), out, stem)
+            continue
+        figure = figure or figures.draw(name, arguments, options)
+        if format == "mermaid" and not figure.mermaid:
+            notes.append(f"{stem}: Mermaid has no such picture")
+            continue
+        if out == "-" or (format == "txt" and not out):
+            try:
+                data = figure.render(format)
+            except RendererMissingError as missing:
+                raise UsageError(f"{missing}. Or draw with -f dot, -f mermaid or -f txt, which need none") from missing
+            sys.stdout.flush()
+            sys.stdout.buffer.write(data if data.endswith(b"\n") else data + b"\n")
+            continue
         try:
-            data = figure.render(format)
-        except RendererMissingError as missing:
-            raise UsageError(f"{missing}. Or draw with -f dot or -f txt, which need none") from missing
+            saved = figure.save(_file(out) or Path(out or ".") / f"{stem}.{SUFFIXES.get(format, format)}")
+        except OSError as error:
+            raise _unwritable(out, error) from error
+        console().print(f"{visible(str(saved.path))}{f'  ({saved.renderer})' if saved.renderer else ''}")
+        files.append(saved.path.name)
+        notes.append(saved.note)
+    return files, notes
+
+
+def _capture(data: bytes, out: str, stem: str) -> None:
+    """Write a capture; to standard output as it is, for `wireshark -k -i -`."""
+    if out == "-":
         sys.stdout.flush()
-        sys.stdout.buffer.write(data if data.endswith(b"\n") else data + b"\n")
-        return ""
-    stem = "-".join([name, *(Path(argument).stem if name == "trace" else argument for argument in arguments)])
-    if options.key_exchange != "rsa" and name not in ("machine", "trace", "tcp-handshake"):
-        stem += f"-{options.key_exchange}"
+        sys.stdout.buffer.write(data)
+        return
+    path = _file(out) or Path(out or ".") / f"{stem}.{PCAPNG}"
     try:
-        saved = figure.save(Path(out or ".") / f"{stem}.{'gv' if format == 'dot' else format}")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
     except OSError as error:
-        raise UsageError(f"{out or '.'}: can't be written to ({error.strerror}); name another with -o") from error
-    console().print(f"{visible(str(saved.path))}{f'  ({saved.renderer})' if saved.renderer else ''}")
-    return saved.note
+        raise _unwritable(out, error) from error
+    console().print(visible(str(path)))
+
+
+def _unwritable(out: str, error: OSError) -> UsageError:
+    return UsageError(f"{out or '.'}: can't be written to ({error.strerror}); name another with -o")

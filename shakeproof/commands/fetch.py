@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from shakeproof.commands.running import running, say_error, visible_lines
+from shakeproof.commands.running import running, say_error, visible_lines, warn
 from shakeproof.config import seconds
 from shakeproof.console import console, visible
 from shakeproof.exits import Exit, UsageError, choose
@@ -173,6 +173,7 @@ def _fetch(plan: Plan) -> int:
 
 def _config(plan: Plan, url: Url, name: str, log: KeyLog | None) -> ClientConfig:
     from shakeproof import material, session_file, sites
+    from shakeproof.cautions import weaknesses
     from shakeproof.impl.tls import ClientConfig
     from shakeproof.impl.x509 import verifier_for_tls
 
@@ -185,6 +186,9 @@ def _config(plan: Plan, url: Url, name: str, log: KeyLog | None) -> ClientConfig
         found = material.system_anchors()
         anchors = list(found.der)
         console(stderr=True).print(f"shakeproof: {len(anchors)} trust anchors of {visible(found.path)}")
+    credentials = (material.load_credential(plan.cert, plan.key),) if plan.cert is not None else ()
+    for text in weaknesses(credentials, (plan.cert,) if plan.cert is not None else ()):
+        warn(text)
     rogue = sites.chosen_rogue(plan.rogue, "tls12.client")
     verify = verifier_for_tls(sites.planted(rogue, material.server_validator(anchors)))
     renegotiation = choose("value of --renegotiation", plan.renegotiation, sites.RENEGOTIATION)
@@ -196,7 +200,7 @@ def _config(plan: Plan, url: Url, name: str, log: KeyLog | None) -> ClientConfig
     return ClientConfig(
         server_name=name,
         verify=verify,
-        credentials=(material.load_credential(plan.cert, plan.key),) if plan.cert is not None else (),
+        credentials=credentials,
         suites=sites.chosen_suites(plan.suites),
         alpn=sites.chosen_protocols(plan.alpn),
         renegotiation=cast("RenegotiationPolicy", renegotiation),

@@ -38,7 +38,9 @@ def _replay(settings: Settings, name: str, on: str, rogue: str | None, authorize
     target = settings.connect(on) if on else saved.finding.target
     check_target(settings, target, authorized=authorized)
     if rogue:
-        choose("rogue", rogue, ROGUES)
+        planted = ROGUES[choose("rogue", rogue, ROGUES)]
+        if not planted.is_of_tls:
+            raise UsageError(planted.elsewhere)
         if target != "shakeproof":
             raise UsageError(f"--rogue plants a fault in our own implementation; {visible(target)!r} can't have one")
     result = run(saved, target=target, rogue=rogue)

@@ -29,17 +29,22 @@ Jobs = Annotated[int, typer.Option("-j", "--jobs", metavar="N", help="Processes;
 
 
 def rogues(engine: EngineName = "all", seeds: Seeds = 1, rogue: RogueName = "", jobs: Jobs = 0) -> None:
-    """The detection table: each planted fault, what finds it, how fast, how short; the clean implementation first."""
+    """The detection table: each planted fault, what finds it, how fast, how short; the clean implementation first.
+
+    Faults of TCP are for Hypothesis; those of TLS and certificates for both engines.
+    """
     running(_rogues)(engine, seeds, rogue, jobs)
 
 
 def _rogues(engine: str, seeds: int, rogue: str, jobs: int) -> int:
-    from shakeproof.properties.detection import CLEAN, ENGINES, detect_all, jobs_for, rows_of
+    from shakeproof.properties.detection import CLEAN, ENGINES, SUITE, detect_all, jobs_for, rows_of
     from shakeproof.properties.rogues import ROGUES, UNSEEN
 
     engines = tuple(ENGINES) if engine == "all" else (choose("engine", engine, (*ENGINES, "all")),)
     if rogue:
         choose("rogue", rogue, ROGUES, hint="`shakeproof list rogues` says what each does.")
+        if engines == (SUITE,) and not ROGUES[rogue].is_of_tls:
+            raise UsageError(f"{rogue} is a fault of TCP, which only hypothesis looks for: leave --engine out")
     if not 1 <= seeds <= SEEDS_LIMIT:
         raise UsageError(f"--seeds {seeds} is out of range; it must be from 1 to {SEEDS_LIMIT}")
     wanted = (rogue,) if rogue else tuple(ROGUES)

@@ -28,6 +28,11 @@ def say_error(text: str) -> None:
     console(stderr=True).print(f"shakeproof: {text}", style="red")
 
 
+def warn(text: str) -> None:
+    """One warning on standard error: nothing is wrong, but it may not be meant."""
+    console(stderr=True).print(f"shakeproof: warning: {visible(text)}", style="yellow")
+
+
 def running(command: Callable[P, int]) -> Callable[P, None]:
     """The command with its result as the exit code of the process."""
 

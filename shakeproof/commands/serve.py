@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from shakeproof.commands.running import close_stdout, report_bug, running, say_error
+from shakeproof.commands.running import close_stdout, report_bug, running, say_error, warn
 from shakeproof.config import seconds
 from shakeproof.console import console, visible
 from shakeproof.exits import Exit, UsageError, choose, worst
@@ -233,6 +233,7 @@ def address(text: str) -> tuple[str, int]:
 def connector(plan: Plan) -> Callable[[], ServerConnection]:
     """What makes each connection, as the options say. Raises UsageError."""
     from shakeproof import sites
+    from shakeproof.cautions import cautions
     from shakeproof.impl.tls import ServerConnection
 
     sites.check_versions(plan.versions)
@@ -252,6 +253,8 @@ def connector(plan: Plan) -> Callable[[], ServerConnection]:
         )
         for name, options in named.items()
     }
+    for text in cautions((given, default), {name: (named[name], site) for name, site in made.items()}):
+        warn(text)
     if not plan.cert or plan.write_ca is not None:
         _tell_test_certificate(plan)
     log = sites.KeyLog(plan.key_log) if plan.key_log is not None else None

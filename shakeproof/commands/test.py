@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,11 +11,11 @@ import typer
 from shakeproof import __version__
 from shakeproof.commands.running import running
 from shakeproof.config import ENVIRONMENT
-from shakeproof.console import console
+from shakeproof.console import console, visible
 from shakeproof.exits import Exit, UsageError, choose
 
 if TYPE_CHECKING:
-    from shakeproof.properties.stateful import TestRun
+    from shakeproof.properties.stateful import Failure, TestRun
 
 DEFAULT_REPORT = "shakeproof-report"
 
@@ -26,14 +27,25 @@ Profile = Annotated[
     typer.Option(
         metavar="NAME",
         envvar=f"{ENVIRONMENT}PROFILE",
-        help="dev: a few seconds; ci: one to two minutes, the same runs each time; deep: as long as a coffee break. "
-        "Default: dev, and ci for a rogue.",
+        help="dev: a few seconds; ci: one to two minutes, the same runs each time; deep: as long as a coffee "
+        "break. Default: dev, and ci for a rogue.",
     ),
 ]
 Rogue = Annotated[str, typer.Option(metavar="NAME", help="Plant this fault in our implementation: it must be found.")]
 Seed = Annotated[
     int | None,
     typer.Option(metavar="N", envvar=f"{ENVIRONMENT}SEED", help="Of the random choices; printed if not given."),
+]
+Jobs = Annotated[
+    int,
+    typer.Option(
+        "-j",
+        "--jobs",
+        metavar="N",
+        envvar=f"{ENVIRONMENT}JOBS",
+        min=0,
+        help="Processes; 0: one per core. The same runs in any.",
+    ),
 ]
 Report = Annotated[
     str, typer.Option(metavar="DIR", envvar=f"{ENVIRONMENT}REPORT", help="Folder for the runs of failures.")
@@ -45,13 +57,14 @@ def run_tests(
     profile: Profile = "",
     rogue: Rogue = "",
     seed: Seed = None,
+    jobs: Jobs = 0,
     report: Report = DEFAULT_REPORT,
 ) -> None:
     """Hypothesis tests of our implementation, judged by the model."""
-    running(_test)(properties or [], profile, rogue, seed, Path(report))
+    running(_test)(properties or [], profile, rogue, seed, jobs, Path(report))
 
 
-def _test(names: list[str], profile: str, rogue: str, seed: int | None, folder: Path) -> int:
+def _test(names: list[str], profile: str, rogue: str, seed: int | None, jobs: int, folder: Path) -> int:
     from shakeproof.properties.rogues import ROGUES
     from shakeproof.properties.safety import PROPERTIES
     from shakeproof.properties.stateful import PROFILES, run_properties
@@ -67,29 +80,55 @@ def _test(names: list[str], profile: str, rogue: str, seed: int | None, folder: 
     command = " ".join(["test", *wanted, *(["--rogue", rogue] if rogue else [])])
     out.print(f"shakeproof {__version__} · {command} · profile {profile}: {PROFILES[profile].sentence}")
     with PropertiesReport(out) as reporter:
-        run = run_properties(wanted, profile=profile, rogue=rogue, seed=seed, report=reporter)
-    reporter.finish(run, save(run, folder))
+        run = run_properties(
+            wanted, profile=profile, rogue=rogue, seed=seed, jobs=jobs or os.cpu_count() or 1, report=reporter
+        )
+    written = save(run, folder)
+    if run.failures:
+        page = save_page(run, folder, f"shakeproof {command} --profile {profile} --seed {run.seed}")
+        out.print(f"  report: {visible(str(page))}")
+    reporter.finish(run, written)
     if not run.failures and not run.passed:
         return Exit.NOT_TESTED
     return Exit.OK if run.passed else Exit.FINDINGS
 
 
 def save(run: TestRun, folder: Path) -> dict[int, Path]:
-    """Write each failure: its code, its trace, and its chart; by the failure's place in the run, the code's file.
+    """Write each failure's code, trace, chart and capture; by the failure's place in the run, the code's file.
 
     Raises UsageError where the folder can't be written to.
     """
     from shakeproof.diagrams.sequence import draw_trace
+    from shakeproof.reports.pcapng import save_capture
 
     written: dict[int, Path] = {}
     for index, failure in enumerate(run.failures):
-        stem = f"{failure.property}-{failure.machine}{f'-{run.rogue}' if run.rogue else ''}"
+        stem = stem_of(run, failure)
         path = folder / f"{stem}.py"
         try:
             failure.trace.save(folder / f"{stem}.json")
             path.write_text(failure.code, encoding="utf-8")
             draw_trace(failure.trace).save(folder / f"{stem}.svg")
+            save_capture(failure.trace, folder / f"{stem}.pcapng")
         except OSError as error:
             raise UsageError(f"{folder}: can't be written to ({error.strerror}); name another with --report") from error
         written[index] = path
     return written
+
+
+def save_page(run: TestRun, folder: Path, command: str) -> Path:
+    """Write the failures as one page, with the charts that `save` drew; its path."""
+    from shakeproof.doctor import facts
+    from shakeproof.reports.html import render
+    from shakeproof.reports.html_tests import NAME, properties_page
+
+    charts = {index: folder / f"{stem_of(run, failure)}.svg" for index, failure in enumerate(run.failures)}
+    pictures = {index: path.read_text(encoding="utf-8") for index, path in charts.items() if path.exists()}
+    path = folder / NAME
+    path.write_text(render(properties_page(run, pictures, command=command, facts=facts())), encoding="utf-8")
+    return path
+
+
+def stem_of(run: TestRun, failure: Failure) -> str:
+    """The name of a failure's files, without their suffixes."""
+    return f"{failure.property}-{failure.machine}{f'-{run.rogue}' if run.rogue else ''}"

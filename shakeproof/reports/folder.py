@@ -11,14 +11,15 @@ from pathlib import Path
 from shakeproof.console import console
 from shakeproof.diagrams.figure import Figure
 from shakeproof.exits import UsageError
-from shakeproof.properties.findings import Event, FindingConfirmed
+from shakeproof.properties.findings import Event, FindingConfirmed, RoleRun
 from shakeproof.reports.json import FORMAT, run_to_json
 from shakeproof.reports.summary import Judgement
+from shakeproof.reports.timeline import Timeline
 from shakeproof.store import SavedFinding, finding_to_json
 
 RUN = "run.json"
 SUMMARY = "summary.txt"
-FORMATS = ("json", "text")
+FORMATS = ("html", "json", "text")
 """What can be asked for beside the pictures, which are always written."""
 
 TEST = '''"""shakeproof finding {id}: fails as long as the finding is there. Run it with pytest."""
@@ -32,6 +33,11 @@ def test_finding_{id}_is_fixed() -> None:
     result = sp.replay(Path(__file__).with_suffix(".json"))
     assert result.status == "FIXED", result.text
 '''
+
+
+def machine_stem(result: RoleRun) -> str:
+    """The name of the file that shows which rows of a role ran, without its suffix."""
+    return f"machine-{result.role}-{file_name(result.target)}"
 
 
 def file_name(text: str) -> str:
@@ -50,6 +56,7 @@ class FolderReport:
         self.files: list[str] = []
         self.notes: list[str] = []
         self.errors: list[Exception] = []
+        self.timeline = Timeline()
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._clear()
@@ -71,14 +78,18 @@ class FolderReport:
                 (self.folder / name).unlink()
 
     def __call__(self, event: Event) -> None:
+        self.timeline(event)
         if isinstance(event, FindingConfirmed):
             from shakeproof.diagrams.sequence import draw_trace
+            from shakeproof.reports.pcapng import save_capture
 
             finding = event.finding
             saved = SavedFinding(finding, self.seed, self.rogue)
             self._write(f"{finding.id}.json", finding_to_json(saved))
             self._write(f"{finding.id}.py", TEST.format(id=finding.id))
             self.draw(finding.id, lambda: draw_trace(finding.trace))
+            if save_capture(finding.trace, self.folder / f"{finding.id}.pcapng"):
+                self._wrote(f"{finding.id}.pcapng")
 
     def _write(self, name: str, text: str) -> None:
         (self.folder / name).write_text(text, encoding="utf-8")
@@ -110,14 +121,28 @@ class FolderReport:
 
         for result in judgement.run.roles:
             if result.role in ROLES and result.exercised:
-                stem = f"machine-{result.role}-{file_name(result.target)}"
-                self.draw(stem, partial(draw_role, result.role, coverage=result.exercised))
+                self.draw(machine_stem(result), partial(draw_role, result.role, coverage=result.exercised))
         self.draw("full", draw_full)
         if "text" in self.formats:
             self._summary(judgement)
+        if "html" in self.formats:
+            self._page(judgement, version)
         # Always written: it lists what a later run may remove.
         (self.folder / RUN).write_text(run_to_json(judgement, version=version, files=self.files), encoding="utf-8")
         self._wrote(RUN)
+
+    def _page(self, judgement: Judgement, version: str) -> None:
+        from shakeproof.reports.html import NAME, audit_html
+
+        pictures = {Path(name).stem: name for name in self.files if name.endswith(".svg")}
+        texts = {stem: (self.folder / name).read_text(encoding="utf-8") for stem, name in pictures.items()}
+        try:
+            page = audit_html(judgement, version=version, pictures=texts, files=self.files, timeline=self.timeline)
+        except Exception as error:  # noqa: BLE001  as for a picture: an error of ours, which must not cost the verdict
+            error.add_note(f"while writing {NAME}")
+            self.errors.append(error)
+            return
+        self._write(NAME, page)
 
     def _summary(self, judgement: Judgement) -> None:
         from shakeproof.reports.terminal import print_finding, role_line, verdict_lines

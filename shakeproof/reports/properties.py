@@ -28,6 +28,9 @@ from shakeproof.reports.terminal import BAR_WIDTH, SAY_EVERY_S
 FIRST_KINDS = ("reordered", "replayed", "forged", "expired certificate")
 """Kinds of message that stand first in the statistics: without them a run proves little."""
 
+NAMED = 8
+"""Rows that are named of those never exercised: a run of a few seconds has dozens."""
+
 
 class PropertiesReport:
     """Listens to a run of properties. Use as a context manager around it, then call `finish`."""
@@ -64,13 +67,13 @@ class PropertiesReport:
                 )
         elif isinstance(event, MachineProgress):
             if self.live:
-                # Shrinking runs more examples than were planned.
-                done = min(event.tally.examples, event.examples)
-                tail = f"{event.tally.examples} runs, {event.tally.steps} steps"
+                # Runs that come to nothing are not among those that were planned.
+                done = min(event.runs, event.examples)
+                tail = f"{event.runs} runs, {event.steps} steps"
                 self.progress.update(self.bars[event.machine], completed=done, tail=tail)
             elif self.clock() - self.said >= SAY_EVERY_S:
                 self.said = self.clock()
-                self.out.print(f"  {event.machine}: {event.tally.examples} of {event.examples} runs")
+                self.out.print(f"  {event.machine}: {event.runs} of {event.examples} runs")
         elif isinstance(event, MachineDone):
             line = done_line(event)
             if self.live:
@@ -85,7 +88,7 @@ class PropertiesReport:
             print_failure(self.out, failure, run, written.get(index))
         for name, reason in run.skipped.items():
             self.out.print(f"  {name:<12} left out: {reason}")
-        for line in statistics(run):
+        for line in (*statistics(run), *exercised(run)):
             self.out.print(line)
         self.out.print(verdict_line(run))
 
@@ -130,6 +133,24 @@ def statistics(run: TestRun) -> Iterator[str]:
         yield f"  {kind:<{width}}" + "".join(f"{count:>13}" for count in counts) + f"{sum(counts):>10}"
 
 
+def exercised(run: TestRun) -> Iterator[str]:
+    """The rows that were exercised, by role, and the rules that ran; those that were not by name. Nothing of a run that
+    ended with what it found.
+    """
+    if run.failures or not run.tallies:
+        return
+    yield "rows exercised, of those that our implementation can come to"
+    for coverage in run.coverage():
+        choices = f"   {len(coverage.choices)} more are choices that it makes otherwise" if coverage.choices else ""
+        yield f"  {coverage.role:<14}{len(coverage.exercised)} of {coverage.reachable}{choices}"
+        for row in coverage.never[:NAMED]:
+            yield f"    never: {visible(row.id)}"
+        if len(coverage.never) > NAMED:
+            yield f"    and {len(coverage.never) - NAMED} more"
+    for name, rules in run.idle_rules().items():
+        yield f"rules of the {name} machine that never ran: {', '.join(rules)}"
+
+
 def verdict_line(run: TestRun) -> Text:
     """The last line."""
     held = sum(result.passed for result in run.results)
@@ -147,6 +168,8 @@ def verdict_line(run: TestRun) -> Text:
         verdict.append(f" · not tested: {', '.join(untested)}", style="not bold")
     tally = run.tally
     verdict.append(
-        f" · {tally.examples} runs, {tally.steps} steps · seed {run.seed} · {run.seconds:.1f} s", style="not bold"
+        f" · {tally.examples} runs, {tally.steps} steps, {tally.open_steps} of them open"
+        f" · seed {run.seed} · {run.seconds:.1f} s",
+        style="not bold",
     )
     return verdict

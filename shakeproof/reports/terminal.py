@@ -199,10 +199,11 @@ def print_finding(out: Console, finding: Finding, report: Path | None) -> None:
 
 def _files_of(finding: Finding, report: Path | None) -> str:
     """Which files show the finding; "" where none were written."""
-    kinds = [kind for kind in ("svg", "gv", "py") if report is not None and (report / f"{finding.id}.{kind}").exists()]
-    if report is None or not kinds:
+    if report is None:
         return ""
-    return f"    picture, test: {visible(str(report / finding.id))}.{{{','.join(kinds)}}}"
+    kinds = [kind for kind in ("svg", "gv", "pcapng", "py") if (report / f"{finding.id}.{kind}").exists()]
+    what = "picture, Wireshark file, test" if "pcapng" in kinds else "picture, test"
+    return f"    {what}: {visible(str(report / finding.id))}.{{{','.join(kinds)}}}" if kinds else ""
 
 
 def verdict_lines(judgement: Judgement) -> list[Text]:

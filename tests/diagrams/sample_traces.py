@@ -106,6 +106,23 @@ def hostile() -> Trace:
     return Trace("TCP on a hostile network", (CLIENT, SERVER), _numbered(steps), phases)
 
 
+def crossing() -> Trace:
+    """Two late messages that cross each other, and every other fate of what overtakes them."""
+    phase: dict[str, object] = {"phase": "open"}
+    steps = [
+        message(C, S, "Data A", "seq=1001 len=500", 0.1, **phase, fate=Fate.LATE, received_after=6),
+        message(C, S, "Data B", "seq=1501 len=500, ahead", 0.101, **phase, fate=Fate.LOST),
+        message(C, S, "Data C", "seq=2001 len=500, ahead", 0.102, **phase),
+        message(S, C, "ACK", "ack=1001, duplicate", 0.122, **phase, fate=Fate.LATE, received_after=8),
+        message(S, C, "RST", "seq=9999", 0.14, **phase, fate=Fate.FORGED),
+        message(C, S, "Data Z", "seq=1 len=500, old", 0.15, **phase, fate=Fate.REPLAYED),
+        message(S, C, "ACK", "ack=2001", 0.16, **phase, fate=Fate.TAMPERED),
+        message(S, C, "ACK", "ack=2002, the checksum does not fit", 0.17, **phase, fate=Fate.REJECTED),
+        message(C, S, "Data D", "seq=2501", 0.2, **phase),
+    ]
+    return Trace("Crossing", (CLIENT, SERVER), _numbered(steps), (Phase("open", "Open", "tcp"),))
+
+
 def mitm() -> Trace:
     """Three lanes, two tunnels side by side whose keys the attacker knows, a failed card and a verdict."""
     phases = (Phase("tls", "TLS 1.2 handshake", "tls"), Phase("data", "Encrypted data exchange", "attack"))

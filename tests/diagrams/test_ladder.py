@@ -9,10 +9,10 @@ import pytest
 from shakeproof.diagrams import draw_trace, ladder
 from shakeproof.model.trace import Fate, Trace
 from tests.diagrams.goldens import same_as_golden
-from tests.diagrams.sample_traces import CLIENT, SERVER, C, S, full, hostile, long, message, mitm
+from tests.diagrams.sample_traces import CLIENT, SERVER, C, S, crossing, full, hostile, long, message, mitm
 
 
-@pytest.mark.parametrize("sample", [full, hostile, mitm])
+@pytest.mark.parametrize("sample", [full, hostile, crossing, mitm])
 def test_text_is_the_golden_one(sample: Callable[[], Trace]) -> None:
     assert same_as_golden(f"{sample.__name__}.txt", ladder(sample()))
 
@@ -21,7 +21,7 @@ def test_figure_of_a_trace_carries_the_ladder() -> None:
     assert draw_trace(full()).text() == ladder(full())
 
 
-@pytest.mark.parametrize("sample", [full, hostile, mitm])
+@pytest.mark.parametrize("sample", [full, hostile, crossing, mitm])
 def test_every_message_has_a_line_with_its_name(sample: Callable[[], Trace]) -> None:
     lines = ladder(sample()).splitlines()
     for step in sample().messages():

@@ -9,12 +9,12 @@ from dataclasses import replace
 import pytest
 
 from shakeproof.diagrams import draw_trace
-from shakeproof.diagrams.arrows import _free_corner
+from shakeproof.diagrams.label_places import free_corner
 from shakeproof.diagrams.palette import BAD, COLOURS, LATE, OK
 from shakeproof.diagrams.rows import COMPACT_FROM, HEADS_EVERY, RowKind, plan_rows
 from shakeproof.model.trace import Fate, Kind, Lane, Step, Trace
 from tests.diagrams.goldens import same_as_golden
-from tests.diagrams.sample_traces import CLIENT, SERVER, C, S, full, hostile, long, message, mitm
+from tests.diagrams.sample_traces import CLIENT, SERVER, C, S, crossing, full, hostile, long, message, mitm
 
 
 def dot(trace: Trace, **options: object) -> str:
@@ -25,12 +25,12 @@ def edges(text: str, number: int) -> list[str]:
     return [line for line in text.splitlines() if " -> " in line and f"id=m{number} " in line]
 
 
-@pytest.mark.parametrize("sample", [full, hostile, mitm])
+@pytest.mark.parametrize("sample", [full, hostile, crossing, mitm])
 def test_dot_text_is_the_golden_one(sample: Callable[[], Trace]) -> None:
     assert same_as_golden(f"{sample.__name__}.gv", dot(sample()))
 
 
-@pytest.mark.parametrize("sample", [full, hostile, mitm])
+@pytest.mark.parametrize("sample", [full, hostile, crossing, mitm])
 def test_each_message_is_one_arrow_with_its_sentence(sample: Callable[[], Trace]) -> None:
     trace = sample()
     text = dot(trace)
@@ -92,7 +92,7 @@ def test_state_of_the_receiver_of_a_late_message_changes_when_it_arrives() -> No
 def test_label_of_an_overtaken_message_keeps_clear_of_the_late_one(share: float, way: float) -> None:
     left, right, width, slope = 100.0, 500.0, 120.0, 0.3
     x = left + (right - left) * (share if way > 0 else 1 - share)
-    centre, above = _free_corner(left, right, [(x, way)], width)
+    centre, above = free_corner(left, right, [(x, way)], width)
     label_y = -9.5 if above else 9.5
     for dx in (-width / 2, width / 2):
         # The late message's line at the height of the label, seen from the crossing.

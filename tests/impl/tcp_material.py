@@ -1,4 +1,4 @@
-"""A connection under test and a peer whose every segment is written by hand; time is a number."""
+"""A connection under test and a peer whose every segment is written by hand, and crosses the wire; time is a number."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from shakeproof.impl.tcp.options import maximum_segment_size
 
 LOCAL = Endpoint("192.0.2.1", 40_000)
 REMOTE = Endpoint("192.0.2.2", 443)
+LOCAL_IPV6 = Endpoint("2001:db8::1", 40_000)
+REMOTE_IPV6 = Endpoint("2001:db8::2", 443)
 PEER_ISS = 1_000_000
 START_S = 100.0
 PEER_MSS = 1000
@@ -58,12 +60,22 @@ class Lab:
             bits,
             **values,
         )
-        self.events += c.receive_segment(segment, self.now_s)
+        here, there = self.addresses
+        arrived = Segment.decode(segment.encode(there, here), there, here)
+        self.events += c.receive_segment(arrived, self.now_s)
         return self.out()
 
     def out(self) -> list[Segment]:
-        """What the connection sends now."""
-        return self.connection.segments_to_send(self.now_s)
+        """What the connection sends now, as it arrives."""
+        here, there = self.addresses
+        sent = self.connection.segments_to_send(self.now_s)
+        return [Segment.decode(segment.encode(here, there), here, there) for segment in sent]
+
+    @property
+    def addresses(self) -> tuple[str, str]:
+        """Ours and the peer's."""
+        c = self.connection
+        return c.local.ip, c.remote.ip if c.remote else REMOTE.ip
 
     def send(self, data: bytes, **options: Any) -> list[Segment]:
         """The user sends."""
@@ -93,20 +105,21 @@ class Lab:
         return events
 
 
-def closed_lab(**changes: Any) -> Lab:
-    """A connection in CLOSED that knows its peer."""
-    return Lab(TcpConnection(config(**changes), LOCAL, REMOTE, START_S))
+def closed_lab(*, version: int = 4, **changes: Any) -> Lab:
+    """A connection in CLOSED that knows its peer. version: of IP."""
+    local, remote = (LOCAL, REMOTE) if version == 4 else (LOCAL_IPV6, REMOTE_IPV6)
+    return Lab(TcpConnection(config(**changes), local, remote, START_S))
 
 
 def listening_lab(**changes: Any) -> Lab:
-    """A connection in LISTEN, for the one peer."""
+    """A connection in LISTEN, for the one peer. changes: of the configuration, and `version`."""
     lab = closed_lab(**changes)
     lab.connection.open_passive()
     return lab
 
 
 def opening_lab(**changes: Any) -> Lab:
-    """A connection in SYN-SENT."""
+    """A connection in SYN-SENT. changes: as above."""
     lab = closed_lab(**changes)
     lab.connection.open_active(START_S)
     (syn,) = lab.out()

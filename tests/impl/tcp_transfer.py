@@ -11,6 +11,7 @@ from shakeproof.impl.network import Link, Network
 from shakeproof.impl.tcp import Endpoint, Host, TcpConfig, TcpConnection
 
 CLIENT, SERVER, PORT = "192.0.2.1", "192.0.2.2", 443
+IPV6 = "2001:db8::1", "2001:db8::2"
 CHUNK = 32_768
 
 
@@ -59,13 +60,16 @@ class Transfer:
     connection: TcpConnection
 
     @classmethod
-    def begin(cls, seed: int, size: int, link: Link, **changes: Any) -> Transfer:
+    def begin(
+        cls, seed: int, size: int, link: Link, *, addresses: tuple[str, str] = (CLIENT, SERVER), **changes: Any
+    ) -> Transfer:
+        """addresses: of client and server; changes: of both configurations."""
         network = Network(seed, link=link)
-        client_host = network.add_host(Host(CLIENT, TcpConfig(secret=b"client", **changes)))
-        server_host = network.add_host(Host(SERVER, TcpConfig(secret=b"server", **changes)))
+        client_host = network.add_host(Host(addresses[0], TcpConfig(secret=b"client", **changes)))
+        server_host = network.add_host(Host(addresses[1], TcpConfig(secret=b"server", **changes)))
         client, server = Bulk(size, 2 * seed), Bulk(size, 2 * seed + 1)
         network.serve(server_host.listen(PORT), lambda: server)
-        connection = client_host.connect(Endpoint(SERVER, PORT), network.clock.now_s)
+        connection = client_host.connect(Endpoint(addresses[1], PORT), network.clock.now_s)
         network.join(connection, client)
         return cls(network, client, server, connection)
 

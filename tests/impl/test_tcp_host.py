@@ -83,29 +83,6 @@ def test_bad_checksum_and_no_segment_are_dropped_silently() -> None:
     assert lab.out() == []
 
 
-@pytest.mark.parametrize(
-    ("source", "destination"),
-    [
-        (PEER, "192.0.2.255"),
-        (PEER, "255.255.255.255"),
-        (PEER, "224.0.0.1"),
-        (PEER, "192.0.2.77"),
-        ("192.0.2.255", US),
-        ("255.255.255.255", US),
-        ("224.0.0.1", US),
-        ("0.0.0.0", US),
-        ("no address", US),
-    ],
-)
-def test_syn_from_or_to_broadcast_or_multicast_is_dropped(source: str, destination: str) -> None:
-    lab = HostLab()
-    lab.host.listen(PORT)
-    data = Segment(5000, PORT, 3, flags=Flags.SYN).encode(PEER, US)
-    assert lab.host.receive_packet(Packet(source, destination, data), 0.0) == []
-    assert lab.out() == []
-    assert not lab.host.connections
-
-
 def test_ipv6_multicast_is_no_peer() -> None:
     host = Host("2001:db8::1", config())
     assert host.check_unicast("2001:db8::2")

@@ -386,15 +386,6 @@ def test_urgent_pointer_is_reported_when_it_moves_on_and_counts_down() -> None:
     assert lab.events == [UrgentReceived(70)]
 
 
-def test_urgent_data_of_any_length() -> None:
-    lab = connected()
-    for _ in range(100):
-        lab.give("UA", data=bytes(1000), urgent=65_535)
-        lab.connection.receive()
-        lab.out()
-    assert lab.connection.urgent_remaining == 64_535
-
-
 def test_urgent_pointer_to_the_past_and_after_the_fin_is_ignored() -> None:
     lab = connected()
     lab.give("UA", urgent=0)
@@ -413,3 +404,14 @@ def test_data_after_the_fin_is_ignored(state: str) -> None:
     lab.give("A", ack=lab.connection.snd_una, data=b"more")
     assert lab.connection.receive() == b""
     assert lab.connection.state == state
+
+
+@pytest.mark.parametrize("state", ["CLOSE_WAIT", "LAST_ACK"])
+@pytest.mark.parametrize("offset", [0, 5])
+def test_second_fin_is_acknowledged_and_changes_nothing(state: str, offset: int) -> None:
+    """Section 3.10.7.4, eighth: the state remains, and there is "an acknowledgment for the FIN"."""
+    lab = lab_in(state)
+    nxt = lab.connection.rcv_nxt
+    (ack,) = lab.give("FA", seq=nxt + offset, ack=lab.connection.snd_una)
+    assert (letters(ack), ack.ack) == ("A", nxt)
+    assert (lab.connection.state, lab.events) == (state, [])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from shakeproof.impl.tcp import Flags
 from shakeproof.impl.tcp.config import TcpConfig
 from shakeproof.impl.tcp.options import maximum_segment_size, window_scale
 from shakeproof.impl.tcp.sequence import distance
@@ -45,13 +44,6 @@ def test_psh_is_on_the_last_segment_of_what_is_buffered() -> None:
     assert [letters(segment) for segment in lab.give("A")] == ["PA"]
 
 
-def test_pushes_collapse_into_full_segments() -> None:
-    lab = connected()
-    lab.send(b"first")
-    sent = [segment for _ in range(30) for segment in lab.send(bytes(100))]
-    assert [len(segment.data) for segment in sent] == [MSS, MSS, MSS]
-
-
 def test_data_without_push_waits_for_more_but_not_for_ever() -> None:
     lab = connected()
     assert lab.send(b"one", push=False) == []
@@ -62,17 +54,6 @@ def test_data_without_push_waits_for_more_but_not_for_ever() -> None:
     lab.send(b"three", push=False)
     (segment,) = lab.send(b"four")
     assert segment.data == b"threefour"
-
-
-def test_urgent_pointer_points_behind_the_urgent_data() -> None:
-    lab = connected()
-    (urgent,) = lab.send(b"abc", urgent=True)
-    assert urgent.flags & Flags.URG
-    assert urgent.urgent == 3
-    lab.give("A")
-    (normal,) = lab.send(b"d")
-    assert not normal.flags & Flags.URG
-    assert normal.urgent == 0
 
 
 def test_urgent_data_longer_than_the_field_is_announced_again_and_again() -> None:

@@ -132,15 +132,6 @@ def test_r1_tells_the_user_and_r2_gives_up_after_100_seconds() -> None:
     assert lab.out() == []
 
 
-def test_syn_is_sent_for_3_minutes() -> None:
-    lab = opening_lab()
-    assert max(times(lab, 179.9)) >= 120
-    assert lab.connection.state == "SYN_SENT"
-    lab.elapse(10)
-    assert lab.events[-1] == TimedOut("R2")
-    assert lab.connection.state == "CLOSED"
-
-
 def test_r2_can_be_set_for_one_connection() -> None:
     lab = connected()
     lab.connection.r2_s = float("inf")

@@ -1,12 +1,15 @@
-"""Transfers both ways over a network that loses, reorders and duplicates."""
+"""Transfers both ways at once over a network that loses, reorders and duplicates."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from shakeproof.impl.network import AGAIN, LATE, LOST, Link
+from shakeproof.impl.tcp import TcpConnection
+from shakeproof.impl.tcp.reassembly import Reassembly
 from tests.impl.tcp_transfer import Transfer
 
 IMPAIRED = Link(loss=0.05, reordering=0.05, duplication=0.03)
@@ -70,3 +73,54 @@ def test_everything_is_forgotten_after_2_msl() -> None:
     hosts = transfer.network.hosts.values()
     assert transfer.network.run_until(lambda: not any(host.connections for host in hosts), 600)
     assert transfer.network.next_event() is None
+
+
+# --- and that such a transfer notices what it should ------------------------------------------------------------------
+
+
+def never_sent_again(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(TcpConnection, "retransmit", lambda _: None)
+    patch.setattr(TcpConnection, "fast_retransmit", lambda _: None)
+
+
+def early_fin_taken(patch: pytest.MonkeyPatch) -> None:
+    def check(self: TcpConnection, seq: int) -> bool:
+        self.rcv_nxt = seq
+        return True
+
+    patch.setattr(TcpConnection, "check_fin_is_next", check)
+
+
+def held_data_out_of_order(patch: pytest.MonkeyPatch) -> None:
+    """What was held is delivered, but the first two octets of it the wrong way round."""
+    sound = Reassembly.take
+
+    def take(self: Reassembly, seq: int) -> bytes:
+        data = sound(self, seq)
+        return data[1:2] + data[:1] + data[2:]
+
+    patch.setattr(Reassembly, "take", take)
+
+
+def late_copies_taken_again(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(TcpConnection, "check_sequence_number", lambda *_: True)
+    patch.setattr(TcpConnection, "trim_to_new", lambda self, _, data: (self.rcv_nxt, data))
+
+
+@pytest.mark.parametrize("plant", [never_sent_again, early_fin_taken, held_data_out_of_order, late_copies_taken_again])
+def test_fault_in_tcp_is_seen_in_a_transfer(
+    plant: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def is_whole(seed: int) -> bool:
+        transfer = Transfer.begin(seed, 64 * KIB, IMPAIRED, nagle=False)
+        if not transfer.run(600):
+            return False
+        try:
+            transfer.check()
+        except AssertionError:
+            return False
+        return True
+
+    assert is_whole(0)
+    plant(monkeypatch)
+    assert not all(is_whole(seed) for seed in range(20))

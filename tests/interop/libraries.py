@@ -36,8 +36,8 @@ class PythonSsl(ProgramStack):
     name = "ssl"
     tools = ()
     abilities: ClassVar[dict[Role, Abilities]] = {
-        "server": Abilities(RSA_SUITES + ECDHE_SUITES, ("id", "ticket")),
-        "client": Abilities(ALL_SUITES, ("id", "ticket")),
+        "server": Abilities(RSA_SUITES + ECDHE_SUITES, ("id", "ticket"), tells_end=True),
+        "client": Abilities(ALL_SUITES, ("id", "ticket"), tells_end=True),
     }
 
     def command(self) -> list[str | Path]:
@@ -53,8 +53,10 @@ class TlsliteNg(ProgramStack):
     name = "tlslite"
     tools = ("tlslite",)
     abilities: ClassVar[dict[Role, Abilities]] = {
-        "server": Abilities(ALL_SUITES, ("id", "ticket"), records=(1, 100, 1000), requires=False, largest=1 << 15),
-        "client": Abilities(ALL_SUITES, ("id", "ticket"), records=(1, 100, 1000), largest=1 << 15),
+        "server": Abilities(
+            ALL_SUITES, ("id", "ticket"), records=(1, 100, 1000), requires=False, largest=1 << 15, tells_end=True
+        ),
+        "client": Abilities(ALL_SUITES, ("id", "ticket"), records=(1, 100, 1000), largest=1 << 15, tells_end=True),
     }
 
     def command(self) -> list[str | Path]:
@@ -92,8 +94,8 @@ class Go(ProgramStack):
     extended_master_secret = False
     tools = ("go",)
     abilities: ClassVar[dict[Role, Abilities]] = {
-        "server": Abilities(GO_SUITES, ("ticket",)),
-        "client": Abilities(GO_SUITES, ("ticket",)),
+        "server": Abilities(GO_SUITES, ("ticket",), tells_end=True),
+        "client": Abilities(GO_SUITES, ("ticket",), tells_end=True),
     }
 
     def command(self) -> list[str | Path]:

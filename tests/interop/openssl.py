@@ -58,7 +58,9 @@ class Openssl(Stack):
     name = "openssl"
     tools = ("openssl",)
     abilities: ClassVar[dict[Role, Abilities]] = {
-        "server": Abilities(ALL_SUITES, ("id", "ticket"), records=(512, 1000, 16384), renegotiates=True),
+        "server": Abilities(
+            ALL_SUITES, ("id", "ticket"), records=(512, 1000, 16384), renegotiates=True, tells_end=True
+        ),
         "client": Abilities(ALL_SUITES, ("id", "ticket"), records=(512, 1000, 16384), renegotiates=True),
     }
 

@@ -141,10 +141,12 @@ class Kept:
 class Script:
     """A connection to our server and what a client knows of it. A context manager: closes the socket at its end.
 
-    extensions: more of them for the ClientHello.
+    extensions: more of them for the ClientHello. merges: all that is sent until something is received goes out at once,
+    in one segment where it fits, and the server's Finished is received only when what comes after it is wanted; so what
+    follows on our Finished reaches the server in the same read.
     """
 
-    def __init__(self, port: int, *suites: int, name: str = NAME) -> None:
+    def __init__(self, port: int, *suites: int, name: str = NAME, merges: bool = False) -> None:
         self.port = port
         self.transport = socket.create_connection(("127.0.0.1", port), DEADLINE_S)
         self.transport.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -153,6 +155,12 @@ class Script:
         defragmenter.add_static_size(ContentType.alert, 2)
         defragmenter.add_dynamic_size(ContentType.handshake, 1, 3)
         self.layer = MessageSocket(self.transport, defragmenter)
+        self.merges = merges
+        self.outgoing = bytearray()
+        self.owed_finished: HandshakeHashes | None = None
+        """The transcript before a server's Finished that is yet to be received."""
+        if merges:
+            self.layer._recordSocket.sock = Merging(self)
         self.layer.client = True
         self.layer.version = VERSION
         self.hashes = HandshakeHashes()
@@ -198,7 +206,15 @@ class Script:
 
     def send_bytes(self, data: bytes) -> None:
         """Bytes of the stream."""
-        self.transport.sendall(data)
+        if self.merges:
+            self.outgoing += data
+        else:
+            self.transport.sendall(data)
+
+    def flush(self) -> None:
+        """Sends what has been held back."""
+        self.transport.sendall(self.outgoing)
+        self.outgoing.clear()
 
     def send_bytes_of(self, message: Any, change: Callable[[bytearray], bytes | bytearray]) -> None:
         """The records of a message as they would go out, changed on their way."""
@@ -215,6 +231,11 @@ class Script:
 
     def receive(self) -> Incoming:
         """The next message; into the transcript, if it is a handshake message of the kind that belongs there."""
+        if self.owed_finished is not None:
+            before, self.owed_finished = self.owed_finished, None
+            now, self.hashes = self.hashes, before
+            self.take_finished()
+            self.hashes = now
         header, parser = self.layer.recvMessageBlocking()
         message = Incoming(header.type, bytes(parser.bytes))
         if header.type == ContentType.handshake and message.data[0] != HandshakeType.hello_request:
@@ -370,6 +391,13 @@ class Script:
 
     def receive_finished(self) -> None:
         """The server's ticket, if it gives one, its ChangeCipherSpec and Finished, which has to be right."""
+        if self.merges:
+            self.owed_finished = self.hashes.copy()
+        else:
+            self.take_finished()
+
+    def take_finished(self) -> None:
+        """The same, now."""
         incoming = self.receive()
         if incoming.is_handshake(HandshakeType.new_session_ticket):
             self.ticket = bytearray(incoming.data[10:])
@@ -480,6 +508,23 @@ def certificate_of(identity: Identity | None) -> Any:
     if identity is None:
         return message.create([])
     return message.create(X509CertChain([X509().parse(identity.chain.read_text(encoding="ascii"))]))
+
+
+class Merging:
+    """Stands for a script's socket: what is written waits until something is read."""
+
+    def __init__(self, script: Script) -> None:
+        self.script = script
+
+    def send(self, data: bytes) -> int:
+        """Takes everything."""
+        self.script.outgoing += data
+        return len(data)
+
+    def recv(self, length: int) -> bytes:
+        """Reads, once all is written."""
+        self.script.flush()
+        return self.script.transport.recv(length)
 
 
 class Recorder:

@@ -22,6 +22,13 @@ class Served(Process):
         super().__init__(command, folder)
         self.port = int(self.line(r"^listening on https://.*:(\d+)", self.stdout)[1])
 
+    @contextmanager
+    def saying(self, pattern: str) -> Iterator[None]:
+        """What happens inside makes it report a connection like that."""
+        start = len(self.stdout.data)
+        yield
+        self.line(pattern, self.stdout, start)
+
 
 def certificates(material: Material) -> list[str | Path]:
     """Options for both certificates."""

@@ -85,7 +85,8 @@ class Visited:
 class Abilities:
     """What a role of a stack can do. suites: the RFC's names. records: sizes of records that it can be told to send.
 
-    requires: a server can insist on a client's certificate. largest: bytes in one transfer.
+    requires: a server can insist on a client's certificate. largest: bytes in one transfer. tells_end: its reports say
+    whether it has got our close_notify; what others got can't be seen from here, only what they sent.
     """
 
     suites: tuple[str, ...]
@@ -94,6 +95,12 @@ class Abilities:
     renegotiates: bool = False
     requires: bool = True
     largest: int = 1 << 20
+    tells_end: bool = False
+
+    @property
+    def clean(self) -> bool | None:
+        """What its report says of a connection that both sides have closed."""
+        return True if self.tells_end else None
 
 
 class Server(ABC):

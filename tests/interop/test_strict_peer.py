@@ -27,12 +27,14 @@ def wallet(material: Material) -> None:
     faults_client.WALLET.material = material
 
 
+@pytest.mark.parametrize("merges", [False, True], ids=["alone", "merged"])
 @pytest.mark.parametrize("flaw", FAULTS, ids=lambda flaw: flaw.name)
 def test_fault_gets_its_alert_and_the_next_client_its_page(
-    flaw: Fault, served: Served, renegotiating: Served, honest: ssl.SSLContext
+    flaw: Fault, merges: bool, served: Served, renegotiating: Served, honest: ssl.SSLContext
 ) -> None:
+    """merged: with what comes before it in one segment, such as Finished."""
     port = renegotiating.port if flaw.renegotiates else served.port
-    with Script(port, flaw.suite, name=PRIVATE_NAME if flaw.private else NAME) as script:
+    with Script(port, flaw.suite, name=PRIVATE_NAME if flaw.private else NAME, merges=merges) as script:
         flaw.run(script)
         assert script.receive_alert() == (2, flaw.alert), flaw.clause
         script.receive_end()

@@ -304,7 +304,7 @@ def test_guard_texts_read_as_the_table_spells_them() -> None:
 # -------------------------------------------------------------------- what depends on what is said, and forgetting
 
 
-@pytest.mark.parametrize(("said", "left"), [(red, {unlocked}), (blue, {unlocked, locked})], ids=repr)
+@pytest.mark.parametrize(("said", "left"), [(red, {unlocked}), (blue, {unlocked, locked})], ids=["one", "both"])
 def test_a_pick_may_depend_on_what_the_message_says(said: Value, left: set[Value]) -> None:
     line = recv(GONE, Key, STAY, pick_of(LOCK, {red: unlocked, blue: unlocked | locked}), MAY("3"))
     role = replace(door(line, rest(GONE, abort(other), MUST("2"))), final=BROKEN)

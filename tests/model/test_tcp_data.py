@@ -46,9 +46,24 @@ def test_syn_and_fin_are_sent_again_until_acknowledged() -> None:
     assert step(at(t.SYN_SENT), t.RETRANSMISSION) == [("SYN-SENT", ["SYN"])]
     assert step(at(t.SYN_RECEIVED), t.RETRANSMISSION) == [("SYN-RECEIVED", ["SYN-ACK"])]
     assert step(BUSY, t.RETRANSMISSION) == [("ESTABLISHED", ["data"])]
-    for state in t.FINISHING.members:
-        assert step(at(state), t.RETRANSMISSION) == [(state.name, ["data or FIN"])]
+    assert step(at(t.LAST_ACK), t.RETRANSMISSION) == [("LAST-ACK", ["data or FIN"])]
     assert runs(after(at(t.SYN_SENT), t.RETRANSMISSION)) == {"retransmission", "user"}
+
+
+@pytest.mark.parametrize("state", [t.FIN_WAIT_1, t.CLOSING], ids=repr)
+def test_after_a_close_in_syn_received_the_syn_is_still_the_front_of_the_retransmission_queue(state: State) -> None:
+    assert step(at(state), t.RETRANSMISSION) == [(state.name, ["data or FIN"]), (state.name, ["SYN-ACK"])]
+
+
+@pytest.mark.parametrize("control", [t.data, t.fin], ids=repr)
+def test_the_answer_to_a_probe_that_opens_the_send_window_may_ride_on_text(control: Value) -> None:
+    probe = Segment.symbol(control, t.shut, t.partial)
+    assert ("ESTABLISHED", ["ACK"]) in step(BUSY, probe)
+    oracle = Oracle(tcp, closed_calls=False)
+    oracle._become([oracle.machine.take(BUSY, (), ())])
+    oracle.receive(probe)
+    assert oracle.send(Segment.symbol(t.data, t.current))
+    assert oracle.quiet()
 
 
 @pytest.mark.parametrize("state", [t.SYN_SENT, t.SYN_RECEIVED, *t.SENDING.members], ids=repr)
@@ -58,6 +73,19 @@ def test_user_timeout_closes_wherever_something_is_not_acknowledged(state: State
     assert row.next is t.CLOSED
     assert row.signals == (t.timed_out,)
     assert all(output.optional for output in row.outputs)
+
+
+def test_a_connection_that_a_syn_opened_anew_may_return_to_time_wait_when_nobody_answers() -> None:
+    here = at(t.SYN_RECEIVED, t.reopened)
+    assert {row.next for row in rows(here, t.USER)} == {t.CLOSED, t.TIME_WAIT}
+    assert runs(after(at(t.SYN_RECEIVED, t.passively), t.USER)) == set()
+
+
+def test_abort_in_last_ack_may_send_a_reset_since_a_close_in_close_wait_waits_for_text() -> None:
+    (row,) = rows(at(t.LAST_ACK), t.ABORT)
+    assert [output.optional for output in row.outputs] == [True]
+    for state in (t.CLOSING, t.TIME_WAIT):
+        assert step(at(state), t.ABORT) == [("CLOSED", [])]
 
 
 def test_no_user_timeout_while_a_zero_window_is_probed() -> None:

@@ -29,6 +29,7 @@ from tests.model.tls12_walks import (
     PROOF,
     SERVER_RSA,
     alerts,
+    id_of,
     only,
     outcomes,
     walk,
@@ -167,7 +168,7 @@ def test_a_switch_without_the_proof_is_unexpected() -> None:
         (m.alien_proof, {"illegal_parameter", "handshake_failure", "decrypt_error"}),
         (m.broken_proof, {"decode_error", "decrypt_error"}),
     ],
-    ids=repr,
+    ids=id_of,
 )
 def test_a_proof_that_proves_nothing_ends_the_handshake(value: Value, expected: set[str]) -> None:
     assert alerts(server, asked(CHAIN, KEYS), CertificateVerify.symbol(value)) == expected

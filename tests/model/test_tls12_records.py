@@ -17,6 +17,7 @@ from shakeproof.model.tls12_server import server
 from tests.model.tls12_walks import CLIENT_RSA, SERVER_RSA, alerts, everywhere, only, outcomes, walk
 
 HEARTBEAT = Record.symbol(m.heartbeat)
+UNREADABLE = (m.bad_mac, m.bad_padding, m.long_bad_mac, m.replayed, m.stale)
 # ------------------------------------------------------------------------------------------- alerts, closure, records
 
 
@@ -53,11 +54,23 @@ def test_the_application_closes_with_close_notify(role: Role) -> None:
 @pytest.mark.parametrize("role", [client, server], ids=["client", "server"])
 def test_padding_and_mac_are_answered_alike_and_only_where_there_are_keys(role: Role) -> None:
     protected = {tls12.WAIT_FINISHED, tls12.CONNECTED, tls12.WAIT_IN_VAIN}
-    for here, value in itertools.product(everywhere(role), (m.bad_mac, m.bad_padding, m.long_bad_mac)):
+    for here, value in itertools.product(everywhere(role), UNREADABLE):
         if here.state in protected or tls12.again.holds(role.remembered(here)):
             assert alerts(role, here, Record.symbol(value)) == {"bad_record_mac"}
         else:
             assert role.is_void(here, Record.symbol(value))
+
+
+@pytest.mark.parametrize("role", [client, server], ids=["client", "server"])
+def test_a_record_that_comes_again_rests_on_what_sequence_numbers_are_for(role: Role) -> None:
+    (here,) = {
+        here for here in everywhere(role) if here.state is tls12.CONNECTED and tls12.first.holds(role.remembered(here))
+    }
+    for value in (m.replayed, m.stale):
+        way = only(role, here, Record.symbol(value))
+        assert way.alerts == {"bad_record_mac"}
+        assert way.row.level is Level.MUST
+        assert way.row.clauses[0].reference == "RFC 5246 section F.2"
 
 
 @pytest.mark.parametrize("role", [client, server], ids=["client", "server"])

@@ -242,7 +242,7 @@ def test_under_interleaved_data_must_be_taken_until_the_peer_switches(role: Role
 @both
 def test_every_record_of_a_second_handshake_is_protected(role: Role) -> None:
     assert renegotiating(role)
-    for here, value in itertools.product(renegotiating(role), (m.bad_mac, m.bad_padding, m.long_bad_mac)):
+    for here, value in itertools.product(renegotiating(role), (m.bad_mac, m.bad_padding, m.long_bad_mac, m.replayed)):
         assert alerts(role, here, Record.symbol(value)) == {"bad_record_mac"}
 
 

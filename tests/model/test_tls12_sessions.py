@@ -36,6 +36,7 @@ from tests.model.tls12_walks import (
     alerts,
     everywhere,
     full,
+    id_of,
     only,
     outcomes,
     walk,
@@ -170,7 +171,7 @@ RENEWING = ("ServerHello", "NewSessionTicket", "ChangeCipherSpec", "Finished")
         (m.by_unknown, {FULL}),
         (m.by_other_name, {FULL}),
     ],
-    ids=repr,
+    ids=id_of,
 )
 def test_a_server_resumes_only_what_it_knows_under_the_same_name(asks: Value, expected: set[tuple[str, ...]]) -> None:
     assert flights(asks) == expected

@@ -34,6 +34,11 @@ class Outcome:
     flight: tuple[str, ...]
 
 
+def id_of(value: object) -> str | None:
+    """For the id of a test: a value's name; nothing of a set, whose order is another in each process."""
+    return repr(value) if isinstance(value, Value) else None
+
+
 def outcomes(role: Role, here: Configuration, symbol: Symbol) -> list[Outcome]:
     """Every way on that the table allows."""
     found = []

@@ -13,7 +13,7 @@ from shakeproof.properties.mapper import limits
 from shakeproof.properties.mapper.hypotheses import HYPOTHESES, KeyHypothesis
 from tests.properties.mapper_pairs import ALL_SETUPS, ALPHABET, Pair, Setup, handshake_of
 
-STAGES = 14
+STAGES = 16
 
 
 @st.composite
@@ -96,6 +96,29 @@ def test_every_remarkable_record_reads_back_in_every_state(setup: Setup, side: s
         told += 1
     padded = setup.bulk == "cbc" and not setup.encrypt_then_mac
     assert told or (value is m.bad_padding and not padded)
+
+
+@pytest.mark.parametrize("setup", ALL_SETUPS, ids=str)
+@pytest.mark.parametrize("side", ["client", "server"])
+def test_a_record_that_comes_again_is_told_from_a_forged_one_and_takes_no_number(setup: Setup, side: str) -> None:
+    pair = Pair(setup)
+    pair.advance(len(handshake_of(setup)) - 2)
+    sender, receiver = pair.peers[side], pair.other(side)
+    data, again, older = m.ApplicationData.symbol(), m.Record.symbol(m.replayed), m.Record.symbol(m.stale)
+    first, last = sender.concretise(data), sender.concretise(data)
+    assert [item.symbol for item in receiver.classify(first + last)] == [data, data]
+    assert sender.concretise(again) == last
+    assert sender.concretise(older) == first
+    assert [item.symbol for item in receiver.classify(last + first)] == [again, older]
+    assert (sender.repeats(last), sender.repeats(first + last), sender.repeats(b"\x17\x03\x03\0\1x")) == (
+        again,
+        older,
+        None,
+    )
+    assert [item.symbol for item in pair.say(side, data)] == [data]
+    for record in (last, first):
+        (seen,) = receiver.classify(record[:-1] + bytes((record[-1] ^ 1,)))
+        assert not {m.replayed, m.stale} & set(seen.symbol.defects)
 
 
 @given(

@@ -93,10 +93,10 @@ def test_observer_finds_everything_sound_in_an_honest_run(suite: str) -> None:
 
 
 ATTACKS: list[tuple[str, dict[str, Any]]] = [
-    *[("drop", {"after": after, "unit": unit}) for after in range(11) for unit in range(2)],
-    *[("duplicate", {"after": after}) for after in range(12)],
-    *[("reorder", {"after": after, "unit": unit}) for after in range(8) for unit in (1, 2)],
-    *[("tamper", {"after": after, "place": place, "bit": 0}) for after in range(12) for place in (0, 20)],
+    *[("drop", {"after": after, "unit": after % 2}) for after in range(11)],
+    *[("duplicate", {"after": after}) for after in range(0, 12, 2)],
+    *[("reorder", {"after": after, "unit": 1 + after % 2}) for after in range(8)],
+    *[("tamper", {"after": after, "place": place, "bit": 0}) for after in range(0, 12, 2) for place in (0, 20)],
     *[("truncate", {"after": after, "to": "client", "keep": 9}) for after in range(0, 12, 2)],
     *[("certificate_defect", {"defects": (defect,)}) for defect in ("expired", "wrong_name", "untrusted")],
 ]

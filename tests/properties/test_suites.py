@@ -23,6 +23,7 @@ from shakeproof.properties.suites import (
     honest_prefixes,
     plainly,
     quick,
+    truncations,
 )
 from shakeproof.properties.targets.base import SETUPS, Endpoint, Reaction, Setup, Target
 from shakeproof.properties.targets.ours import OurTarget
@@ -229,21 +230,23 @@ def test_a_target_that_answers_fragments_otherwise_can_be_told_by_it() -> None:
 @pytest.mark.parametrize(
     ("text", "inputs", "manner"),
     [
-        (("A", "B"), ("A", "B"), (1, 0)),
-        (("A", "Alert[WARNING, USER_CANCELED] x 1000"), ("A", "Alert[WARNING, USER_CANCELED]"), (1000, 0)),
-        (("ClientHello[EXTENDED] in records of 5 bytes",), ("ClientHello[EXTENDED]",), (1, 5)),
-        ((), (), (1, 0)),
+        (("A", "B"), ("A", "B"), (1, 0, False)),
+        (("A", "Alert[WARNING, USER_CANCELED] x 1000"), ("A", "Alert[WARNING, USER_CANCELED]"), (1000, 0, False)),
+        (("ClientHello[EXTENDED] in records of 5 bytes",), ("ClientHello[EXTENDED]",), (1, 5, False)),
+        (("A", "ApplicationData and the end of the transport"), ("A", "ApplicationData"), (1, 0, True)),
+        ((), (), (1, 0, False)),
     ],
 )
 def test_the_manner_of_a_word_is_read_from_its_text(
-    text: tuple[str, ...], inputs: tuple[str, ...], manner: tuple[int, int]
+    text: tuple[str, ...], inputs: tuple[str, ...], manner: tuple[int, int, bool]
 ) -> None:
     assert plainly(text) == (inputs, manner)
 
 
 def test_the_text_of_a_word_says_its_manner() -> None:
-    for word in (*floods(SERVER, quick(SERVER, PLAIN)), *fragments(SERVER, quick(SERVER, PLAIN))):
-        inputs, (times, fragment) = plainly(word.text)
+    words = quick(SERVER, PLAIN)
+    for word in (*floods(SERVER, words), *fragments(SERVER, words), *truncations(SERVER, words)):
+        inputs, (times, fragment, ends) = plainly(word.text)
         assert inputs == (*(symbol.text for symbol in word.prefix), word.symbol.text)
-        assert (times, fragment) == (word.times, word.fragment)
+        assert (times, fragment, ends) == (word.times, word.fragment, word.ends)
         assert word.chosen == chosen_values(PLAIN, SERVER.name)

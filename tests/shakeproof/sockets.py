@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from shakeproof.impl.tls import Credential, ServerConfig, ServerConnection
+from shakeproof.impl.tls.signatures import PrivateKey
 from shakeproof.material import factory_anchors_pem, factory_credentials
 from shakeproof.properties.mapper import certificates
 from shakeproof.properties.mapper.keys import Owner, private_key
@@ -162,6 +163,19 @@ def credential_for(
         extensions=extensions,
     )
     return Credential((leaf, issuer), private_key("rsa", of))
+
+
+def made_by_itself(path: Path, key: PrivateKey, *names: str) -> Path:
+    """A file with that key and a certificate for these names that it signed itself."""
+    leaf = certificates.issue(
+        subject=x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "self")]),
+        issuer=x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "self")]),
+        key=key,
+        issuer_key=key,
+        serial=6,
+        extensions=[(x509.SubjectAlternativeName([x509.DNSName(name) for name in names or ("self",)]), False)],
+    )
+    return pem_file(path.parent, Credential((leaf,), key), path.name)
 
 
 @contextlib.contextmanager

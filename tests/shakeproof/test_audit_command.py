@@ -17,6 +17,7 @@ import pytest
 import shakeproof as sp
 from shakeproof.cli import main
 from shakeproof.model.trace import Trace
+from shakeproof.properties.targets.ours import OurTarget
 from shakeproof.store import Store, finding_from_json, finding_to_json
 
 ROGUE = "expired-certificate"
@@ -32,6 +33,15 @@ class Audited:
     id: str
 
 
+@pytest.fixture(scope="module", autouse=True)
+def few_setups() -> Iterator[None]:
+    """Audits in this process go through two setups only: a command does no other things with sixteen."""
+    sound = OurTarget.setups
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(OurTarget, "setups", lambda target, role: sound(target, role)[:2])
+        yield
+
+
 @pytest.fixture(scope="module")
 def audited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Audited]:
     folder = tmp_path_factory.mktemp("audited")
@@ -40,7 +50,7 @@ def audited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Audited]:
     out = io.StringIO()
     try:
         with contextlib.redirect_stdout(out):
-            code = main(["audit", "--rogue", ROGUE, "--role", "client", "--seed", "3", "-j", "1"])
+            code = main(["audit", "--rogue", ROGUE, "--role", "client", "--seed", "3", "-j", "1", "--time", "5m"])
         run = json.loads((folder / "shakeproof-report" / "run.json").read_text(encoding="utf-8"))
         yield Audited(folder, code, out.getvalue(), run["findings"][0]["id"])
     finally:
@@ -76,6 +86,16 @@ def test_replay_by_id_fails_with_the_rogue_and_is_fixed_without(audited: Audited
     assert main(["replay", audited.id]) == 1
     assert main(["replay", audited.id, "--rogue", ""]) == 0
     assert main(["replay", audited.id, "--on", "openssl"]) == 0
+
+
+def test_replay_with_a_rogue_of_tcp_says_where_it_belongs(audited: Audited, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["replay", audited.id, "--rogue", "syn-resets"]) == 2
+    assert "shakeproof test --rogue syn-resets" in capsys.readouterr().err
+
+
+def test_audit_from_python_with_a_rogue_of_tcp_says_where_it_belongs() -> None:
+    with pytest.raises(ValueError, match="shakeproof test --rogue syn-resets"):
+        sp.audit(rogue="syn-resets")
 
 
 def test_replay_prints_what_happens(audited: Audited, capsys: pytest.CaptureFixture[str]) -> None:
@@ -194,10 +214,9 @@ def test_role_from_python_shows_itself() -> None:
 
 def test_clean_audit_of_ours_conforms(audited: Audited, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert main(["audit", "shakeproof", "--role", "server", "-j", "1", "--fail-on", "deviation"]) == 0
+    assert main(["audit", "shakeproof", "--role", "server", "-j", "1", "--time", "5m", "--fail-on", "deviation"]) == 0
 
 
-@pytest.mark.slow
 def test_accepted_finding_does_not_fail_the_audit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -205,7 +224,7 @@ def test_accepted_finding_does_not_fail_the_audit(
     (tmp_path / "shakeproof.toml").write_text(
         '[[accept]]\nrule = "*"\ntarget = "shakeproof"\nreason = "planted"\nuntil = 2999-12-31\n', encoding="utf-8"
     )
-    assert main(["audit", "--rogue", ROGUE, "--role", "client", "-j", "1"]) == 0
+    assert main(["audit", "--rogue", ROGUE, "--role", "client", "-j", "1", "--time", "5m"]) == 0
     out = capsys.readouterr().out
     assert "accepted until 2999-12-31" in out
     assert "planted" in out

@@ -66,6 +66,8 @@ def test_no_command_is_usage(capsys: pytest.CaptureFixture[str]) -> None:
         ("audit --seed -1", "out of range"),
         ("audit --rogue early-css", "Did you mean 'early-ccs'"),
         ("audit openssl --rogue early-ccs", "can't have one"),
+        ("audit --rogue no-slow-start", "fault of TCP"),
+        ("audit --rogue no-slow-start", "shakeproof test --rogue no-slow-start"),
         ("audit localhost:0", "from 1 to 65535"),
         ("audit localhost:99999", "from 1 to 65535"),
         ("audit example.com:443", "--i-am-authorized"),
@@ -77,6 +79,8 @@ def test_no_command_is_usage(capsys: pytest.CaptureFixture[str]) -> None:
         ("draw full --key-exchange rsaa", "Did you mean 'rsa'"),
         ("draw trace missing.json", "can't be read"),
         ("draw all -o -", "name a folder"),
+        ("draw all -o all.svg", "name a folder"),
+        ("draw full -f png -o full.svg", "-o full.svg is a file of another format than -f png"),
         ("replay 0123", "no saved finding"),
         ("list rols", "Did you mean 'roles'"),
         ("explain TLS12-NOTHING-AT-ALL", "no check or clause"),
@@ -237,6 +241,35 @@ def test_draw_writes_what_it_says(elsewhere: Path, capsys: pytest.CaptureFixture
     assert main(["draw", "key-exchange", "-f", "dot", "-o", "pictures"]) == 0
     assert capsys.readouterr().out.strip() == str(Path("pictures") / "key-exchange.gv")
     assert (elsewhere / "pictures" / "key-exchange.gv").read_text(encoding="utf-8").startswith("digraph")
+
+
+@pytest.mark.parametrize(
+    ("file", "start"),
+    [
+        ("client.svg", b"<svg "),
+        ("a/b.PNG", b"\x89PNG"),
+        ("client.gv", b"digraph"),
+        ("x.dot", b"digraph"),
+        ("x.txt", b"TCP three-way handshake"),
+        ("x.pcapng", b"\x0a\x0d\x0d\x0a"),
+    ],
+)
+def test_draw_writes_the_file_that_it_is_told(
+    file: str, start: bytes, elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = "full" if file.endswith(".pcapng") else "tcp-handshake"
+    assert main(["draw", name, "-o", file]) == 0
+    assert capsys.readouterr().out.split("  (")[0].strip() == file
+    data = (elsewhere / file).read_bytes()
+    assert data.startswith(start)
+
+
+def test_draw_into_a_folder_that_is_called_like_a_file(elsewhere: Path) -> None:
+    (elsewhere / "old.svg").mkdir()
+    assert main(["draw", "tcp-handshake", "-f", "txt", "-o", "old.svg"]) == 0
+    assert main(["draw", "tcp-handshake", "-f", "txt", "-o", "v1.2"]) == 0
+    assert (elsewhere / "old.svg" / "tcp-handshake.txt").is_file()
+    assert (elsewhere / "v1.2" / "tcp-handshake.txt").is_file()
 
 
 def test_draw_as_text_goes_to_the_terminal(capfdbinary: pytest.CaptureFixture[bytes]) -> None:

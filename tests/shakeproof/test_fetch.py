@@ -7,16 +7,18 @@ import io
 import json
 import socket
 import ssl
+import struct
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from shakeproof import fetching, material
 from shakeproof.cli import main
 from shakeproof.exits import UsageError
-from shakeproof.impl.tls import AlertDescription, AlertLevel
+from shakeproof.impl.tls import AlertDescription, AlertLevel, ServerConnection
 from shakeproof.model.trace import Trace
 from shakeproof.page import DATA_MOST, pattern
 from shakeproof.properties.mapper.certificates import SERVER_NAME, CertificateDefect
@@ -25,6 +27,7 @@ from tests.shakeproof.sockets import (
     anchors_file,
     defective,
     foreign_server,
+    made_by_itself,
     read_all,
     read_head,
     server_config,
@@ -210,17 +213,22 @@ def test_server_that_refuses_is_told_apart(tmp_path: Path, ca: str, capfd: pytes
         context.set_ciphers("ECDHE-ECDSA-AES128-GCM-SHA256")
 
     with foreign_server(tmp_path, read_head, configure=only_ecdsa) as port:
-        assert fetch(f"https://localhost:{port}/", "--ca", ca) == 1
-    assert "the server refused with the alert handshake_failure" in capfd.readouterr().err
+        assert fetch(f"https://localhost:{port}/", "--ca", ca, "--suites", "TLS_RSA_WITH_AES_128_CBC_SHA") == 1
+    said = capfd.readouterr().err
+    assert "the server refused with the alert handshake_failure in WAIT_SERVER_HELLO: to our ClientHello, which" in said
+    assert "offered TLS 1.2, TLS_RSA_WITH_AES_128_CBC_SHA and the protocols http/1.1, for the name 'localhost'" in said
 
 
-def test_plaintext_server_is_refused_with_the_clause(ca: str, capfd: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("answer_of_http", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"<!DOCTYPE HTML>\n<html></html>"])
+def test_plaintext_server_is_refused_with_the_clause(
+    answer_of_http: bytes, ca: str, capfd: pytest.CaptureFixture[str]
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def answer() -> None:
             sock, _ = listener.accept()
             with sock:
-                sock.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+                sock.sendall(answer_of_http)
                 heard.append(read_all(sock))
 
         heard: list[bytes] = []
@@ -231,7 +239,7 @@ def test_plaintext_server_is_refused_with_the_clause(ca: str, capfd: pytest.Capt
     assert heard[0].endswith(bytes.fromhex("15 0303 0002 02 0a")), "and the alert reaches the server"
     err = capfd.readouterr().err
     assert "unexpected_message" in err
-    assert "RFC 5246 section 6" in err
+    assert "expected a TLS record, got what looks like HTTP, not TLS (RFC 5246 section 6)" in err
 
 
 def test_nobody_there_is_exit_code_3(ca: str, capfd: pytest.CaptureFixture[str]) -> None:
@@ -245,7 +253,45 @@ def test_nobody_there_is_exit_code_3(ca: str, capfd: pytest.CaptureFixture[str])
 def test_silence_is_exit_code_3(ca: str, capfd: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         assert fetch(f"https://127.0.0.1:{listener.getsockname()[1]}/", "--ca", ca, "--time", "50ms") == 3
-    assert "within 0.05 s" in capfd.readouterr().err
+    said = capfd.readouterr().err
+    assert "could not connect" not in said, "it did"
+    assert "it answered our ClientHello with nothing within 0.05 s (in WAIT_SERVER_HELLO)" in said
+
+
+@pytest.mark.parametrize("how", ["wait", "reset"])
+def test_handshake_that_is_left_half_done_is_exit_code_3(how: str, ca: str, capfd: pytest.CaptureFixture[str]) -> None:
+    server = ServerConnection(server_config())
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def answer() -> None:
+        sock, _ = listener.accept()
+        with sock:
+            server.receive_data(sock.recv(1 << 14))
+            flight = server.data_to_send()
+            sock.sendall(flight[: 5 + int.from_bytes(flight[3:5], "big")])
+            if how == "wait":
+                with contextlib.suppress(OSError):
+                    read_all(sock)
+            else:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    thread = threading.Thread(target=answer)
+    thread.start()
+    with listener:
+        assert fetch(f"https://127.0.0.1:{listener.getsockname()[1]}/", "--ca", ca, "--time", "1s") == 3
+        thread.join()
+    said = capfd.readouterr().err
+    assert "shakeproof: connected to 127.0.0.1:" in said
+    expected = "did not finish the handshake within 1 s" if how == "wait" else "the connection broke in the handshake"
+    assert expected in said
+
+
+def test_certificate_with_a_weak_key_is_shown_with_a_warning(
+    serving: Serving, ca: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    weak = made_by_itself(tmp_path / "weak.pem", rsa.generate_private_key(65537, 1024))
+    assert fetch(f"https://localhost:{serving.port}/", "--ca", ca, "--cert", str(weak)) == 0
+    assert f"warning: {weak}: an RSA key of 1024 bits" in capfd.readouterr().err
 
 
 def test_silence_after_the_handshake_is_a_cut(tmp_path: Path, ca: str, capfd: pytest.CaptureFixture[str]) -> None:
@@ -268,9 +314,14 @@ def test_silence_after_the_handshake_is_a_cut(tmp_path: Path, ca: str, capfd: py
         ("https://user@localhost/", "a user in the URL"),
         ("https://localhost:99999/", "no URL"),
         ("https://localhost/ --ca missing.pem", "can't be read"),
+        ("https://localhost/ --ca cut.pem", "cut.pem: the certificate at line 21 is malformed"),
+        ("https://localhost/ --ca odd.pem", "odd.pem: the certificate at line 1 is malformed"),
+        ("https://localhost/ --ca ca.pem --cert ca.pem --key cut.key", "the private key at line 2 is malformed"),
+        ("https://localhost/ --ca none.pem", "expected certificates in PEM (-----BEGIN CERTIFICATE-----), found none"),
         ("https://localhost/ --resolve localhost", "HOST:PORT:ADDRESS"),
         ("https://localhost/ --resolve localhost:1:nowhere", "HOST:PORT:ADDRESS"),
         ("https://localhost/ --rogue goto-fial", "Did you mean 'goto-fail'"),
+        ("https://localhost/ --rogue in-window-reset", "shakeproof test --rogue in-window-reset"),
         ("https://localhost/ --suites nothing", "no cipher suite"),
         ("https://localhost/ --key k.pem --ca ca.pem", "--key without --cert"),
         ("https://localhost/ --alpn h2 --ca ca.pem", "only HTTP/1.1"),
@@ -289,6 +340,11 @@ def test_bad_input_is_usage(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    first, mark, second = Path(ca).read_text().partition("-----END CERTIFICATE-----\n")
+    Path("cut.pem").write_text(first + mark + second[: len(second) // 2])
+    Path("cut.key").write_text("a key:\n-----BEGIN PRIVATE KEY-----\nMC4C\n-----END PRIVATE KEY-----\n")
+    Path("odd.pem").write_text(first[:100] + "!" + first[101:] + mark + second)
+    Path("none.pem").write_text("nothing")
     assert fetch(*line.split()) == 2
     captured = capfd.readouterr()
     assert said in captured.err

@@ -34,6 +34,7 @@ def test_table_has_the_clean_implementation_first_and_each_rogue(
     [
         (["--rogue", "wrong-nam"], "Did you mean 'wrong-name'"),
         (["--engine", "suit"], "Did you mean 'suite'"),
+        (["--engine", "suite", "--rogue", "syn-resets"], "only hypothesis looks for"),
         (["--seeds", "0"], "--seeds 0 is out of range; it must be from 1 to 1000"),
     ],
 )

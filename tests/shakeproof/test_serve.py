@@ -243,6 +243,17 @@ def test_idle_connection_is_closed_in_good_order() -> None:
         assert "no request" in serving.account().note
 
 
+@pytest.mark.parametrize("start", [b"GET / HTTP/1.1", b"POST / HTTP/1.0", b"PRI * HTTP/2.0", b"OPTIONS * HTTP/1.1"])
+def test_http_without_tls_is_reported_as_that(start: bytes) -> None:
+    with Serving() as serving:
+        with serving.connect() as sock:
+            sock.sendall(start + b"\r\nHost: a\r\n\r\n")
+            sock.shutdown(socket.SHUT_WR)
+            assert read_all(sock) == UNEXPECTED_MESSAGE
+        line = serving.account().line
+    assert "got what looks like HTTP, not TLS in WAIT_CLIENT_HELLO, expected a TLS record" in line
+
+
 def test_peer_that_never_ends_is_left_behind() -> None:
     with Serving(limits=Limits(linger_s=0.05)) as serving, serving.connect() as sock:
         sock.sendall(GARBAGE)
@@ -478,6 +489,7 @@ def test_time_is_the_end(capsys: pytest.CaptureFixture[str]) -> None:
         ("--listen ::1:1", "in []"),
         ("--rogue early-css", "Did you mean 'early-ccs'"),
         ("--rogue goto-fail", "shakeproof fetch"),
+        ("--rogue in-window-reset", "shakeproof test --rogue in-window-reset"),
         ("--suites TLS_RSA_WITH_AES_128_CBC_SHAA", "Did you mean 'TLS_RSA_WITH_AES_128_CBC_SHA'"),
         ("--suites ,", "--suites is empty"),
         ("--versions 1.3", "TLS 1.2 is the only one"),

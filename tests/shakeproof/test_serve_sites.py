@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from shakeproof.cli import main
 from shakeproof.commands import serve
@@ -36,6 +37,7 @@ from tests.shakeproof.sockets import (
     client_context,
     credential_for,
     foreign_server,
+    made_by_itself,
     pem_file,
     read_all,
     read_head,
@@ -80,6 +82,40 @@ def serving(folder: Path) -> Iterator[Serving]:
         )
     ) as running:
         yield running
+
+
+@pytest.mark.parametrize(
+    ("name", "target", "host", "status"),
+    [
+        ("a.test", "/", "b.test", 421),
+        ("a.test", "/", "B.TEST.:8443", 421),
+        ("a.test", "https://b.test/", "a.test", 421),
+        ("a.test", "https://a.test/", "b.test", 200),
+        ("a.test", "/", "c.test", 421),
+        ("localhost", "/", "b.test", 421),
+        ("a.test", "/", "A.test:8443", 200),
+        ("a.test", "/", "elsewhere.test", 200),
+        ("localhost", "/", "[::1]:8443", 200),
+    ],
+)
+def test_request_for_another_site_is_misdirected(
+    name: str, target: str, host: str, status: int, serving: Serving
+) -> None:
+    with serving.tls(name, anonymous()) as tls:
+        tls.sendall(f"GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+        assert read_all(tls).startswith(f"HTTP/1.1 {status} ".encode())
+
+
+@pytest.mark.parametrize(("name", "host", "status"), [("a.test", "localhost", 421), ("a.test", "a.test", 200)])
+def test_default_site_that_requires_a_certificate_is_not_reached_through_another(
+    name: str, host: str, status: int, folder: Path
+) -> None:
+    with (
+        Serving(config(f"a.test,cert={folder}/a.test.pem", default=f"x.test,client-ca={folder}/ca.pem")) as serving,
+        serving.tls(name, anonymous()) as tls,
+    ):
+        tls.sendall(f"GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+        assert read_all(tls).startswith(f"HTTP/1.1 {status} ".encode())
 
 
 def subject(tls: ssl.SSLSocket) -> str:
@@ -145,7 +181,7 @@ def test_refused_client_is_reported_with_the_reason(folder: Path, file: str, sai
         with pytest.raises(ssl.SSLError, match="alert"):
             page(serving, "b.test", with_certificate(folder, file) if file else anonymous())
         line = serving.account().line
-    assert f"{said}WAIT_CLIENT_CERTIFICATE" in line
+    assert f"{said}WAIT_CERTIFICATE" in line
     assert not file or "extendedKeyUsage of server does not hold" in line
 
 
@@ -166,7 +202,44 @@ def test_fetch_without_a_certificate_where_one_is_required(
     serving: Serving, folder: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     assert fetch(serving, folder, "b.test") == 1
-    assert "the server refused with the alert handshake_failure" in capfd.readouterr().err
+    said = capfd.readouterr().err
+    assert "the server refused with the alert handshake_failure in WAIT_CHANGE_CIPHER_SPEC: " in said
+    assert "the server asked for a client certificate (CAs: CN=root RSA,O=" in said
+    assert "; CN=root ECDSA,O=" in said
+    assert "); we sent none, having none" in said
+
+
+def test_fetch_with_a_certificate_that_is_refused_says_which(
+    serving: Serving, folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert fetch(serving, folder, "b.test", "--cert", str(folder / "no-client.pem")) == 1
+    said = capfd.readouterr().err
+    assert "the server refused with the alert unsupported_certificate in WAIT_CHANGE_CIPHER_SPEC: " in said
+    assert "we sent CN=server, issued by CN=" in said
+
+
+def test_fetch_with_a_certificate_of_a_foreign_ca_says_that_it_kept_it(
+    folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    anchor = anchors_file(tmp_path).read_text().split("-----END CERTIFICATE-----")[1] + "-----END CERTIFICATE-----"
+    (tmp_path / "other.pem").write_text(anchor.lstrip())
+    with Serving(config(f"b.test,cert={folder}/b.test.pem,client-ca={tmp_path}/other.pem")) as serving:
+        assert fetch(serving, folder, "b.test", "--cert", str(folder / "client.pem")) == 1
+    said = capfd.readouterr().err
+    assert "(CAs: CN=root ECDSA,O=" in said
+    assert "we sent none: CN=a \\<client\\> is not of one of these CAs but of CN=root RSA,O=" in said
+
+
+def test_fetch_that_a_foreign_server_turns_away_says_what_it_asked_for(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def require(context: ssl.SSLContext) -> None:
+        context.verify_mode = ssl.CERT_REQUIRED
+
+    with foreign_server(folder, read_head, configure=require) as port:
+        assert fetch(port, folder, "localhost") == 1
+    said = capfd.readouterr().err
+    assert "handshake_failure in WAIT_CHANGE_CIPHER_SPEC: the server asked for a client certificate (of any CA)" in said
 
 
 def test_fetch_shows_its_certificate_to_a_foreign_server(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -325,6 +398,40 @@ def test_options_become_the_configuration(folder: Path) -> None:
     assert set(made.sites) == {"b.test"}
     assert made.sites["b.test"].client_authentication == "none"
     assert first.admit_change_cipher_spec.__qualname__ != type(first).admit_change_cipher_spec.__qualname__
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("--site b.test,cert={a}", ["--site b.test: its RSA certificate is not for that name but for a.test"]),
+        ("--site b.test --cert {a}", ["--site b.test: its RSA certificate is not for that name but for a.test"]),
+        ("--cert {a} --client-ca {ca} --client-auth none", ["--client-ca {ca} is not used, as --client-auth is none"]),
+        (
+            "--site b.test,cert={b},client-ca={ca},client-auth=none",
+            ["--site b.test: client-ca {ca} is not used, as client-auth is none"],
+        ),
+        ("--cert {weak}", ["{weak}: an RSA key of 1024 bits, where the web asks for at least 2048"]),
+        ("--site odd.test,cert={odd}", ["--site odd.test: {odd}: a key on secp521r1, which our own client, "]),
+        ("--site b.test,cert={b},client-ca={ca} --site A.test,cert={a} --site odd.test,cert={wild}", []),
+    ],
+)
+def test_what_is_rarely_meant_is_warned_of(
+    line: str, said: list[str], folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    files = {
+        "a": folder / "a.test.pem",
+        "b": folder / "b.test.pem",
+        "ca": folder / "ca.pem",
+        "weak": made_by_itself(tmp_path / "weak.pem", rsa.generate_private_key(65537, 1024)),
+        "odd": made_by_itself(tmp_path / "odd.pem", ec.generate_private_key(ec.SECP521R1()), "odd.test"),
+        "wild": made_by_itself(tmp_path / "wild.pem", ec.generate_private_key(ec.SECP256R1()), "*.test"),
+    }
+    given = line.format(**files).split()
+    assert main(["serve", "--listen", "127.0.0.1:0", "--time", "10ms", *given]) == 0
+    found = [each for each in capfd.readouterr().err.splitlines() if "warning" in each]
+    assert len(found) == len(said)
+    for each, text in zip(found, said, strict=True):
+        assert each.startswith(f"shakeproof: warning: {text.format(**files)}")
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,10 @@ import pytest
 from shakeproof.impl.errors import RemoteProtocolError
 from shakeproof.impl.http import HttpsClient, Response
 from shakeproof.impl.tls import ClientConfig, ClientConnection, Credential, ServerConnection, SessionCache, TicketKeys
-from shakeproof.impl.tls.suites import DEFAULT_SUITES, CipherSuite
+from shakeproof.impl.tls.client import WAIT_NEW_SESSION_TICKET
+from shakeproof.impl.tls.connection import WAIT_CHANGE_CIPHER_SPEC
+from shakeproof.impl.tls.records import encode_record
+from shakeproof.impl.tls.suites import DEFAULT_SUITES, TLS_1_2, CipherSuite, ContentType
 from shakeproof.impl.x509 import verifier_for_tls
 from shakeproof.material import client_validator, server_validator
 from shakeproof.properties.mapper.certificates import anchors
@@ -34,6 +37,9 @@ STREAM_LENGTH = 1200
 """About as many bytes as a client sends from ClientHello to close_notify."""
 GROWTH_MOST = 6 << 20
 """Bytes. A connection holds some 100 KiB: one leaked in thirty would show. Bounded caches take up to 3 MiB."""
+
+KINDS = ("good", "cut", "reset", "flip", "garbage", "silent", "merged")
+"""merged: a record that nobody sealed follows Finished in the same segment."""
 
 VERIFY = verifier_for_tls(server_validator(anchors()))
 RESET = struct.pack("ii", 1, 0)
@@ -51,9 +57,8 @@ class Fate(NamedTuple):
 
 def fates(count: int, seed: int) -> list[Fate]:
     rng = random.Random(seed)
-    kinds = ("good", "cut", "reset", "flip", "garbage", "silent")
     return [
-        Fate(rng.choice(kinds), rng.randrange(STREAM_LENGTH), rng.getrandbits(32), rng.choice(DEFAULT_SUITES))
+        Fate(rng.choice(KINDS), rng.randrange(STREAM_LENGTH), rng.getrandbits(32), rng.choice(DEFAULT_SUITES))
         for _ in range(count)
     ]
 
@@ -87,7 +92,13 @@ def converse(sock: socket.socket, client: HttpsClient, fate: Fate) -> str:
     client.request("GET", "/", headers=[("Connection", "close")])
     while client.is_open:
         data = client.data_to_send()
-        inside = fate.kind != "good" and sent + len(data) > fate.at
+        if fate.kind == "merged" and client.tls.state in (WAIT_CHANGE_CIPHER_SPEC, WAIT_NEW_SESSION_TICKET):
+            alien = random.Random(fate.number).randbytes(1 + fate.at)
+            sock.sendall(data + encode_record(ContentType.APPLICATION_DATA, TLS_1_2, alien))
+            sock.shutdown(socket.SHUT_WR)
+            drain(sock)
+            return fate.kind
+        inside = fate.kind not in ("good", "merged") and sent + len(data) > fate.at
         if inside and fate.kind == "flip":
             place = fate.at - sent
             data = data[:place] + bytes([data[place] ^ 1 << fate.number % 8]) + data[place + 1 :]
@@ -159,13 +170,15 @@ def test_soak_of_two_thousand_connections_leaves_nothing_behind(capfd: pytest.Ca
 
         before = run(WARM_UP, SEED)
         after = run(CONNECTIONS, SEED + 1)
+        if after.memory - before.memory >= GROWTH_MOST:  # in a process that did much before, the heap may find another
+            before, after = after, run(CONNECTIONS, SEED + 2)  # size once; what leaks grows each time
         assert serving.ask(lambda: serving.server.open) == 0
         assert serving.errors == []
     assert after.connections == before.connections == 0
     assert after.tasks == before.tasks
     assert after.descriptors == before.descriptors
     assert after.memory - before.memory < GROWTH_MOST
-    assert min(seen[kind] for kind in ("good", "cut", "reset", "flip", "garbage", "silent")) > CONNECTIONS // 10
+    assert min(seen[kind] for kind in KINDS) > CONNECTIONS // 10
     captured = capfd.readouterr()
     for said in ("Traceback", "never retrieved"):
         assert said not in captured.err + captured.out

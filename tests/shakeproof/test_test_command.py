@@ -9,8 +9,11 @@ from pathlib import Path
 import pytest
 
 from shakeproof.cli import main
+from shakeproof.model.roles import ROLES
 from shakeproof.model.trace import Trace
-from shakeproof.properties.stateful import PropertyResult, TestRun
+from shakeproof.properties.recorded import Tally
+from shakeproof.properties.stateful import MACHINES, PropertyResult, TestRun
+from shakeproof.reports.properties import exercised
 
 
 @pytest.fixture(autouse=True)
@@ -35,13 +38,18 @@ def test_bad_input_is_usage_with_a_suggestion(line: str, said: str, capsys: pyte
 
 
 def test_clean_implementation_holds_and_statistics_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["test", "server-follows-table", "--seed", "5"]) == 0
+    assert main(["test", "server-authenticated", "--seed", "5", "-j", "1"]) == 0
     out = capsys.readouterr().out.splitlines()
     assert out[-1].startswith("HELD   1 of 1 properties held")
     assert "seed 5" in out[-1]
-    counts = {line[:20].strip(): int(line.split()[-1]) for line in out if line.startswith(("  re", "  forged"))}
+    kinds = ("  reordered  ", "  replayed  ", "  forged  ")
+    counts = {line.split()[0]: int(line.split()[-1]) for line in out if line.startswith(kinds)}
     assert set(counts) == {"reordered", "replayed", "forged"}
     assert all(count > 0 for count in counts.values())
+    (client,) = (line.split() for line in out if line.startswith("  tls12.client"))
+    exercised, reachable = int(client[1]), int(client[3])
+    assert 0 < exercised < reachable  # a few seconds do not reach every row,
+    assert any(line.startswith("    never: tls12.client:") for line in out)  # and it says so
 
 
 def test_rogue_is_found_with_a_run_to_paste(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -50,7 +58,8 @@ def test_rogue_is_found_with_a_run_to_paste(elsewhere: Path, capsys: pytest.Capt
     assert "✗ client-follows-table" in out
     assert "Certificate[EXPIRED]" in out
     assert "RFC 5280 section 6.1.3" in out
-    code = out[out.index("from shakeproof.properties.stateful import") : out.index("    test_client_follows_table()\n")]
+    begins = out.index("from shakeproof.properties.endpoint_machine import")
+    code = out[begins : out.index("    test_client_follows_table()\n")]
     assert "state.certificate_defect(" in code
     assert out.splitlines()[-1].startswith("FAILED   client-follows-table")
 
@@ -70,3 +79,27 @@ def test_nothing_tested_is_never_success(monkeypatch: pytest.MonkeyPatch, capsys
     monkeypatch.setattr("shakeproof.properties.stateful.run_properties", lambda *_, **__: untested)
     assert main(["test", "agreement"]) == 3
     assert capsys.readouterr().out.splitlines()[-1].startswith("NOT TESTED   0 of 1 properties held")
+
+
+def test_interrupted_run_ends_with_its_own_code(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object, **__: object) -> TestRun:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("shakeproof.properties.stateful.run_properties", interrupted)
+    assert main(["test"]) == 130
+    assert "interrupted" in capsys.readouterr().err
+
+
+def test_idle_rules_and_rows_are_named() -> None:
+    run = TestRun("dev", "", 1)
+    run.tallies["client"] = Tally(1, 1, 1)
+    lines = list(exercised(run))
+    assert any(line.startswith("rules of the client machine that never ran: alert, ") for line in lines)
+    role = ROLES["tls12.client"]
+    run.tallies["client"].rows.update(row.id for row in role.rows[1:])
+    run.tallies["client"].rules.update(MACHINES["client"].kind.rule_names())
+    first, *rest = exercised(run)
+    assert first.startswith("rows exercised")
+    assert rest == [f"  tls12.client  {len(role.rows) - 1} of {len(role.rows)}", f"    never: {role.rows[0].id}"]
