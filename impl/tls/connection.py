@@ -311,8 +311,11 @@ class Connection(RecordProtocol):
         self._session = self.make_session()
         self._events.append(HandshakeCompleted(dataclasses.replace(self.negotiated)))
         held, self._held = self._held, []
+        closes, self._closes_when_sent = self._closes_when_sent, False
         for data in held:
-            self.send_application_data(data)
+            self.write_application_data(data)
+        if closes:
+            self.close()
 
     def make_session(self) -> Session | None:
         """What is needed to resume this session, None where it cannot be."""

@@ -46,6 +46,7 @@ class RecordProtocol:
         self._output: list[bytes] = []
         self._flight: list[bytes] = []
         self._held: list[bytes] = []
+        self._closes_when_sent = False
         self._alert_buffer = bytearray()
         self._close_notify_sent = False
         self._fruitless: dict[str, int] = {}
@@ -60,7 +61,7 @@ class RecordProtocol:
     @property
     def is_connected(self) -> bool:
         """Whether a handshake is complete and application data may be sent, also while renegotiating."""
-        return self.established and self.state not in (CLOSING, CLOSED)
+        return self.established and self.state not in (CLOSING, CLOSED) and not self._closes_when_sent
 
     @property
     def is_renegotiating(self) -> bool:
@@ -126,7 +127,11 @@ class RecordProtocol:
             )
         if self._keys_changed:
             self._held.append(data)
-            return
+        else:
+            self.write_application_data(data)
+
+    def write_application_data(self, data: bytes) -> None:
+        """Queues data as records."""
         if data:
             self._output.append(self.writer.write(ContentType.APPLICATION_DATA, data))
         else:
@@ -135,11 +140,16 @@ class RecordProtocol:
     def close(self) -> None:
         """Queues close_notify; a handshake under way is cancelled. Raises LocalProtocolError where nothing is open.
 
+        Where data waits for the end of a renegotiation, so does close_notify: before it, the peer would take what came
+        for all that was written.
+
         Source: RFC 5246 sections 7.2.1 and 7.2.2 (user_canceled).
         """
         if self.state in (START, CLOSING, CLOSED):
             raise LocalProtocolError(f"close() in {self.state}: there is nothing to close")
-        if self.state == CONNECTED:
+        if self._held:
+            self._closes_when_sent = True
+        elif self.state == CONNECTED:
             self.send_close_notify()
             self.state = CLOSING
         else:

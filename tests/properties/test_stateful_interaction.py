@@ -186,3 +186,17 @@ def test_lost_record_is_in_the_trace() -> None:
     made.finish()
     trace = made.trace("a lost certificate")
     assert [step.message for step in trace if step.fate is Fate.LOST] == ["Certificate"]
+
+
+def test_what_was_written_before_a_close_in_a_renegotiation_arrives() -> None:
+    # Found with seed 1: what was held for the new keys was dropped, and close_notify followed all the same.
+    state = InteractionMachine()
+    state.configure(path="spliced", suite="TLS_RSA_WITH_AES_128_CBC_SHA", manner="renegotiation")
+    state.renegotiate(count=5, side="server")
+    state.request(size=0)
+    written = len(state.client.ledger.written)
+    state.close(after=2, side="client")
+    state.deliver(to="first", count=16)
+    assert len(state.server.ledger.accepted) == written
+    assert state.server.ledger.ended
+    state.teardown()
