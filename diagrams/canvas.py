@@ -26,7 +26,7 @@ _OVERLAP = 0.5  # the line reaches this far into its head, or a gap shows
 _TAIL = {"dot": 0.8, "odot": 0.8, "diamond": 1.2, "normal": 1.0}  # length of a tail shape, relative to _ARROW
 _SINK = 0.04  # of the font size; Graphviz sets the line of a label a little above its middle
 _SINK_MARKED = 1.0  # points; it sets bold text that much higher
-_SLACK = 10.0  # room in a one-cell table for fonts that run wider than Arial
+_SLACK, _SLACK_SHARE = 10.0, 0.04  # room in a one-cell table for fonts that run wider than Arial: points, of the width
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +187,8 @@ class Canvas:
         else:
             label = _escaped(text)
         if anchor != "middle":
-            width = int(text_width(text, size, bold=bold) + _SLACK)
+            own = text_width(text, size, bold=bold)
+            width = int(own + max(_SLACK, _SLACK_SHARE * own))
             if marked:
                 side = "LEFT" if anchor == "start" else "RIGHT"
                 label = (

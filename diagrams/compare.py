@@ -39,8 +39,11 @@ def compare(one: MachinePicture, other: MachinePicture, *, title: str = "") -> M
     spots = one.spots if fits else tuple(replace(spot, column=None, row=None, place=None) for spot in one.spots)
     if not fits:
         moves = [replace(move, points=(), label_at=None, route="") for move in moves]
+    unrun = sum(move.unrun for move in (*moves, *elsewhere))
+    never = f", of them {unrun} never ran (dashed)" if unrun else ""
+    alike = "not contradicted" if other.partial else "the same in both"
     said = (
-        f"Grey: the same in both ({counts[Difference.SAME]}). MISSING: only in {one.title} "
+        f"Grey: {alike} ({counts[Difference.SAME]}{never}). MISSING: only in {one.title} "
         f"({counts[Difference.MISSING]}). EXTRA: only in {other.title} ({counts[Difference.EXTRA]}). "
         f"CHANGED: other output, the first one's struck out ({counts[Difference.CHANGED]})."
     )
@@ -71,7 +74,7 @@ def _compared(ours: Sequence[Move], theirs: Sequence[Move]) -> list[Move]:
             continue
         found.remove(same)
         if same.action == move.action:
-            out.append(replace(move, difference=Difference.SAME, way=_plain(move)))
+            out.append(replace(move, difference=Difference.SAME, way=_plain(move), unrun=same.count == 0))
         else:
             out.append(replace(move, difference=Difference.CHANGED, replaced=move.action or "nothing",
                                action=same.action or "nothing", way=_plain(move)))  # fmt: skip

@@ -12,7 +12,7 @@ from shakeproof.diagrams.flow import Flow, FlowCheck, Jump, flow_text
 from shakeproof.diagrams.machine_parts import HEAD_SIZE, MARGIN
 from shakeproof.diagrams.mermaid import flow_mermaid
 from shakeproof.diagrams.palette import BAD, CARD, GREEN, GREY, INK, LINE, MUTED, OK, ON_FILL, RED, Colour, tint
-from shakeproof.diagrams.text_width import clean, elide, text_width, wrap
+from shakeproof.diagrams.text_width import TITLE_PITCH, clean, elide, text_width, title_lines, wrap
 from shakeproof.model.trace import Check
 
 BOX, PITCH = 36.0, 60.0
@@ -55,14 +55,16 @@ class _Drawn:
         self.right = self.left + self.width
         self.middle = (self.left + self.right) / 2
         self.alert_left = self.right + 104
-        alerts = [text_width(clean(check.alert), ALERT, bold=True) + text_width(_others(check), 8.5) + 40
+        alerts = [text_width(clean(check.refusal), ALERT, bold=True) + text_width(_others(check), 8.5) + 40
                   for check in flow.checks]  # fmt: skip
         self.alert_width = max([ALERT_LEAST, *alerts])
         self.reference = self.alert_left + self.alert_width + 24
         cited = [text_width(citation(check.clause)[0], 9) for check in flow.checks]
         self.total = self.reference + max([text_width("REFERENCE", 7.5, bold=True), *cited]) + MARGIN + 24
         self.lines = [line for sentence in flow.subtitle for line in wrap(clean(sentence), 10, self.total - 2 * MARGIN)]
-        self.top = 36.0 + 14.0 * len(self.lines) + 10.0
+        self.title, self.title_size = title_lines(clean(flow.title), self.total - 2 * MARGIN)
+        self.titled = TITLE_PITCH * (len(self.title) - 1)
+        self.top = 36.0 + self.titled + 14.0 * len(self.lines) + 10.0
         self.first = self.top + 72.0
         self.pitch = PITCH
         self.end_y = self.first + self.pitch * len(flow.checks) + 2.0
@@ -77,10 +79,10 @@ class _Drawn:
 
     def draw(self) -> Drawing:
         canvas, flow = self.canvas, self.flow
-        title = elide(clean(flow.title), 16, self.total - 2 * MARGIN, bold=True)
-        canvas.text(MARGIN, 24, title, 16, INK, bold=True, anchor="start")
+        for index, line in enumerate(self.title):
+            canvas.text(MARGIN, 24 + TITLE_PITCH * index, line, self.title_size, INK, bold=True, anchor="start")
         for index, line in enumerate(self.lines):
-            canvas.text(MARGIN, 45 + 14 * index, line, 10, MUTED, anchor="start")
+            canvas.text(MARGIN, 45 + self.titled + 14 * index, line, 10, MUTED, anchor="start")
         bottom = self.height - MARGIN
         canvas.panel(MARGIN, self.top, self.total - 2 * MARGIN, bottom - self.top, self.fill, css="band")
         canvas.box(MARGIN, self.top, 4, bottom - self.top, self.strong, css="band")
@@ -159,7 +161,7 @@ class _Drawn:
         canvas.panel(self.alert_left, y - 13, self.alert_width, 26, RED if failed or shown else GREY,
                      BAD if failed or shown else LINE, pen=2.2 if failed else 1.1, css=css)  # fmt: skip
         others = _others(check)
-        name = clean(check.alert)
+        name = clean(check.refusal)
         wide = text_width(name, ALERT, bold=failed) + (5.0 + text_width(others, 8.5) if others else 0.0)
         x = self.alert_left + (self.alert_width - wide) / 2
         canvas.text(x, y, name, ALERT, BAD if failed or shown else MUTED, bold=failed, anchor="start", css=css)

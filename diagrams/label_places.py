@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from shakeproof.diagrams.lanes import Lanes
+from shakeproof.diagrams.lanes import LABEL_CLEAR, Lanes
 from shakeproof.diagrams.rows import Plan, Row
 
 CROSSING_LEFT = 0.55  # a crossing nearer to the late message's start leaves the corner beyond it free
@@ -46,7 +46,7 @@ def struck(
             found[side].append((ends[0] - CLEAR, ends[1] + CLEAR))
         if passing is not None:
             left, right = min(passing), max(passing)
-            found[side] += [(x - CLEAR, x + CLEAR) for x in lanes.x.values() if left < x < right]
+            found[side] += [(x - LABEL_CLEAR, x + LABEL_CLEAR) for x in lanes.x.values() if left < x < right]
     return found
 
 

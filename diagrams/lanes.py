@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from shakeproof.diagrams.rows import Plan, Row, RowKind, card_check, card_lines, detail_of
@@ -26,6 +26,7 @@ TAG_SIZE, TAG_PAD, TAG_GAP = 7.0, 10.0, 6.0
 LOCK = 15.0  # padlock and the gap to its text
 INLINE = 6.0  # between name and detail on one line
 LABEL_ROOM = 44.0
+LABEL_CLEAR = 8.0  # between a label and a lifeline beside it
 CARD_AWAY = 26.0  # from the lifeline
 STRETCH = {Fate.LOST: 1.35, Fate.LATE: 1.5}
 STRETCH_OVERTAKEN = 1.9
@@ -102,6 +103,11 @@ def head_width(lane: Lane) -> float:
     return max(title, text_width(clean(lane.subtitle), 8.5)) + 26.0
 
 
+def weak_label(protection: str) -> str:
+    """What stands at records under keys that protect nothing."""
+    return f"{clean(protection)}, known to all"
+
+
 def card_width(step: Step) -> float:
     ticked = 13.0 if card_check(step) is not Check.NONE else 0.0
     widths = [text_width(clean(step.label), 10, bold=True)]
@@ -116,7 +122,7 @@ def place_lanes(trace: Trace, plan: Plan) -> Lanes:
     executed = trace.origin != "table"
     timed = executed and any(step.time_s is not None for step in trace.steps)
     clauses = any(step.clause for step in trace.steps)
-    gaps = _gaps(plan, names, order)
+    gaps = _gaps(plan, names, order, trace.weak)
 
     gutter = GUTTER_TIMED if timed else GUTTER
     pills: dict[str, float] = {}
@@ -150,18 +156,23 @@ def place_lanes(trace: Trace, plan: Plan) -> Lanes:
     return Lanes(order, x, round(width, 1), timed, clauses)
 
 
-def _gaps(plan: Plan, names: list[str], order: tuple[Lane, ...]) -> list[float]:
+def _gaps(plan: Plan, names: list[str], order: tuple[Lane, ...], weak: Collection[str]) -> list[float]:
     gaps = [NEAREST] * max(len(names) - 1, 0)
     for index in range(len(gaps)):
         gaps[index] = max(gaps[index], (head_width(order[index]) + head_width(order[index + 1])) / 2 + 20)
     far: list[tuple[int, int, float]] = []
     for row in plan.rows:
         for first, last, need in _needs(row, names, plan.compact):
+            if row.step.protection in weak and row.kind is RowKind.MESSAGE:
+                need = max(need, text_width(weak_label(row.step.protection), 8.5, bold=True) + 60.0)
             far.append((first, last, min(need, WIDEST * max(last - first, 1))))
     for first, last, need in sorted(far, key=lambda item: item[1] - item[0]):
         missing = need - sum(gaps[first:last])
         if missing > 0:
             gaps[last - 1] += missing
+        # The label of a message that passes a lifeline stands beside that, so between two lanes.
+        widest = max(range(first, last), key=lambda index: gaps[index])
+        gaps[widest] = max(gaps[widest], min(need - LABEL_ROOM + 2 * LABEL_CLEAR, WIDEST))
     return [round(gap, 1) for gap in gaps]
 
 

@@ -52,11 +52,12 @@ def machine_text(picture: MachinePicture) -> str:
     head = ["state", "on", "does", "next"] + ["executed"] * measured + ["compared"] * compared
     rows = []
     for move in picture.all_moves:
-        cells = [titles.get(move.source, move.source), move.trigger, move.action, titles.get(move.target, move.target)]
+        does = f"{move.action}, instead of {move.replaced}" if move.replaced else move.action
+        cells = [titles.get(move.source, move.source), move.trigger, does, titles.get(move.target, move.target)]
         if measured:
             cells.append("" if move.count is None else str(move.count))
         if compared:
-            cells.append("" if move.difference is None else move.difference.value)
+            cells.append("" if move.difference is None else move.difference.value + ", never ran" * move.unrun)
         rows.append([clean(cell) for cell in cells])
     order = {spot.title: index for index, spot in enumerate(picture.spots)}
     rows.sort(key=lambda cells: order.get(cells[0], len(order)))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from shakeproof.diagrams.canvas import Canvas
 from shakeproof.diagrams.palette import BAD, CARD, INK, LATE, LINE, MUTED, ON_FILL, RED, Colour, tint
 from shakeproof.diagrams.picture import Arrow, Label, MachinePicture, Move, Spot, Way, Words, times
-from shakeproof.diagrams.text_width import clean, elide, text_width, wrap
+from shakeproof.diagrams.text_width import TITLE_PITCH, clean, elide, text_width, title_lines, wrap
 
 MARGIN = 20.0
 HEAD_SIZE = 0.75  # arrow heads
@@ -79,23 +79,30 @@ class Head:
     """Title and subtitle of a machine's picture. `height` is where the drawing begins."""
 
     def __init__(self, picture: MachinePicture, width: float) -> None:
-        self.title = elide(clean(picture.title), 16, width - 2 * MARGIN, bold=True)
+        self.title, self.title_size = title_lines(clean(picture.title), width - 2 * MARGIN)
+        self.titled = TITLE_PITCH * (len(self.title) - 1)
         self.lines = [line for sentence in picture.subtitle for line in wrap(clean(sentence), 10, width - 2 * MARGIN)]
-        self.height = 36.0 + 14.0 * len(self.lines) + 14.0
+        self.height = 36.0 + self.titled + 14.0 * len(self.lines) + 14.0
 
     def draw(self, canvas: Canvas) -> None:
-        canvas.text(MARGIN, 24, self.title, 16, INK, bold=True, anchor="start")
+        for index, line in enumerate(self.title):
+            canvas.text(MARGIN, 24 + TITLE_PITCH * index, line, self.title_size, INK, bold=True, anchor="start")
         for index, line in enumerate(self.lines):
-            canvas.text(MARGIN, 45 + 14 * index, line, 10, MUTED, anchor="start")
+            canvas.text(MARGIN, 45 + self.titled + 14 * index, line, 10, MUTED, anchor="start")
 
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """One line of the list: what holds in some states, or, without a move, which states those are."""
+    """One line of the list: what holds in some states, or, without a move, which states those are.
+
+    part: of the lines of one move, this one; ends: it is the last of them.
+    """
 
     words: str
     move: Move | None = None
     muted: str = ""
+    part: int = 0
+    ends: bool = True
 
 
 class Elsewhere:
@@ -136,7 +143,11 @@ class Elsewhere:
         block.append(_Entry(head, muted=lines[0]))
         if len(lines) > 1:
             block += [_Entry("", muted=line) for line in wrap(" ".join(lines[1:]), 8.5, room - self.INDENT)]
-        block += [_Entry(elsewhere_text(move), move) for move in moves]
+        for move in moves:
+            executed = "" if move.count is None else f" ({times(move.count)})"
+            most = self.step - 3 * self.INDENT - 28 - Words("", False, INK, tag=_tag(move)).tag_width
+            broken = wrap(elsewhere_text(move) + executed, 9, most)
+            block += [_Entry(line, move, part=part, ends=part + 1 == len(broken)) for part, line in enumerate(broken)]
         return block
 
     def draw(self, canvas: Canvas, top: float) -> None:
@@ -160,19 +171,21 @@ class Elsewhere:
         arrow = Arrow(move.source, move.target, move.way, (move,))
         look = arrow.look
         colour = look.text if arrow.measured or look.line is not LINE else INK
-        x += self.INDENT
-        room = self.step - self.INDENT - 28
-        executed = "" if move.count is None else f" ({times(move.count)})"
-        tag = "" if move.difference is None else str(move.difference.value).upper()
-        words = Words("", False, colour, tag=tag)
-        text = elide(entry.words, 9, room - text_width(executed, 9) - words.tag_width) + executed
-        canvas.text(x, y, text, 9, colour, anchor="start", css=arrow.css, tooltip=arrow.sentence)
-        if tag:
-            draw_words(canvas, words, x + text_width(text, 9) + 6.0, y, "start", arrow.css)
+        x += self.INDENT * (1 if entry.part == 0 else 2)
+        words = Words("", False, colour, tag=_tag(move))
+        canvas.text(x, y, entry.words, 9, colour, anchor="start", css=arrow.css, tooltip=arrow.sentence)
+        if words.tag and entry.ends:
+            draw_words(canvas, words, x + text_width(entry.words, 9) + 6.0, y, "start", arrow.css)
+
+
+def _tag(move: Move) -> str:
+    """How the move differs, where machines are compared."""
+    return "" if move.difference is None else str(move.difference.value).upper()
 
 
 def elsewhere_text(move: Move) -> str:
     """A move that is listed, without source and count. That a failure leads to the state of failures goes unsaid."""
     known = move.way is Way.FAILURE and move.action
     target = f" → {move.target}" if move.target and not known else ""
-    return clean(move.trigger + target + (f", {move.action}" if move.action else ""))
+    instead = f" instead of {move.replaced}" if move.replaced else ""
+    return clean(move.trigger + target + (f", {move.action}" if move.action else "") + instead)

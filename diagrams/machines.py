@@ -3,6 +3,7 @@
 What a role may say about its picture, in `hints`, as plain data:
 
     "layout"   a `shakeproof.model.layout.Layout`: every place and route, for machines whose standard has a picture
+    "remark"   a function: role -> what its picture does not draw, in sentences; computed, beside a layout
     "label"    a function: row -> event, action, as the standard's picture words them
     "path"     names of the states of the usual path, from the top, for a picture along one line; without it the longest
                way from the initial to the accepting state is taken, and the shortest from there to the final one
@@ -329,6 +330,8 @@ def _laid_out(role: Role, layout: Layout, coverage: Mapping[str, int] | None) ->
     legend = (
         "Bold: event. Grey: action. Thick: usual client path; dashed: usual server path." if coverage is None else ""
     )
+    said = role.hints.get("remark")
+    remark = str(said(role)) if callable(said) else layout.remark
     idle = f"Not drawn: {times_word(staying, 'way')} to stay in a state." if staying else ""
     return MachinePicture(
         title=_title(role, coverage),
@@ -337,7 +340,7 @@ def _laid_out(role: Role, layout: Layout, coverage: Mapping[str, int] | None) ->
         regions=tuple(regions),
         subtitle=tuple(
             line for line in (
-                " ".join(part for part in (f"RFC {role.rfc}.", legend, layout.remark, idle) if part),
+                " ".join(part for part in (f"RFC {role.rfc}.", legend, remark, idle) if part),
                 _covered(role, coverage), *_rests(role), _partial(role),
             ) if line
         ),

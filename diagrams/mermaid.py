@@ -110,7 +110,7 @@ def flow_mermaid(flow: Flow) -> str:
         if check.yes or onward == "done":
             lines.append(f'    {names[check.key]} -->|"{text(check.yes or "yes")}"| {onward}')
         if check.alert:
-            lines.append(f'    {names[check.key]} -->|no| {names[check.key]}_no["{text(check.alert)}"]')
+            lines.append(f'    {names[check.key]} -->|no| {names[check.key]}_no["{text(check.refusal)}"]')
     for jump in flow.jumps:
         lines.append(f'    {names[jump.source]} -->|"{text(jump.label)}"| {names.get(jump.target, "done")}')
     return "\n".join(lines) + "\n"

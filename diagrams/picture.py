@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -77,8 +78,10 @@ class Move:
     """A transition: what triggers it, what the machine does, and what is known about it.
 
     source, target: keys of spots; count: how often it was executed, None where that was not measured; replaced: the
-    action of the other machine, struck out; sentence: on hovering; route: see `routes`; points: its corners, instead;
+    action of the other machine, struck out; unrun: the run that shows the other machine never came to it; sentence: on
+    hovering; route: see `routes`; points: its corners, instead;
     label_at: x and y of the middle of its label, and which side of the label x is: "left", "right" or "middle".
+    broken: whether a finding of the run that was measured is about it.
     """
 
     source: str
@@ -94,6 +97,8 @@ class Move:
     route: str = ""
     points: tuple[Point, ...] = ()
     label_at: tuple[float, float, str] | None = None
+    unrun: bool = False
+    broken: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +107,9 @@ class MachinePicture:
 
     subtitle: sentences; path: keys of the usual path, from the top; sink: the state of failures; elsewhere: moves that
     hold in many states, listed below the drawing, with words as their source; unseen: moves that the subtitle speaks of
-    and only the text form lists; size: width and height of a state, None where the layout chooses.
+    and only the text form lists;
+    partial: it is a table as far as a run contradicted it; size: width and height of a state, None where the layout
+    chooses.
     """
 
     title: str
@@ -116,6 +123,7 @@ class MachinePicture:
     unseen: tuple[Move, ...] = ()
     size: tuple[float, float] | None = None
     groups: tuple[tuple[str, str], ...] = ()
+    partial: bool = False
 
     @property
     def all_moves(self) -> tuple[Move, ...]:
@@ -220,6 +228,8 @@ class Arrow:
     @property
     def look(self) -> Look:
         if self.measured:
+            if any(move.broken for move in self.moves):
+                return Look(BAD, BAD, 3.0)
             if not self.count:
                 return Look(LATE, LATE, 1.6, "dashed")
             return Look(OK, OK, round(1.2 + 0.55 * math.log10(self.count), 2))
@@ -232,7 +242,7 @@ class Arrow:
                 Difference.CHANGED: Look(REPLAY, REPLAY, 2.0),
             }[found or Difference.EXTRA]
         if any(move.difference is not None for move in self.moves):
-            return Look(LINE, MUTED, 1.2)
+            return Look(LINE, MUTED, 1.2, "dashed" if all(move.unrun for move in self.moves) else "solid")
         return {
             Way.HAPPY: Look(CLIENT, CLIENT, 2.4),
             Way.SECOND: Look(SERVER, SERVER, 2.3, "dashed"),
@@ -274,6 +284,8 @@ class Arrow:
         for text in joined([each.trigger for each in group], self.usual):
             broken = wrap(text, TRIGGER, most - words.tag_width, bold=True)
             if len(broken) > LINES_MOST:
+                broken = fewer(text, most - words.tag_width) or broken
+            if len(broken) > LINES_MOST:
                 broken = [
                     *broken[: LINES_MOST - 1],
                     elide(" ".join(broken[LINES_MOST - 1 :]), TRIGGER, most, bold=True),
@@ -282,9 +294,8 @@ class Arrow:
                       for number, line in enumerate(broken)]  # fmt: skip
         action = _executed(group) if self.measured else clean(move.action)
         if move.replaced:
-            struck = elide(clean(move.replaced), ACTION, most / 2)
-            words = Words("", False, MUTED, struck=struck)
-            lines.append(replace(words, text=elide(action, ACTION, max(most - words.struck_width, 40.0))))
+            lines += [Words("", False, MUTED, struck=line) for line in wrap(clean(move.replaced), ACTION, most)]
+            lines += [Words(line, False, MUTED) for line in wrap(action, ACTION, most)]
         elif action:
             broken = wrap(action, ACTION, most)
             if len(broken) > LINES_MOST - 1:
@@ -302,17 +313,18 @@ class Arrow:
         room = most - words.tag_width
         text = ", ".join(joined([move.trigger for move in told], Usual()))
         if text_width(text, TRIGGER, bold=True) > room:
-            text = elide(_counted(told), TRIGGER, room, bold=True)
+            text = _fitting(_counted(told), room)
         above = replace(words, text=text)
-        below = _actions_in([clean(move.action) for move in told if move.action], most)
+        actions = [clean(move.action) for move in told if move.action]
+        below = "; ".join(dict.fromkeys(actions)) if differing else _actions_in(actions, most)
         if self.measured:
             below = _executed(self.moves)
         if differing and len(differing) < len(self.moves):
-            others = f"; {len(self.moves) - len(differing)} others the same"
-            below = elide(below, ACTION, max(most - text_width(others, ACTION), 40.0)) + others
-        replaced = next((clean(move.replaced) for move in told if move.replaced), "")
-        line = Words("", False, MUTED, struck=elide(replaced, ACTION, most / 2))
-        return above, replace(line, text=elide(below, ACTION, max(most - line.struck_width, 40.0)))
+            below += f"; {len(self.moves) - len(differing)} others: no difference seen"
+        # What differs is why there is the picture: it is never cut, and the line makes room for it.
+        replaced = "; ".join(dict.fromkeys(clean(move.replaced) for move in told if move.replaced))
+        line = Words("", False, MUTED, struck=replaced)
+        return above, replace(line, text=below if differing else elide(below, ACTION, most))
 
 
 def times(count: int) -> str:
@@ -322,13 +334,36 @@ def times(count: int) -> str:
     return f"{count:,}".replace(",", " ") + (" time" if count == 1 else " times")
 
 
+def fewer(text: str, most: float) -> list[str]:
+    """The lines of a label whose last alternatives are counted instead of named; empty where that does not help."""
+    first, *others = text.split(" | ")
+    end = next((at for at, word in enumerate(others) if not word.isidentifier()), len(others) - 1)
+    last = re.fullmatch(r"\w+(.*)", " | ".join(others[end:]))
+    tail = last[1] if last is not None else ""
+    for kept in range(end - 1, -1, -1) if last is not None else ():
+        lines = wrap(" | ".join([first, *others[:kept], f"{end + 1 - kept} more{tail}"]), TRIGGER, most, bold=True)
+        if len(lines) <= LINES_MOST:
+            return lines
+    return []
+
+
 def _executed(moves: Sequence[Move]) -> str:
     """How often these were executed, all in all."""
     count, never = sum(move.count or 0 for move in moves), sum(move.count == 0 for move in moves)
     return times(count) + (f", {never} of {len(moves)} never executed" if never and count else "")
 
 
-def _counted(moves: Sequence[Move]) -> str:
+def _fitting(texts: Sequence[str], room: float) -> str:
+    """As many of the texts as fit on a line, and how many more there are."""
+    for shown in range(len(texts), 0, -1):
+        more = f" and {len(texts) - shown} more" if shown < len(texts) else ""
+        text = ", ".join(texts[:shown]) + more
+        if text_width(text, TRIGGER, bold=True) <= room:
+            return text
+    return elide(texts[0], TRIGGER, room, bold=True)
+
+
+def _counted(moves: Sequence[Move]) -> list[str]:
     """How many transitions each head has, where they do not fit."""
     heads: dict[str, int] = {}
     for move in moves:
@@ -340,7 +375,7 @@ def _counted(moves: Sequence[Move]) -> str:
         text = rest if rest and first == verb else head  # "recv" is said once
         verb = first
         texts.append(f"{text} in {count} ways" if count > 1 else text)
-    return ", ".join(texts)
+    return texts
 
 
 def _actions_in(actions: Sequence[str], most: float) -> str:
@@ -367,7 +402,7 @@ def describe(move: Move) -> str:
     """The move in words, the same for hovering, screen readers and the terminal."""
     text = move.sentence or move.trigger + (f" / {move.action}" if move.action else "")
     if move.count is not None:
-        text += f" ({times(move.count)})"
+        text += f" ({times(move.count)}{', with a finding' if move.broken else ''})"
     if move.difference not in (None, Difference.SAME):
         text += f" ({move.difference.value})"
     return clean(text)

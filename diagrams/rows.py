@@ -16,6 +16,7 @@ BAND_HEADER = 24.0
 BAND_BOTTOM = 4.0
 BAND_GAP = 8.0
 TUNNEL_HEADER = 26.0
+TUNNEL_HEADER_AGAIN = 6.0  # in a compact chart, where the band has told of these keys already
 TUNNEL_BOTTOM = 9.0
 PILL_AT = 10.0
 GAP_TOP, GAP_LENGTH = 2.0, 24.0  # of the dotted stretch of the lifelines in a time row
@@ -61,13 +62,14 @@ class Row:
 
 @dataclass(slots=True)
 class Tunnel:
-    """Rows between two lanes that the same keys protect."""
+    """Rows between two lanes that the same keys protect. told: a tunnel above, in the same band, says which."""
 
     lanes: tuple[str, str]
     protection: str
     step: Step
     top: float = 0.0
     height: float = 0.0
+    told: bool = False
 
 
 @dataclass(slots=True)
@@ -304,10 +306,13 @@ class _Planner:
             for row in band.rows:
                 run = starts.get(id(row))
                 if run is not None:
-                    for tunnel in _tunnels(run):
+                    begun = _tunnels(run)
+                    known = {(tunnel.lanes, tunnel.protection) for tunnel in band.tunnels} if self.compact else set()
+                    for tunnel in begun:
                         tunnel.top = y + 4.0
+                        tunnel.told = all((each.lanes, each.protection) in known for each in begun)
                         band.tunnels.append(tunnel)
-                    y += TUNNEL_HEADER
+                    y += TUNNEL_HEADER_AGAIN if begun[0].told else TUNNEL_HEADER
                 row.top = y
                 y += row.height
                 run = ends.get(id(row))

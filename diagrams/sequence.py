@@ -26,6 +26,7 @@ from shakeproof.diagrams.lanes import (
     head_width,
     pill_width,
     place_lanes,
+    weak_label,
 )
 from shakeproof.diagrams.mermaid import trace_mermaid
 from shakeproof.diagrams.palette import (
@@ -67,7 +68,7 @@ from shakeproof.diagrams.rows import (
     plan_rows,
     step_class,
 )
-from shakeproof.diagrams.text_width import clean, elide, text_width, wrap
+from shakeproof.diagrams.text_width import TITLE_PITCH, clean, elide, text_width, title_lines, wrap
 from shakeproof.model.trace import Check, Lane, Step, Trace
 
 HEAD = 34.0
@@ -117,17 +118,19 @@ class _Chart:
             stated += "."
         subtitle = f"{stated} {counted(trace)}".strip()
         self.subtitle = wrap(subtitle, 10, lanes.width - 2 * MARGIN)
-        self.heads_top = 65.0 + 14.0 * (len(self.subtitle) - 1)
+        self.title, self.title_size = title_lines(clean(trace.title), lanes.width - 2 * MARGIN)
+        self.titled = TITLE_PITCH * (len(self.title) - 1)
+        self.heads_top = 65.0 + self.titled + 14.0 * (len(self.subtitle) - 1)
         self.top = self.heads_top + HEAD + 8.0
         self.bottom = self.top + plan.height
         self.height = self.bottom + (6.0 + FOOT if plan.foot else 12.0) + MARGIN
 
     def draw(self) -> Drawing:
         canvas, lanes = self.canvas, self.lanes
-        title = elide(clean(self.trace.title), 16, lanes.width - 2 * MARGIN, bold=True)
-        canvas.text(MARGIN, 27, title, 16, INK, bold=True, anchor="start")
+        for index, line in enumerate(self.title):
+            canvas.text(MARGIN, 27 + TITLE_PITCH * index, line, self.title_size, INK, bold=True, anchor="start")
         for index, line in enumerate(self.subtitle):
-            canvas.text(MARGIN, 47.5 + 14 * index, line, 10, MUTED, anchor="start")
+            canvas.text(MARGIN, 47.5 + self.titled + 14 * index, line, 10, MUTED, anchor="start")
         for lane in lanes.order:
             self._head(lane, self.heads_top, HEAD, whole=True)
             self._lifeline(lane)
@@ -194,11 +197,17 @@ class _Chart:
         y = self.top + tunnel.top
         names = [self.lanes.lane(name) for name in tunnel.lanes]
         attackers = [lane.title for lane in names if lane.side == "attacker"]
-        fill, edge, strong = (BROKEN, BROKEN_EDGE, BAD) if attackers else (TUNNEL, TUNNEL_EDGE, OK)
+        open_to_all = tunnel.protection in self.trace.weak
+        broken = bool(attackers) or open_to_all
+        fill, edge, strong = (BROKEN, BROKEN_EDGE, BAD) if broken else (TUNNEL, TUNNEL_EDGE, OK)
         label = f"encrypted with {clean(tunnel.protection)}"
+        if open_to_all:
+            label = weak_label(tunnel.protection)
         if attackers:
             label = f"{clean(tunnel.protection)}, known to {', '.join(clean(name) for name in attackers)}"
         self.canvas.panel(left + 9, y, right - left - 18, tunnel.height, fill, edge, pen=0.9, dashed=True, css="tunnel")
+        if tunnel.told:
+            return
         self.canvas.padlock(left + 22, y + 10.5, strong, css="tunnel")
         label = elide(label, 8.5, right - left - 50, bold=True)
         self.canvas.text(left + 30, y + 10, label, 8.5, strong, bold=True, anchor="start", css="tunnel")
@@ -244,12 +253,14 @@ class _Chart:
 
     def _pill(self, lane: str, state: str, y: float, css: str) -> None:
         x, colour = self.lanes.x[lane], side(self.lanes.lane(lane).side)
-        state = elide(clean(state), 8, OUTSIDE_MOST - 38, bold=True)
+        whole = clean(state)
+        state = elide(whole, 8, OUTSIDE_MOST - 38, bold=True)
         width = pill_width(state)
         left = x - 8 - width if self.lanes.index(lane) == 0 and len(self.lanes.order) > 1 else x + 8
         self.canvas.box(x - 3, y - 3, 6, 6, colour, shape="circle", css=css)
         self.canvas.box(left, y - 7.5, width, 15, CARD, colour, pen=1.1, rounded=True, css=css)
-        self.canvas.text(left + width / 2, y + 0.5, state, 8, colour, bold=True, css=css)
+        told = whole if state != whole else ""
+        self.canvas.text(left + width / 2, y + 0.5, state, 8, colour, bold=True, css=css, tooltip=told)
 
     def _card(self, step: Step, y: float) -> None:
         if step.sender not in self.lanes.x:
@@ -296,7 +307,9 @@ class _Chart:
             + 24.0
         )
         centre = sum(ends) / len(ends) if ends else middle
-        centre = max(min(self.lanes.x.values(), default=0.0) - 10 + width / 2, centre)
+        # Between its lanes, and clear of the column of clauses where there is room.
+        clauses = CLAUSES if any(each.clause for each in self.trace.steps) else 0.0
+        centre = min(centre, self.lanes.right - clauses - width / 2)
         centre = max(MARGIN + 8 + width / 2, min(centre, self.lanes.right - 8 - width / 2))
         fill, edge = (RED, BAD) if row.bold else (NOTE, NOTE_EDGE)
         height = 10.0 + 14.0 * (len(row.bold) + len(row.plain))

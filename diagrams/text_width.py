@@ -66,6 +66,23 @@ def wrap(text: str, size: float, width: float, *, bold: bool = False) -> list[st
     return [elide(each, size, width, bold=bold) for each in lines]
 
 
+TITLE_SIZE, TITLE_SIZE_WRAPPED = 16.0, 13.0
+TITLE_PITCH = 18.0  # points from one line of a long title to the next
+TITLE_LINES_MOST = 5
+
+
+def title_lines(text: str, width: float) -> tuple[list[str], float]:
+    """The lines of a picture's title, and their size: one that needs several lines is set smaller."""
+    if text_width(text, TITLE_SIZE, bold=True) <= width:
+        return [text], TITLE_SIZE
+    most = int(TITLE_LINES_MOST * width / TITLE_SIZE_WRAPPED * 1000 / min(_BOLD)) + 1  # a file may hold megabytes
+    lines = wrap(text[:most], TITLE_SIZE_WRAPPED, width, bold=True)
+    if len(lines) > TITLE_LINES_MOST:
+        rest = " ".join(lines[TITLE_LINES_MOST - 1 :])
+        lines[TITLE_LINES_MOST - 1 :] = [elide(rest, TITLE_SIZE_WRAPPED, width, bold=True)]
+    return lines, TITLE_SIZE_WRAPPED
+
+
 def clean(text: str) -> str:
     """`text` without characters that a peer could use to disturb a picture or a terminal.
 

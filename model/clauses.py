@@ -17,6 +17,7 @@ from shakeproof.model.facts import ModelError
 
 WITHOUT_TEXT: dict[int, str] = {
     5289: "GCM suites with ECDHE: only names suites; its text is not among the texts that the tests read",
+    5480: "elliptic curve keys in certificates: its text is not among the texts that the tests read",
     5681: "TCP congestion control: its text is not among the texts that the tests read",
     5961: "blind in-window attacks on TCP: its text is not among the texts that the tests read",
     6191: "reducing TIME-WAIT by timestamps: its text is not among the texts that the tests read",

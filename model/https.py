@@ -15,9 +15,9 @@ attacker; TLS detects every change, and what it can't protect is the end: a TCP 
 close_notify is reported upwards as cut off, never as an end in order.
 
 Certificates: while the TLS client waits for the server's chain, the certificate machine runs from START to its
-verdict. The verdict is not a message on the wire: it is what the `chain` fact says of the Certificate message that the
-TLS client reads, and `chain_fact` maps each defect. Which alert follows is the TLS client's table to say; the
-certificate table names the same ones, and a test holds the two together.
+verdict. The verdict is not a message on the wire: it is what the `chain` fact says of the Certificate message that
+the TLS client reads, and `chain_fact` maps the defects that this fact tells apart. Which alert follows is the TLS
+client's table to say; the certificate table names the same ones, and a test holds the two together.
 
 The layers are tested and explored apart, each over an abstract layer below: TLS over a pipe that keeps order, TCP over
 a network that does not. What such a pipe stands for is exactly the ports below it.
@@ -28,11 +28,29 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from shakeproof.model import certificate as certificate_table
+from shakeproof.model import certificate_checks as checks
 from shakeproof.model import tcp as tcp_table
 from shakeproof.model import tcp_segments
 from shakeproof.model.facts import ModelError, Value
-from shakeproof.model.messages import CHAIN, issuer_not_ca, trusted
+from shakeproof.model.messages import (
+    bad_signature,
+    broken_chain,
+    expired,
+    issuer_not_ca,
+    missing_intermediate,
+    name_excluded,
+    no_san,
+    not_yet_valid,
+    pathlen_exceeded,
+    self_signed_leaf,
+    trusted,
+    unknown_critical,
+    untrusted,
+    weak_hash,
+    wrong_eku,
+    wrong_name,
+    wrong_usage,
+)
 from shakeproof.model.trace import Lane, Phase, Step, Trace
 from shakeproof.model.walk import Event, start, walk
 
@@ -109,19 +127,34 @@ PORTS = (
 )
 # fmt: on
 
-DEFECTS: dict[Value, Value] = {
-    **{
-        defect: CHAIN[defect.name]
-        for fact in (message_fact for message in certificate_table.OBSERVATIONS for message_fact in message.facts)
-        for defect in fact.defects
-        if defect is not certificate_table.may_not_sign
-    },
-    certificate_table.may_not_sign: issuer_not_ca,
+_TOLD_AS: dict[Value, tuple[Value, ...]] = {
+    broken_chain: (checks.malformed,),
+    untrusted: (checks.untrusted_root,),
+    self_signed_leaf: (checks.self_signed_leaf,),
+    missing_intermediate: (checks.missing_intermediate,),
+    bad_signature: (checks.bad_signature,),
+    expired: (checks.expired,),
+    not_yet_valid: (checks.not_yet_valid,),
+    issuer_not_ca: (checks.issuer_not_ca, checks.issuer_key_usage),
+    pathlen_exceeded: (checks.pathlen_exceeded,),
+    wrong_usage: (checks.leaf_key_usage,),
+    wrong_eku: (checks.wrong_eku,),
+    name_excluded: (checks.name_excluded,),
+    unknown_critical: (checks.unknown_critical,),
+    wrong_name: (checks.wrong_name, checks.bad_wildcard),
+    no_san: (checks.no_san,),
+    weak_hash: (checks.weak_hash,),
 }
-"""Each defect of the certificate table -> the value of the `chain` fact that the TLS client sees.
+"""What TLS is told of: each value of the `chain` fact with the defects of the certificate table that it stands for.
 
-The names are the same but for one: an issuer whose key may not sign certificates is no certification authority to TLS.
+To TLS, an issuer whose key may not sign is no certification authority for what it issued.
 """
+
+DEFECTS: dict[Value, Value] = {defect: told for told, defects in _TOLD_AS.items() for defect in defects}
+"""Each defect of which TLS is told -> the value of the `chain` fact that the TLS client sees."""
+
+UNTOLD: tuple[Value, ...] = tuple(defect for defect in checks.DEFECTS.values() if defect not in DEFECTS)
+"""Defects that end a handshake as well, but for which the `chain` fact has no value: suites of TLS don't try them."""
 
 
 def chain_fact(defects: Iterable[Value]) -> tuple[Value, ...]:
@@ -129,7 +162,7 @@ def chain_fact(defects: Iterable[Value]) -> tuple[Value, ...]:
     found = list(defects)
     unknown = [defect.name for defect in found if defect not in DEFECTS]
     if unknown:
-        raise ModelError(f"{unknown} are no defects of the certificate table; it has {[d.name for d in DEFECTS]}")
+        raise ModelError(f"the chain fact has no value for {unknown}; it has values for {[d.name for d in DEFECTS]}")
     return tuple(dict.fromkeys(DEFECTS[defect] for defect in found)) or (trusted,)
 
 

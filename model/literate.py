@@ -126,9 +126,9 @@ def _rows(role: Role) -> Iterator[str]:
             yield from _lines(rows)
     for ways in role.orders:
         yield from _stages(ways)
-    others = [row for row in role.sources if row.place and not role.is_in_force(row)]
+    others = [row for row in role.sources if not role.is_in_force(row)]
     if others:
-        yield "\n### Checks under other readings\n"
+        yield "\n### Rows under other readings\n"
         yield from _lines(others, with_reading=True)
 
 
@@ -148,8 +148,8 @@ def _lines(rows: Iterable[Row], *, with_reading: bool = False) -> Iterator[str]:
     for row in rows:
         what = f"{row.kind.value} {row.pattern.text}" if row.kind.value != "recv" else row.pattern.text
         cells = [row.states.text, what, row.condition, row.outcome, row.level.value, _keys(row)]
-        if with_reading and row.authority and row.place:
-            cells.insert(0, f"`{row.authority.reading}`, {row.place.title}")
+        if with_reading and row.authority:
+            cells.insert(0, f"`{row.authority.reading}`{f', {row.place.title}' if row.place else ''}")
         yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 

@@ -92,11 +92,26 @@ CHAIN = Fact("chain", {"trusted": "leads to a trust anchor, is current, and name
     "bad_signature":  "a signature in the chain does not verify",
     "issuer_not_ca":  "an issuer in the chain is not a certification authority",
     "wrong_usage":    "the certificate's key usage forbids this key exchange",
+    "self_signed_leaf":     "the certificate is signed with its own key, and no trust anchor",
+    "missing_intermediate": "the certificate's issuer is neither in the chain nor a trust anchor",
+    "pathlen_exceeded":     "there is one intermediate authority more in the chain than an issuer allows",
+    "wrong_eku":            "the certificate is meant for another purpose",
+    "name_excluded":        "a name lies in a subtree that an issuer in the chain may not certify",
+    "unknown_critical":     "the certificate has a critical extension that nobody knows",
+    "no_san":               "the certificate names the server in its common name alone",
+    "weak_hash":            "the certificate is signed with SHA-1",
     "wrong_key_type": "the certificate's key is of another kind than the cipher suite needs",
     "broken_chain":   "the message or a certificate in it can't be parsed",
 }, many=True)
 (trusted, empty_chain, expired, not_yet_valid, wrong_name, untrusted, bad_signature, issuer_not_ca, wrong_usage,
+ self_signed_leaf, missing_intermediate, pathlen_exceeded, wrong_eku, name_excluded, unknown_critical, no_san, weak_hash,
  wrong_key_type, broken_chain) = CHAIN.values
+
+COMPANY = Fact("company", {
+    "alone":       "every certificate is on the path",
+    "accompanied": "an expired certificate of an issuer, which is on no path that holds, comes before the one that is",
+}, narrow=True)
+alone, accompanied = COMPANY.values
 
 # ----------------------------------------------------------------------------------------------------- key exchange
 SERVER_PARAMS = Fact("server_params", {"signed": "fresh parameters, signed with the certificate's key"}, {
@@ -276,7 +291,9 @@ ServerHello        = Message("ServerHello",        "the server's choice", SERVER
     ((changed_suite | bond_changed) & full, "there is no session from which it could differ"),
 ))
 NewSessionTicket   = Message("NewSessionTicket",   "a session ticket for later resumption", TICKET_BODY, source="5077 §3.3")
-Certificate        = Message("Certificate",        "a certificate chain", CHAIN, source="5246 §7.4.2")
+Certificate        = Message("Certificate",        "a certificate chain", CHAIN, COMPANY, source="5246 §7.4.2", never=(
+    (accompanied & ~trusted, "where nothing holds, nothing can be told of what is besides"),
+))
 ServerKeyExchange  = Message("ServerKeyExchange",  "the server's signed key exchange parameters", SERVER_PARAMS, source="5246 §7.4.3")
 CertificateRequest = Message("CertificateRequest", "the server asks for the client's certificate", REQUEST, source="5246 §7.4.4")
 ServerHelloDone    = Message("ServerHelloDone",    "the server's part of the hello phase ends", DONE, source="5246 §7.4.5")

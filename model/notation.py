@@ -657,9 +657,9 @@ class Void:
 
     def covers(self, state: State, memory: Assignment, symbol: Symbol) -> bool:
         """Whether the combination is declared impossible."""
-        if state not in self.states.members or not all(guard.holds(memory) for guard in self.guards):
-            return False
-        return self.pattern.message is ANYTHING or self.pattern.matches(symbol)
+        if self.pattern.message is not ANYTHING and not self.pattern.matches(symbol):
+            return False  # asked first: a table may have a void for each of its messages
+        return state in self.states.members and all(guard.holds(memory) for guard in self.guards)
 
 
 TableLine: TypeAlias = Row | Void

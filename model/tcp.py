@@ -53,7 +53,7 @@ from shakeproof.model.notation import (
     tick,
     void,
 )
-from shakeproof.model.tcp_layout import LAYOUT
+from shakeproof.model.tcp_layout import LAYOUT, said_of_resets
 from shakeproof.model.tcp_names import label, symbol_name
 from shakeproof.model.tcp_quotes import quotes
 from shakeproof.model.tcp_segments import (
@@ -499,7 +499,12 @@ tcp = check(
         },
         default_readings=frozenset({"rfc5961"}),
         partial=PARTIAL,
-        hints={"layout": LAYOUT, "label": label, "name": symbol_name},
+        hints={
+            "layout": LAYOUT,
+            "label": label,
+            "name": symbol_name,
+            "remark": lambda role: said_of_resets(role, lambda row: label(row)[0]),
+        },
         theory=__doc__ or "",
         order=ORDER,
         blank=(CLOSED, LISTEN),

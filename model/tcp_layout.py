@@ -5,14 +5,18 @@ Units and meaning: `shakeproof.model.layout`.
 
 from __future__ import annotations
 
-from shakeproof.model.layout import Layout, Place, Region, Route
+from collections.abc import Callable
+
+from shakeproof.model.layout import Layout, Place, Region, Route, changes
+from shakeproof.model.machine import Role
+from shakeproof.model.notation import Kind, Row, State
 
 LEFT, MIDDLE, RIGHT = 210.0, 440.0, 702.0
 ROWS = (0.0, 78.0, 166.0, 254.0, 346.0, 434.0, 522.0)
 NODE_WIDTH, NODE_HEIGHT = 112.0, 30.0
 _W, _H = NODE_WIDTH / 2, NODE_HEIGHT / 2
 
-RESET = "RST, ABORT or the user timeout leads from every state to CLOSED"
+RESET = "the connection is broken off: a reset, an abort or a timeout"
 THROUGH = "a segment with FIN that acknowledges the SYN leads on at once, through ESTABLISHED or FIN-WAIT-1"
 REOPENED = "a SYN may open a connection in TIME-WAIT anew, and one that was an old duplicate leads back"
 
@@ -96,5 +100,30 @@ LAYOUT = Layout(
         ("TIME-WAIT", "SYN-RECEIVED"): REOPENED,
         ("SYN-RECEIVED", "TIME-WAIT"): REOPENED,
     },
-    f"{RESET} (not drawn).",
 )
+
+
+def said_of_resets(role: Role, event_of: Callable[[Row], str]) -> str:
+    """What has no line since it breaks a connection off, and where a RST leads elsewhere: from the table."""
+    found: dict[str, list[str]] = {}
+    for pair, rows in changes(role).items():
+        if LAYOUT.undrawn.get(pair) == RESET:
+            for event in dict.fromkeys(event_of(row).removeprefix("recv ") for row in rows):
+                found.setdefault(event, []).append(pair[0])
+    events: dict[tuple[str, ...], list[str]] = {}
+    for event, states in found.items():
+        events.setdefault(tuple(states), []).append(event)
+    said = [f"{' or '.join(words)} in {', '.join(states)}" for states, words in events.items()]
+    resets = [row for row in role.rows if row.kind is Kind.RECV and event_of(row).endswith("RST")]
+    others: dict[str, list[str]] = {}
+    for row in resets:
+        if isinstance(row.next, State) and row.next.name != "CLOSED":
+            for state in row.states.members:
+                others.setdefault(state.name, []).append(row.next.name)
+    leads = {state.name for row in resets if isinstance(row.next, State) for state in row.states.members}
+    blank = [state.name for state in role.states if state.name not in leads]
+    text = f"Not drawn, to CLOSED: {'; '.join(said)}."
+    text += "".join(
+        f" A RST may lead {state} to {' or '.join(dict.fromkeys(goals))}." for state, goals in others.items()
+    )
+    return text + (f" It changes nothing in {' and '.join(blank)}." if blank else "")

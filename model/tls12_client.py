@@ -29,12 +29,14 @@ from shakeproof.model.messages import (
     ServerHelloDone,
     ServerKeyExchange,
     acceptable,
+    accompanied,
     alien_compression,
     alien_extension,
     alien_group,
     alien_scheme,
     alien_suite,
     alien_version,
+    alone,
     anew,
     bad_certificate,
     bad_point,
@@ -70,7 +72,10 @@ from shakeproof.model.messages import (
     insufficient_security,
     issuer_not_ca,
     match,
+    missing_intermediate,
+    name_excluded,
     no_renegotiation,
+    no_san,
     not_yet_valid,
     offers_dhe,
     offers_ecdhe,
@@ -79,6 +84,7 @@ from shakeproof.model.messages import (
     old_version,
     one,
     overfull,
+    pathlen_exceeded,
     promised,
     proper,
     protocol_version,
@@ -86,18 +92,22 @@ from shakeproof.model.messages import (
     renegotiation_forged,
     resumed,
     rsa,
+    self_signed_leaf,
     signed,
     ticketed,
     trusted,
     unexpected_message,
     unknown_ca,
+    unknown_critical,
     unpromised,
     unsupported_extension,
     untrusted,
     warning,
     weak_group,
+    weak_hash,
     well_formed,
     withdrawn,
+    wrong_eku,
     wrong_key_type,
     wrong_name,
     wrong_usage,
@@ -172,7 +182,10 @@ asking     = ("7.4.1.2", "7.4.1.2 session", "RFC 5077 3.2")
 begun      = ("7.3 hello", "7.4.2 next", "7.4.1.3 prepared")
 bond       = ("RFC 7627 5.3 added", "RFC 7627 5.3 dropped", "RFC 7627 5.2 abort")
 
-distrusted = expired | not_yet_valid | wrong_name | untrusted | bad_signature | issuer_not_ca | wrong_usage
+unanchored = untrusted | self_signed_leaf | missing_intermediate
+unfounded  = (expired | not_yet_valid | wrong_name | unanchored | bad_signature | issuer_not_ca | wrong_usage
+              | pathlen_exceeded | wrong_eku | name_excluded | unknown_critical | weak_hash)
+distrusted = unfounded | no_san
 useless    = empty_chain | wrong_key_type | broken_chain
 unsound    = CERTIFICATE_ALERTS
 unusable   = (*CERTIFICATE_ALERTS, *unfit)
@@ -181,6 +194,7 @@ signature  = ("RFC 5280 6.1.3 signature", "7.2.2 corrupt", "7.2.2 decrypt", "7.2
 purpose    = ("7.4.5 valid", "7.4.2 encipher", "7.4.2 sign", "7.2.2 unknown", *unfitting)
 kind       = ("7.4.2 compatible", "RFC 8422 5.3", "7.2.2 unknown", *unfitting)
 curve      = ("RFC 8422 4", "RFC 8422 5.4 capabilities", "7.2.2 illegal", "7.2.2 decode")
+last_resort = MAY("RFC 6125 6.4.4", "7.2.2 unknown", reading="https")
 discretion = MAY("7.2.2 discretion", reading="~https")
 
 
@@ -226,13 +240,23 @@ client = Role(
   void(WAIT_SERVER_HELLO, ServerHello[renegotiation_dropped],  first,     why="nothing renegotiates yet"),
   recv(WAIT_SERVER_HELLO, ServerHello[broken_answer],                     abort(decode_error),                       MUST("7.4.1.2 length")),
 
-  recv(WAIT_CERTIFICATE, Certificate[trusted], rsa,         WAIT_SERVER_HELLO_DONE,   MUST("7.4.2", "7.4.3 omitted")),
-  recv(WAIT_CERTIFICATE, Certificate[trusted], ecdhe | dhe, WAIT_SERVER_KEY_EXCHANGE, MUST("7.4.2", "7.4.3")),
+  recv(WAIT_CERTIFICATE, Certificate[trusted, alone],       rsa,         WAIT_SERVER_HELLO_DONE,   MUST("7.4.2", "7.4.3 omitted")),
+  recv(WAIT_CERTIFICATE, Certificate[trusted, alone],       ecdhe | dhe, WAIT_SERVER_KEY_EXCHANGE, MUST("7.4.2", "7.4.3")),
+  recv(WAIT_CERTIFICATE, Certificate[trusted, accompanied], rsa,         WAIT_SERVER_HELLO_DONE,   SHOULD("RFC 8446 4.4.2 extraneous")),
+  recv(WAIT_CERTIFICATE, Certificate[trusted, accompanied], ecdhe | dhe, WAIT_SERVER_KEY_EXCHANGE, SHOULD("RFC 8446 4.4.2 extraneous")),
 
   recv(WAIT_CERTIFICATE, Certificate[expired | not_yet_valid], abort(certificate_expired),            https(*period)),
-  recv(WAIT_CERTIFICATE, Certificate[untrusted],               abort(unknown_ca),                     https("RFC 5280 6.1 anchor", "7.2.2 anchor")),
+  recv(WAIT_CERTIFICATE, Certificate[unanchored],              abort(unknown_ca),                     https("RFC 5280 6.1 anchor", "7.2.2 anchor")),
   recv(WAIT_CERTIFICATE, Certificate[bad_signature],           abort(bad_certificate, decrypt_error, unknown_ca), https(*signature)),
   recv(WAIT_CERTIFICATE, Certificate[issuer_not_ca],           abort(*unsound),                       https("RFC 5280 6.1.4", "7.2.2 unknown")),
+  recv(WAIT_CERTIFICATE, Certificate[pathlen_exceeded],        abort(*unsound),                       https("RFC 5280 6.1.4 length", "7.2.2 unknown")),
+  recv(WAIT_CERTIFICATE, Certificate[name_excluded],           abort(*unsound),                       https("RFC 5280 6.1.3 excluded", "7.2.2 unknown")),
+  recv(WAIT_CERTIFICATE, Certificate[unknown_critical],        abort(*unsound),                       https("RFC 5280 4.2 critical", "7.2.2 unknown")),
+  recv(WAIT_CERTIFICATE, Certificate[wrong_eku],               abort(*unusable),                      https("RFC 5280 4.2.1.12", "7.2.2 unknown", *unfitting)),
+  recv(WAIT_CERTIFICATE, Certificate[no_san],                  abort(*unsound),                       last_resort),
+  recv(WAIT_CERTIFICATE, Certificate[no_san, ~(unfounded | useless)], rsa,         WAIT_SERVER_HELLO_DONE,   last_resort),
+  recv(WAIT_CERTIFICATE, Certificate[no_san, ~(unfounded | useless)], ecdhe | dhe, WAIT_SERVER_KEY_EXCHANGE, last_resort),
+  recv(WAIT_CERTIFICATE, Certificate[weak_hash],               abort(*unusable, decrypt_error),       SHOULD("RFC 8446 4.4.2.4", "7.2.2 unknown", *unfitting, reading="https")),
   recv(WAIT_CERTIFICATE, Certificate[wrong_usage],             abort(*unusable),                      SHOULD(*purpose, reading="https")),
   recv(WAIT_CERTIFICATE, Certificate[wrong_name],              abort(*unsound),                       https("RFC 6125 6.6.4", "7.2.2 unknown")),
 

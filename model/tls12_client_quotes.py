@@ -154,6 +154,13 @@ client_quotes.quote(
     "default.",
 )
 client_quotes.quote(
+    "RFC 6125 6.4.4",
+    "Therefore, if and only if the presented identifiers do not include a DNS-ID, SRV-ID, URI-ID, or any "
+    "application-specific identifier types supported by the client, then the client MAY as a last resort check for a "
+    "string whose form matches that of a fully qualified DNS domain name in a Common Name field of the subject field "
+    "(i.e., a CN-ID).",
+)
+client_quotes.quote(
     "RFC 5280 6.1.3 time",
     "(2) The certificate validity period includes the current time.",
     implied="it is one of those that the certificate MUST satisfy, says the sentence that opens the list",
@@ -173,6 +180,38 @@ client_quotes.quote(
     "If certificate i is a version 3 certificate, verify that the basicConstraints extension is present and that cA is "
     "set to TRUE.",
     implied="one of the checks whose failure ends path validation",
+)
+client_quotes.quote(
+    "RFC 5280 6.1.4 length",
+    "If the certificate was not self-issued, verify that max_path_length is greater than zero and decrement "
+    "max_path_length by 1.",
+    implied="one of the checks whose failure ends path validation",
+)
+client_quotes.quote(
+    "RFC 5280 6.1.3 excluded",
+    "Otherwise, verify that the subject name is not within any of the excluded_subtrees for X.500 distinguished names, and verify "
+    "that each of the alternative names in the subjectAltName extension (critical or non-critical) is not within any of "
+    "the excluded_subtrees for that name type.",
+    implied="one of the checks whose failure ends path validation",
+)
+client_quotes.quote(
+    "RFC 5280 4.2 critical",
+    "A certificate-using system MUST reject the certificate if it encounters a critical extension it does not recognize "
+    "or a critical extension that contains information that it cannot process.",
+)
+client_quotes.quote(
+    "RFC 5280 4.2.1.12",
+    "If the extension is present, then the certificate MUST only be used for one of the purposes indicated.",
+)
+client_quotes.quote(
+    "RFC 8446 4.4.2 extraneous",
+    "For maximum compatibility, all implementations SHOULD be prepared to handle potentially extraneous certificates and "
+    "arbitrary orderings from any TLS version, with the exception of the end-entity certificate which MUST be first.",
+)
+client_quotes.quote(
+    "RFC 8446 4.4.2.4",
+    "SHA-1 is deprecated, and it is RECOMMENDED that any endpoint receiving any certificate which it would need to "
+    'validate using any signature algorithm using a SHA-1 hash abort the handshake with a "bad_certificate" alert.',
 )
 client_quotes.quote(
     "7.4.3",

@@ -65,9 +65,12 @@ from shakeproof.model.messages import (
     insufficient_security,
     issuer_not_ca,
     match,
+    missing_intermediate,
+    name_excluded,
     no_common_suite,
     no_null_compression,
     no_renegotiation,
+    no_san,
     not_one,
     not_yet_valid,
     off_curve,
@@ -77,6 +80,7 @@ from shakeproof.model.messages import (
     offers_several,
     old_version,
     one,
+    pathlen_exceeded,
     promised,
     protocol_version,
     proven,
@@ -84,17 +88,21 @@ from shakeproof.model.messages import (
     renegotiation_claimed,
     resumed,
     rsa,
+    self_signed_leaf,
     signalled_again,
     ticketed,
     too_long,
     trusted,
     unexpected_message,
+    unknown_critical,
     unpromised,
     unproven,
     unrecognized_name,
     untrusted,
     warning,
+    weak_hash,
     wrapped,
+    wrong_eku,
     wrong_key_type,
     wrong_name,
     wrong_usage,
@@ -183,7 +191,9 @@ vain       = ("6.2.3.3", "7.2.2 mac")
 unread     = (unexpected_message, bad_record_mac)
 fatal_flaw = no_common_suite | no_null_compression | renegotiation_claimed | signalled_again | fallback | broken_hello
 worse      = fatal_flaw | bond_dropped
-distrusted = expired | not_yet_valid | untrusted | bad_signature | issuer_not_ca | wrong_usage | wrong_key_type
+distrusted = (expired | not_yet_valid | untrusted | bad_signature | issuer_not_ca | wrong_usage | wrong_key_type
+              | self_signed_leaf | missing_intermediate | pathlen_exceeded | wrong_eku | name_excluded | unknown_critical
+              | weak_hash)
 refusal    = (*CERTIFICATE_ALERTS, *unfit, decrypt_error, access_denied)
 refusable  = "7.4.6 unacceptable"
 trusts     = ((~doubtful, MUST), (doubtful, MAY))  # a doubtful chain may also be refused
@@ -254,7 +264,7 @@ server = Role(
   recv(WAIT_CERTIFICATE, Certificate[distrusted, ~(empty_chain | broken_chain)], WAIT_CLIENT_KEY_EXCHANGE, now(doubtful), MAY(refusable)),
   recv(WAIT_CERTIFICATE, Certificate[distrusted],   abort(*refusal),                           MAY(refusable)),
   recv(WAIT_CERTIFICATE, Certificate[broken_chain], abort(bad_certificate, decode_error),      MUST("7.4.1.2 length", "7.2.2 corrupt")),
-  void(WAIT_CERTIFICATE, Certificate[wrong_name],   why="a client's certificate names no server that anybody wanted"),
+  void(WAIT_CERTIFICATE, Certificate[wrong_name | no_san], why="a client's certificate names no server that anybody wanted"),
   recv(WAIT_CERTIFICATE, ClientKeyExchange[~broken_secret], abort(unexpected_message, handshake_failure), MUST("7.3 requested", "7.4.7 follow", "7.2.2 unexpected", "7.4.6 none")),
   recv(WAIT_CERTIFICATE, ClientKeyExchange[broken_secret],  abort(*out_of_place, handshake_failure),      MUST("7.3 requested", "7.4.1.2 length", "7.4.6 none")),
 

@@ -172,6 +172,12 @@ class Trace:
     def __iter__(self) -> Iterator[Step]:
         return iter(self.steps)
 
+    @property
+    def weak(self) -> tuple[str, ...]:
+        """The protections that protect nothing: anybody has their keys. `meta` has them as "weak"."""
+        listed = self.meta.get("weak")
+        return tuple(str(name) for name in listed) if isinstance(listed, list | tuple) else ()
+
     def messages(self) -> list[Step]:
         """The steps that are messages."""
         return [step for step in self.steps if step.kind is Kind.MESSAGE]

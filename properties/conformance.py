@@ -14,19 +14,23 @@ from dataclasses import dataclass, replace
 from shakeproof.model.clauses import Clause, Level
 from shakeproof.model.facts import Value
 from shakeproof.model.machine import Configuration, Role
-from shakeproof.model.messages import Alert, ApplicationData, Certificate
+from shakeproof.model.messages import Alert, ApplicationData, Certificate, ServerHello, full, resumed
 from shakeproof.model.notation import Abort, Alike, Row, Symbol
 from shakeproof.model.oracle import Oracle
 from shakeproof.properties.conversation import Conversation, Exchange
 from shakeproof.properties.courses import chosen_values
 from shakeproof.properties.findings import Grade
 from shakeproof.properties.mapper.hypotheses import HONEST_KEYS, KeyHypothesis
-from shakeproof.properties.suites import CLOSE_NOTIFY, Word, honest_path, passes
+from shakeproof.properties.suites import CLOSE_NOTIFY, Word, flights, honest_path, passes
 from shakeproof.properties.targets.base import Reaction, Setup, Target
 
 ALERTS = "7.2"
 """RFC 5246's section on alerts: it says how a fault is answered, and is named only where no other clause is."""
 
+AFTERWARDS = "afterwards"
+"""What checks of inputs behind the end of a connection are named by."""
+DELIVERED = "delivered"
+"""What checks are named by in which only the way of travelling makes a difference."""
 TRUNCATED = "truncated"
 """What checks of the end of the transport are named by."""
 REQUIRED = {
@@ -116,8 +120,13 @@ def _judge(exchange: Exchange, before: Oracle) -> Problem | None:
             Grade.WRONG_OUTPUT, exchange, f"sent {exchange.progress[0].symbol.text}, which is not allowed here"
         )
     if exchange.unexplained or not exchange.closes_rightly:
+        bare = exchange.got == "closed"
+        ended = "closed without an alert" if bare else f"with {exchange.got}"
         if exchange.ends:
-            return Problem(Grade.DEVIATION, exchange, f"ended the connection, but with {exchange.got}")
+            how = "closed the connection without an alert" if bare else f"ended the connection, but with {exchange.got}"
+            return Problem(Grade.DEVIATION, exchange, how)
+        if exchange.refusable:
+            return Problem(Grade.DEVIATION, exchange, f"refused it, as it may, but {ended}")
         return Problem(Grade.REFUSED_VALID, exchange, "refused a legal input")
     if not exchange.settled:
         if exchange.reaction.exact:
@@ -146,6 +155,33 @@ def _judge_forbidden(exchange: Exchange, before: Oracle) -> Problem | None:
     return Problem(Grade.DEVIATION, exchange, "stayed silent", pending=True)
 
 
+def _only_resumes_less(cut: Exchange, whole: Exchange | None) -> bool:
+    """Whether a server made a full handshake of what it resumes when it comes in one record."""
+    return (
+        whole is not None
+        and any(item.symbol.message is ServerHello and item.symbol.has(full) for item in cut.seen)
+        and any(item.symbol.message is ServerHello and item.symbol.has(resumed) for item in whole.seen)
+    )
+
+
+def afterwards(ended: Exchange, exchange: Exchange) -> Problem | None:
+    """What is wrong with the answer to an input behind the end of the connection: closed is closed.
+
+    ended: the step that ended it. A further alert is no answer: it lets nothing happen.
+    """
+    said = [item.symbol for item in exchange.seen if item.symbol.message is not Alert]
+    if exchange.reaction.crashed:
+        why, grade = "it died, after the end of the connection", Grade.CRASH
+    elif exchange.reaction.delivered:
+        why, grade = "accepted application data after the end of the connection", Grade.WENT_ON
+    elif said:
+        why, grade = f"answered with {said[0].text} after the end of the connection", Grade.WENT_ON
+    else:
+        return None
+    shown = replace(exchange, rows=ended.rows)
+    return Problem(grade, shown, why, reading=AFTERWARDS, required="nothing: the connection is over")
+
+
 def is_about_certificate(exchange: Exchange) -> bool:
     """Whether the input's defect is one of a certificate: some stacks check it after Finished."""
     return exchange.symbol is not None and exchange.symbol.message is Certificate and bool(exchange.symbol.defects)
@@ -168,7 +204,7 @@ class Outcome:
 
     unreached: why the cell was not reached, "" where it was; meaningless: why the symbol says nothing there, "" where
     it does; untold: why nothing can be said of what was seen, "" where it can; observed: what came out, step by step
-    from the cell on.
+    from the cell on; places: where the target may be after the word's own inputs, () where the connection is over.
     """
 
     problem: Problem | None = None
@@ -179,6 +215,17 @@ class Outcome:
     observed: tuple[str, ...] = ()
     exchange: Exchange | None = None
     untold: str = ""
+    places: tuple[Configuration, ...] = ()
+
+    @property
+    def judged(self) -> tuple[str, ...]:
+        """The row that the last input was judged by: exercised, whatever came of it. () where several fit as well."""
+        if self.unreached or self.meaningless or self.untold:
+            return ()
+        if self.problem is not None:
+            return (self.problem.row.id,) if self.problem.row else ()
+        rows = self.exchange.rows if self.exchange else ()
+        return tuple(row.id for row in rows) if len(rows) == 1 else ()
 
 
 UNTOLD = "what its application is told of the end of the data can't be seen"
@@ -200,12 +247,12 @@ class Runner:
         """Run a word and grade it."""
         talk = self.open(record)
         try:
-            outcome = self._run(word, talk, record)
+            outcome = self._deliver(word, talk) if word.deliveries else self._run(word, talk, record)
         finally:
             talk.dispose()
         if word.fragment and outcome.problem is None and not (outcome.unreached or outcome.meaningless):
-            return self._held_against_whole(word, outcome)
-        return outcome
+            outcome = self._held_against_whole(word, outcome)
+        return replace(outcome, exercised=tuple(dict.fromkeys((*outcome.exercised, *outcome.judged))))
 
     def _held_against_whole(self, word: Word, cut: Outcome) -> Outcome:
         """The answer to a message that was cut up must be the one to the whole message (RFC 5246 section 6.2.1)."""
@@ -213,7 +260,9 @@ class Runner:
         if cut.observed == whole.observed or cut.exchange is None:
             return cut
         why = f"answered otherwise than in one record, which gave {'; '.join(whole.observed)}"
-        return replace(cut, problem=Problem(Grade.DISTINGUISHES, cut.exchange, why, reading="fragmented"))
+        # To resume or not is the server's own choice, so that a session which is not found breaks nothing.
+        grade = Grade.DEVIATION if _only_resumes_less(cut.exchange, whole.exchange) else Grade.DISTINGUISHES
+        return replace(cut, problem=Problem(grade, cut.exchange, why, reading="fragmented"))
 
     def _run(self, word: Word, talk: Conversation, record: bool) -> Outcome:
         refused = self.prefix_fails(word, talk)
@@ -231,13 +280,73 @@ class Runner:
         exchange = talk.send(word.symbol, fragment=word.fragment)
         problem = judge(exchange, before)
         followed = [exchange.got]
+        before.release()
+        sent, left = (*word.prefix, word.symbol), list(word.suffix)
+        while problem is None and left:
+            symbol, over = left.pop(0), exchange.stopped or talk.oracle.is_over
+            meaningless = talk.peer.applicable(symbol)
+            if meaningless:
+                return Outcome(meaningless=meaningless, conversation=talk)
+            before = talk.oracle.fork()
+            word = replace(word, prefix=sent, configuration=before.configurations[0], symbol=symbol, suffix=())
+            ended, exchange = exchange, talk.send(symbol)
+            problem = afterwards(ended, exchange) if over else judge(exchange, before)
+            followed.append(exchange.got)
+            before.release()
+            sent = (*sent, symbol)
+            if over:
+                exchange = replace(exchange, rows=ended.rows, reaction=replace(exchange.reaction, closed=True))
+        places: tuple[Configuration, ...] = ()
         if problem is not None and problem.pending:
+            talk.dispose()  # a server may take one connection at a time
             graded, talk = self._probe(word, problem, record)
             problem = by_level(graded) if graded is not None else None
         elif problem is None and not exchange.forbidden and not talk.oracle.is_over:
+            places = tuple(one for one in talk.oracle.configurations if not self.role.is_final(one.state))
             problem = self._go_on(talk, followed, word.chosen or self.chosen)
-        before.release()
-        return Outcome(problem, "", "", tuple(talk.oracle.exercised), talk, tuple(followed), exchange)
+            if problem is not None and problem.grade is Grade.REFUSED_VALID and exchange.refusable:
+                later = problem.exchange
+                why = f"refused it, as it may, but only later: to {later.symbol_text}, {later.got}"
+                problem = by_level(Problem(Grade.DEVIATION, exchange, why))
+        return Outcome(problem, "", "", tuple(talk.oracle.exercised), talk, tuple(followed), exchange, places=places)
+
+    def _deliver(self, word: Word, talk: Conversation) -> Outcome:
+        """All inputs, as they are to travel. What is only silence here is held against the answer to the usual way."""
+        if talk.unprepared:
+            return Outcome(unreached=talk.unprepared, conversation=talk)
+        opened = judge(talk.begin(), talk.oracle)
+        if opened is not None:
+            return Outcome(unreached=f"the honest prefix fails: {opened.why}", conversation=talk)
+        followed: list[str] = []
+        exchange: Exchange | None = None
+        may_refuse = False
+        for flight in flights(word):
+            step = talk.deliver(flight)
+            if isinstance(step, str):
+                return Outcome(meaningless=step, conversation=talk)
+            exchange, before = step
+            problem = judge(exchange, before)
+            before.release()
+            may_refuse = may_refuse or exchange.refusable
+            if problem is not None and problem.grade is Grade.REFUSED_VALID and may_refuse:
+                problem = None  # it refuses what came before, as it may, only later: the suite says that
+            followed.append(exchange.got)
+            if problem is not None and problem.pending:
+                return self._held_against_usual(word, Outcome(conversation=talk, observed=tuple(followed)), problem)
+            if problem is not None or exchange.forbidden or exchange.stopped or talk.oracle.is_over:
+                return Outcome(problem, conversation=talk, observed=tuple(followed), exchange=exchange)
+        return Outcome(conversation=talk, observed=tuple(followed), exchange=exchange)
+
+    def _held_against_usual(self, word: Word, silent: Outcome, problem: Problem) -> Outcome:
+        """What must be refused was not answered: a fault of the delivery where it is refused when it comes as usual."""
+        usual = self.run(replace(word, deliveries=()))
+        silent_too = usual.exchange is not None and not usual.exchange.stopped and not usual.exchange.seen
+        if usual.problem is not None or usual.unreached or usual.meaningless or silent_too:
+            return replace(silent, unreached=usual.unreached or "so it is when it comes as usual")
+        why = f"{problem.why}, but not when it came in records and writes of its own"
+        return replace(
+            silent, problem=Problem(Grade.DISTINGUISHES, problem.exchange, why, reading=DELIVERED), unreached=""
+        )
 
     def _flood(self, word: Word, talk: Conversation) -> Outcome:
         exchange = talk.flood(word.symbol, word.times)
@@ -297,11 +406,13 @@ class Runner:
             before.release()
             if problem is not None:
                 return problem
-        if word.configuration not in talk.oracle.configurations:
-            return Problem(Grade.NOTE, exchange, self._other_choice(word.configuration, talk.oracle.configurations))
+        # What a client asks for in its first message is its own choice: the cell is that of the state, whatever it was.
+        opened = not word.prefix and not self.setup.session and word.configuration.state in talk.oracle.states
+        if word.configuration not in talk.oracle.configurations and not opened:
+            return Problem(Grade.NOTE, exchange, self.other_choice(word.configuration, talk.oracle.configurations))
         return None
 
-    def _other_choice(self, wanted: Configuration, found: tuple[Configuration, ...]) -> str:
+    def other_choice(self, wanted: Configuration, found: tuple[Configuration, ...]) -> str:
         """That the target is somewhere else than expected, though it is where it may be."""
         places = [self._place(one) for one in found]
         return f"the target chose to be in {' or '.join(dict.fromkeys(places))}, not in {self._place(wanted)}"
@@ -392,6 +503,9 @@ class Runner:
         if stopped:
             said = stopped[0].alert.text if stopped[0].alert else "a close without an alert"
             return replace(first, why=f"stayed silent, then stopped with {said}", pending=False), stopped[0].talk
+        if not first.exchange.reaction.exact:
+            why = "stayed silent, and stayed so, as far as a timer tells"
+            return replace(first, grade=Grade.INCONCLUSIVE, why=why, pending=False), ignored.talk
         return replace(first, why="stayed silent, and stayed so", pending=False), ignored.talk
 
     def _hypotheses(self, word: Word) -> Iterator[tuple[str, int, KeyHypothesis]]:
@@ -421,10 +535,19 @@ class Runner:
         return likely
 
     def _trial(self, word: Word, hypothesis: tuple[str, int, KeyHypothesis], record: bool) -> Trial:
-        name, index, keys = hypothesis
         talk = self.open(record)
-        self.prefix_fails(word, talk)
-        shadow = talk.oracle.fork() if name == "ignored" else talk.oracle.as_valid(word.symbol)[index]
+        try:
+            return self._tried(word, hypothesis, talk)
+        finally:
+            talk.dispose()
+
+    def _tried(self, word: Word, hypothesis: tuple[str, int, KeyHypothesis], talk: Conversation) -> Trial:
+        name, index, keys = hypothesis
+        refused = self.prefix_fails(word, talk)
+        ways = [talk.oracle.fork()] if name == "ignored" else talk.oracle.as_valid(word.symbol)
+        if refused is not None or index >= len(ways):
+            return Trial(name, keys, talk)  # this time it did not come as far: nothing is shown
+        shadow = ways[index]
         exchange = talk.send(word.symbol, counts=name != "ignored", fragment=word.fragment)
         talk.assume(shadow, keys)
         trial = Trial(name, keys, talk)
@@ -441,14 +564,15 @@ class Runner:
                 trial.reach = 2
                 break
             explained = [o for o in exchange.seen if o not in exchange.unexplained and o.symbol.message is not Alert]
-            trial.reach = max(trial.reach, 1 if explained else 0)
+            # What goes out in one flight with the alert commits to nothing: the fault was noticed one message later.
+            if explained and not exchange.stopped:
+                trial.reach = 1
             if exchange.stopped:
                 trial.closed = exchange.reaction.closed
                 trial.alert = next((o.symbol for o in exchange.seen if o.symbol.message is Alert), None)
                 break
             if not exchange.settled:
                 break
-        talk.dispose()
         return trial
 
     def _somewhere(self, oracle: Oracle) -> Configuration | None:

@@ -6,7 +6,9 @@ what the oracle does not allow is kept apart as unexplained, for `conformance` t
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from typing import Literal
 
 from shakeproof.model.machine import Role
@@ -16,14 +18,15 @@ from shakeproof.model.messages import (
     closure,
     fatal,
 )
-from shakeproof.model.notation import Kind, Message, Row, State, Symbol
+from shakeproof.model.notation import Abort, Kind, Message, Row, State, Symbol
 from shakeproof.model.oracle import Oracle
 from shakeproof.model.trace import Fate, Lane, Step, Trace, number_steps
 from shakeproof.properties.courses import first_course
-from shakeproof.properties.mapper.hypotheses import KeyHypothesis
+from shakeproof.properties.delivery import writes
+from shakeproof.properties.mapper.hypotheses import WEAK_KEYS, KeyHypothesis
 from shakeproof.properties.mapper.sessions import Session
 from shakeproof.properties.mapper.tls12 import Observation, Peer
-from shakeproof.properties.suites import honest_prefixes
+from shakeproof.properties.suites import Delivery, honest_prefixes
 from shakeproof.properties.targets.base import Endpoint, Reaction, Setup, Target
 
 TARGET, TESTER = "target", "tester"
@@ -37,7 +40,7 @@ class Exchange:
     """One step: what went in, what the table says of it, what came out, and what of that the table does not allow.
 
     settled: quiet is allowed at the end; closes_rightly: the connection is open, or may be closed now; ends: the input
-    ends the connection by every row that reads it.
+    ends the connection by every row that reads it; refusable: by a row, the target may refuse it.
     """
 
     symbol: Symbol | None
@@ -50,6 +53,7 @@ class Exchange:
     settled: bool
     closes_rightly: bool
     ends: bool = False
+    refusable: bool = False
 
     @property
     def forbidden(self) -> bool:
@@ -72,9 +76,17 @@ class Exchange:
         return bool(self.reaction.delivered) or any(item.symbol.message is ApplicationData for item in self.seen)
 
     @property
+    def symbol_text(self) -> str:
+        """What went in, in words."""
+        return self.symbol.text if self.symbol is not None else "nothing"
+
+    @property
     def got(self) -> str:
         """What came out, in words."""
-        parts = [item.symbol.text for item in self.seen]
+        parts = [
+            text if (times := len(list(same))) == 1 else f"{text} {times} times"
+            for text, same in groupby(item.symbol.text for item in self.seen)
+        ]
         if self.reaction.delivered:
             parts.append(f"accepted {len(self.reaction.delivered)} bytes of application data")
         if self.reaction.crashed:
@@ -84,6 +96,21 @@ class Exchange:
         if self.reaction.closed:
             parts.append("closed")
         return ", ".join(parts) or ("nothing" if self.reaction.exact else "nothing in time")
+
+
+WAITS_LIMIT = 200
+"""How often more is asked for in one step: a flight in pieces of some bytes each needs as many."""
+
+
+def _both(first: Reaction, more: Reaction) -> Reaction:
+    """Two reactions to one input, as one."""
+    return replace(
+        more,
+        data=first.data + more.data,
+        delivered=first.delivered + more.delivered,
+        exact=first.exact and more.exact,
+        note=more.note or first.note,
+    )
 
 
 def is_final_alert(symbol: Symbol) -> bool:
@@ -133,7 +160,10 @@ class Conversation:
         said = peer.classify(first.start().data)
         for symbol in path:
             said += peer.classify(first.feed(peer.concretise(symbol)).data)
-        session, following = peer.session, first.again()
+        session = peer.session
+        first.feed(peer.concretise(Alert.symbol(closure)))
+        first.dispose()
+        following = first.again() if session is not None else None
         if session is None:
             last = said[-1].symbol.text if said else "nothing"
             self.unprepared = f"a first connection leads to no session by {self.setup.session}; the target said {last}"
@@ -141,7 +171,6 @@ class Conversation:
             self.unprepared = "there is no way to connect the same application again"
         else:
             self.endpoint = following
-        first.feed(peer.concretise(Alert.symbol(closure)))
         return session
 
     def begin(self) -> Exchange:
@@ -153,12 +182,52 @@ class Conversation:
         """Send one symbol. counts: whether the tester goes on as one who had sent it, and not as if it was ignored;
         fragment: bytes of plaintext in a record, 0 for as many as fit.
         """
+        self.target.check_time()
         before, phase = self.oracle.state_text, self._phase()
         data = self.peer.concretise(symbol, counts=counts, fragment=fragment or None)
         rows = self.oracle.receive(symbol)
         if self.record:
             self._note_input(symbol, data, rows, before, phase)
         return self._react(symbol, before, rows, self.endpoint.feed(data))
+
+    def deliver(self, flight: Sequence[tuple[Symbol, Delivery]]) -> tuple[Exchange, Oracle] | str:
+        """Send several symbols in a row, as they are to travel; the answers are looked at together.
+
+        Gives the step of the first symbol that must be refused, else of the last one, with the oracle as it was before
+        that symbol, to be released; or why one of them says nothing there. It is refusable where one of them is.
+        """
+        pieces: list[bytes] = []
+        first: tuple[Symbol, str, tuple[Row, ...], Oracle] | None = None
+        refusable = False
+        for symbol, way in flight:
+            meaningless = self.peer.applicable(symbol)
+            if meaningless:
+                return meaningless
+            before, phase, earlier = self.oracle.state_text, self._phase(), self.oracle.fork()
+            pieces.append(self.peer.concretise(symbol, fragment=way.fragment or None))
+            rows = self.oracle.receive(symbol)
+            refusable = refusable or any(isinstance(row.next, Abort) for row in rows)
+            if self.record:
+                self._note_input(symbol, pieces[-1], rows, before, phase)
+                self.steps[-1] = replace(self.steps[-1], detail=(self.steps[-1].detail + way.text).strip())
+            if first is None or not all(row.is_violation for row in first[2]):
+                if first is not None:
+                    first[3].release()
+                first = (symbol, before, rows, earlier)
+            else:
+                earlier.release()
+        assert first is not None
+        reaction = Reaction()
+        for data in writes(pieces, [way for _, way in flight]):
+            more = self.endpoint.feed(data)
+            reaction = replace(
+                more, data=reaction.data + more.data, delivered=reaction.delivered + more.delivered,
+                exact=reaction.exact and more.exact,
+            )  # fmt: skip
+            if more.closed or more.crashed:
+                break
+        symbol, before, rows, earlier = first
+        return replace(self._react(symbol, before, rows, reaction), refusable=refusable), earlier
 
     def flood(self, symbol: Symbol, times: int) -> Exchange:
         """Send one symbol so many times, to no one's judgement; what came of it all."""
@@ -202,19 +271,38 @@ class Conversation:
 
     def _react(self, symbol: Symbol | None, state: str, rows: tuple[Row, ...], reaction: Reaction) -> Exchange:
         expected = self.oracle.expected()
-        seen = tuple(self.peer.classify(reaction.data)) if reaction.data else ()
+        forbidden = bool(rows) and all(row.is_violation for row in rows)
+        seen: list[Observation] = []
         unexplained: list[Observation] = []
-        for item in seen:
-            before, phase = self.oracle.state_text, self._phase()
-            allowed = self.oracle.send(item.symbol)
-            if not allowed:
-                unexplained.append(item)
-            if self.record:
-                self._note_output(item, before, rows, allowed, phase)
-        settled = self.oracle.quiet()
+        more = reaction
+        for _ in range(WAITS_LIMIT):
+            for item in self.peer.classify(more.data) if more.data else ():
+                before, phase = self.oracle.state_text, self._phase()
+                # What is said after the last word decides nothing: some stacks add a close_notify to a fatal alert.
+                after = item.symbol.message is Alert and any(is_final_alert(earlier.symbol) for earlier in seen)
+                allowed = after or self.oracle.send(item.symbol)
+                seen.append(item)
+                if not allowed:
+                    unexplained.append(item)
+                if self.record:
+                    self._note_output(item, before, rows, allowed, phase)
+            settled = self.oracle.quiet()
+            # Silence where an answer is due is believed only after asking once more. What comes of something forbidden
+            # may be silence: what follows grades that.
+            if settled or forbidden or unexplained or reaction.closed or reaction.crashed:
+                break
+            more = self.endpoint.wait()
+            reaction = _both(reaction, more)
+            if not more.data:
+                break
         rightly = not reaction.closed or self.oracle.may_close()
+        if self.record and not forbidden and not unexplained and not settled:
+            self._mark_missing(expected, reaction)
         ends = bool(rows) and all(isinstance(row.next, State) and self.role.is_final(row.next) for row in rows)
-        return Exchange(symbol, state, rows, expected, reaction, seen, tuple(unexplained), settled, rightly, ends)
+        refusable = any(isinstance(row.next, Abort) for row in rows)
+        return Exchange(
+            symbol, state, rows, expected, reaction, tuple(seen), tuple(unexplained), settled, rightly, ends, refusable
+        )
 
     def role_reads(self, symbol: Symbol) -> bool:
         """Whether the table has a row of its own for the symbol here, in some possibility."""
@@ -237,7 +325,7 @@ class Conversation:
 
     # ------------------------------------------------------------------------------------------------------ recording
 
-    def _note_input(self, symbol: Symbol, data: bytes, rows: tuple[Row, ...], before: str, phase: str = "") -> None:
+    def _note_input(self, symbol: Symbol, data: bytes, rows: tuple[Row, ...], before: str, phase: str) -> None:
         defects = tuple(value.name.upper() for value in symbol.defects)
         forged = bool(rows) and all(row.is_violation for row in rows)
         sent = self.peer.sent
@@ -254,7 +342,7 @@ class Conversation:
                 detail=", ".join(value.sentence for value in symbol.defects) or (sent.detail if sent else ""),
                 data=data,
                 protection=sent.protection if sent else "",
-                phase=phase or self._phase(),
+                phase=phase,
                 before={TARGET: before},
                 after={TARGET: self.oracle.state_text},
                 row=rows[0].id if rows else "",
@@ -283,8 +371,18 @@ class Conversation:
                 row=rows[0].id if rows else "",
                 clause=item.symbol.message.source,
                 verdict="" if allowed else "not allowed",
+                note="" if allowed else _required(rows),
             )
         )
+
+    def _mark_missing(self, expected: tuple[str, ...], reaction: Reaction) -> None:
+        """The last step is where an answer is due that did not come: silence has no step of its own."""
+        if not self.steps:
+            return
+        rows = [row for row in self.role.rows if row.id == self.steps[-1].row]
+        came = f"the connection {'was closed' if reaction.closed else 'stays open'}; " if self.steps else ""
+        due = _required(rows) or f"required: {' or '.join(expected)}"
+        self.steps[-1] = replace(self.steps[-1], verdict="the answer is missing", note=came + due)
 
     def _phase(self) -> str:
         phase = self.role.phase_of(self.oracle.states[0])
@@ -304,8 +402,23 @@ class Conversation:
             self.role.phases,
             subtitle,
             secrets=tuple(self.peer.key_log),
-            meta={"role": self.role.name, "target": self.target.name, "setup": self.setup.text},
+            meta={"role": self.role.name, "target": self.target.name, "setup": self.setup.text, **weak_in(self.steps)},
         )
+
+
+def _required(rows: Sequence[Row]) -> str:
+    """What the table wants instead, with the clause that says so."""
+    if not rows:
+        return ""
+    cited = f" ({rows[0].clauses[0].short})" if rows[0].clauses else ""
+    return f"required: {' or '.join(dict.fromkeys(row.outcome for row in rows))}{cited}"
+
+
+def weak_in(steps: Iterable[Step]) -> dict[str, list[str]]:
+    """For a trace's `meta`: the keys among those of the steps that anybody can compute."""
+    used = {step.protection for step in steps}
+    found = [keys.label for keys in WEAK_KEYS if keys.label in used]
+    return {"weak": found} if found else {}
 
 
 def calls_of(role: Role) -> tuple[Message, ...]:

@@ -140,12 +140,12 @@ def _by_hypothesis(job: Job) -> Detection:
 
 
 def jobs_for(rogues: Iterable[str], engines: Iterable[str], seeds: Iterable[int]) -> Iterator[Job]:
-    """Every rogue before every engine with every seed; those of TCP before Hypothesis alone: suites are of TLS."""
+    """Every rogue before every engine with every seed; those that no suite shows before Hypothesis alone."""
     engines, seeds = tuple(engines), tuple(seeds)
     for rogue in rogues:
         for seed in seeds:
             for engine in engines:
-                if engine != SUITE or rogue == CLEAN or ROGUES[rogue].is_of_tls:
+                if engine != SUITE or rogue == CLEAN or ROGUES[rogue].is_in_suites:
                     yield Job(rogue, engine, seed)
 
 

@@ -221,7 +221,11 @@ class Recorder:
         def watched(*arguments: Any) -> ValidationOutcome:
             outcome = verify(*arguments)
             if isinstance(outcome, Result):
-                self._act(end, "Validate the certificate", told(outcome), "5280 \u00a76.1")
+                # Before anything was sent there is no Certificate message: the chain is that of the session to resume.
+                saved = end.oracle.states[0] is end.role.initial
+                title = "Validate the saved certificate" if saved else "Validate the certificate"
+                lines = (Line("it came in the first connection"),) if saved else ()
+                self._act(end, title, (*lines, *told(outcome)), "5280 \u00a76.1")
             return outcome
 
         return watched
@@ -404,14 +408,14 @@ def _placed(steps: Sequence[Step]) -> list[Step]:
     """The steps, each segment in a phase: that of what it carries, else of what was before; at the ends, TCP's own."""
     carried: dict[int, str] = {}
     for step in steps:
-        if step.carrier is not None and step.layer != TCP:
+        if step.carrier is not None and step.layer != TCP and step.kind is not Kind.ACTION:
             carried.setdefault(step.carrier, step.phase)
     out: list[Step] = []
     waiting: list[Step] = []  # what an end does by itself while TCP connects belongs to the record that follows
     phase = OPENING.key
     for step in steps:
         if step.layer != TCP and step.kind is Kind.ACTION and phase == OPENING.key:
-            waiting.append(step)
+            waiting.append(step if step.received_s is None else replace(step, time_s=step.received_s))
             continue
         if step.layer != TCP:
             phase = step.phase
@@ -457,6 +461,12 @@ def https_run(suite: CipherSuite, rogue: str = "", *, setup: Setup = PLAIN) -> T
     if not recorder.client.key_log or recorder.client.key_log != recorder.server.key_log:
         raise NotAllowedError("the two ends do not have the same master secret")
     trace = recorder.trace("HTTPS over TLS 1.2 over TCP")
-    said = [f"A session by {setup.session} is resumed."] if setup.session else []
-    said += ["The server asks for a certificate of the client."] if setup.client_auth else []
-    return replace(trace, subtitle=" ".join([trace.subtitle, *said]), meta={**trace.meta, "rogue": rogue})
+    subtitle = trace.subtitle
+    if setup.session:
+        subtitle = (
+            f"{suite.name}. A session by {setup.session} is resumed: no certificate and no key exchange, "
+            "new session keys from the master secret of the first connection."
+        )
+    if setup.client_auth:
+        subtitle += " The server asks for a certificate of the client."
+    return replace(trace, subtitle=subtitle, meta={**trace.meta, "rogue": rogue})

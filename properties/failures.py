@@ -15,6 +15,7 @@ from hypothesis.errors import UnsatisfiedAssumption
 
 from shakeproof.model.trace import Trace
 from shakeproof.properties.endpoint_base import MANNERS, SUITE_NAMES
+from shakeproof.properties.marking import marked
 from shakeproof.properties.recorded import LOWER, Arguments, Finds, RecordedMachine, Tally
 from shakeproof.properties.safety import PropertyViolation
 
@@ -26,8 +27,16 @@ SIMPLIFICATIONS_LIMIT = 400
 """Runs that may be spent on simplifying a failing run: each takes some milliseconds."""
 
 
-PLAINER = {"fragment": ("reorder", ("after", "symbol"))}
+PLAINER = {
+    "fragment": ("reorder", ("after", "symbol")),
+    "search": ("judge", ("faults",)),
+    "cure": ("judge", ("faults",)),
+    "clock": ("judge", ("faults",)),
+}
 """Calls that do the same in a plainer way: name, and the arguments that are kept."""
+
+EMPTIABLE = frozenset({"faults", "extras"})
+"""Arguments that mean something when nothing is left in them."""
 
 SIZES = frozenset({"fragment", "piece"})
 """Arguments of which the smallest value is not the simplest."""
@@ -39,7 +48,7 @@ class Failure:
 
     machine: which one found it; text: what happened, with the clause; code: the run, to be pasted; run: its calls, and
     calls their number; trace: the run, executed; kinds: how many messages of each kind it needed; found_as: the
-    violation's class.
+    violation's class; title, state, input, expected, got: of one that is about one input, as a finding has them.
     """
 
     property: str
@@ -53,6 +62,11 @@ class Failure:
     kinds: Counter[str]
     found_as: str
     calls: int
+    title: str = ""
+    state: str = ""
+    input: str = ""
+    expected: str = ""
+    got: str = ""
 
 
 def failure_of(machine: str, kind: type[RecordedMachine], rogue: str, finds: Finds, watched: Watched) -> Failure:
@@ -69,7 +83,7 @@ def failure_of(machine: str, kind: type[RecordedMachine], rogue: str, finds: Fin
     if finds.alone and attempt(finds.alone) is not None:
         calls = finds.alone
     shortest = simplify(calls, lambda tried: attempt(tried) is not None)
-    if len(shortest) > 2:
+    if len(shortest) > kind.restarts_from:
         again = attempt(shortest)
         restarts = again.restarts() if again is not None else ()
         plainest = next((tried for tried in restarts if attempt(tried) is not None), shortest)
@@ -79,7 +93,7 @@ def failure_of(machine: str, kind: type[RecordedMachine], rogue: str, finds: Fin
         raise RuntimeError(f"the run does not repeat itself; please report this: {calls}") from violation
     found = final.violation
     code = as_code(kind, rogue, final, found)
-    trace = final.trace(f"{found.property}: {found.text}")
+    trace = marked(final.trace(f"{found.property} does not hold"), found)
     return Failure(
         property=found.property,
         machine=machine,
@@ -92,6 +106,11 @@ def failure_of(machine: str, kind: type[RecordedMachine], rogue: str, finds: Fin
         trace=replace(trace, meta={**trace.meta, "code": code}),
         kinds=final.tally.reached,
         found_as=type(found).__name__,
+        title=found.title,
+        state=found.judged[0] if found.judged else "",
+        input=found.input,
+        expected=found.expected,
+        got=found.got,
     )
 
 
@@ -169,6 +188,8 @@ def _plainer(name: str, arguments: Arguments) -> Iterator[tuple[str, Arguments]]
         candidates = order[: order.index(value)] if order else _smaller(value)
         if key not in SIZES:
             yield from ((name, {**arguments, key: smaller}) for smaller in candidates)
+        if key in EMPTIABLE and value:
+            yield name, {**arguments, key: ()}
 
 
 def _smaller(value: Any) -> Iterator[Any]:
@@ -176,8 +197,21 @@ def _smaller(value: Any) -> Iterator[Any]:
         return
     if isinstance(value, int) and value > 0:
         yield from dict.fromkeys((0, value // 2, value - 1))
+    elif isinstance(value, bytes) and value:
+        yield from _smaller_bytes(value)
     elif isinstance(value, tuple) and len(value) > 1 and all(isinstance(item, str) for item in value):
         yield from ((*value[:index], *value[index + 1 :]) for index in range(len(value)))
+
+
+def _smaller_bytes(value: bytes) -> Iterator[bytes]:
+    """Fewer octets, then as many with more zeros among them. Large steps come first: each is a run."""
+    length = len(value)
+    shorter = (b"", value[: length // 2], value[length // 2 :], value[1:], value[:-1])
+    yield from dict.fromkeys(each for each in shorter if len(each) < length)
+    if any(value):
+        yield bytes(length)
+    if sum(map(bool, value)) > 1:
+        yield from (value[:at] + b"\0" + value[at + 1 :] for at, octet in enumerate(value) if octet)
 
 
 def as_code(kind: type[RecordedMachine], rogue: str, machine: RecordedMachine, violation: PropertyViolation) -> str:

@@ -86,7 +86,12 @@ class NotTested:
 
 @dataclass
 class RoleRun:
-    """One role of one target, tested."""
+    """One role of one target, tested.
+
+    cells: state x input, as far as they apply to the target in its setups: those of `cells_run`, and those that
+    `not_tested` counts, whatever the reason. words: conversations, of which a cell needs one; a complete suite, floods
+    and schedules have words beside.
+    """
 
     target: str
     description: str
@@ -102,6 +107,10 @@ class RoleRun:
     findings: list[Finding] = field(default_factory=list)
     not_tested: list[NotTested] = field(default_factory=list)
     error: str = ""
+    complete: tuple[str, ...] = ()
+    """What a complete suite that ran to its end says, a sentence for each setup."""
+    learned: tuple[Any, ...] = ()
+    """The machines that were learned where it deviated (`shakeproof.properties.learning.Learned`)."""
 
     @property
     def is_tested(self) -> bool:
@@ -163,7 +172,7 @@ class RoleStarted:
 
 @dataclass(frozen=True)
 class CellDone:
-    """One more cell was run."""
+    """One more cell was run: `done` of those that apply, as far as that is known."""
 
     target: str
     role: str

@@ -21,6 +21,7 @@ from shakeproof.properties.adversary_records import Unit
 from shakeproof.properties.adversary_segments import Transit, decoded, title_of
 from shakeproof.properties.mapper.hypotheses import Keys
 from shakeproof.properties.mapper.receive import Observation
+from shakeproof.properties.tap import shown
 from shakeproof.properties.transport import SYNCHRONIZED
 
 if TYPE_CHECKING:
@@ -45,13 +46,15 @@ class Chronicle:
         """By socket, the step of the last packet that arrived."""
         self._told: dict[str, str] = {}
         """By side, the state of TCP that was told last."""
+        self._taking: dict[str, int] = {}
+        """By side, the step of a packet that is arriving there, until something is sent in answer."""
         self._initial: dict[str, int] = {}
         """By socket, its initial sequence number."""
 
     def begin(self) -> None:
         """A new connection: what was before is left out."""
         self.steps = []
-        self._bringing, self._initial = {}, {}
+        self._bringing, self._initial, self._taking = {}, {}, {}
         self._told = {"client": "CLOSED", "server": "LISTEN"}
 
     def _add(self, step: Step) -> int:
@@ -93,19 +96,30 @@ class Chronicle:
             fate = Fate.LATE if transit.fate is Fate.DELIVERED else transit.fate
             after = self.steps[-1].number if transit.step < len(self.steps) - 1 else None
             self.steps[transit.step] = replace(step, fate=fate, received_after=after)
+        self._taking[transit.to] = transit.step
 
     def note_reached(self, transit: Transit) -> None:
         """A packet has arrived, and all that follows at once is done."""
-        before, after = self._changes(transit.to)
-        step = self.steps[transit.step]
-        self.steps[transit.step] = replace(step, before={**before, **step.before}, after={**step.after, **after})
+        self._taking.setdefault(transit.to, transit.step)
+        self._changes(transit.to)
+
+    def _last_of(self, name: str) -> int:
+        """The last packet that the side has sent; -1 for none."""
+        steps = enumerate(self.steps)
+        return max((index for index, step in steps if (step.layer, step.sender) == ("tcp", name)), default=-1)
 
     def _changes(self, name: str) -> tuple[dict[str, str], dict[str, str]]:
         """The state of an end of TCP when it was last told, and now; nothing of the attacker's."""
         if name not in SIDES:
             return {}, {}
-        now = self.machine.network.sockets[name].state
+        now = shown(self.machine.network.sockets[name].state)
         before, self._told[name] = self._told.get(name, now), now
+        if name in self._taking:
+            # The packet stands where it was sent; what the side has done since then comes before its new state.
+            at = max(self._taking.pop(name), self._last_of(name))
+            step = self.steps[at]
+            self.steps[at] = replace(step, before={name: before, **step.before}, after={**step.after, name: now})
+            before = now  # what is sent in answer is sent in the new state
         return {name: before}, {name: now}
 
     def note_replaced(self, transit: Transit, arriving: Sequence[Transit]) -> None:
@@ -186,15 +200,15 @@ class Chronicle:
         """Write a message down. heard: what it was to the receiver, where that is not what its sender said."""
         if not self.machine.record:
             return
-        shown: list[tuple[Symbol | None, str, str]]
+        told: list[tuple[Symbol | None, str, str]]
         if unit.seen and unit.sender != ATTACKER:
-            shown = [(item.symbol, item.detail, item.protection) for item in unit.seen]
+            told = [(item.symbol, item.detail, item.protection) for item in unit.seen]
         else:
             remark = unit.note if unit.verb in ("tamper", "truncate", "fragment") else ""
             keys = Keys.HONEST if self.machine.parties[unit.to].is_protected else Keys.NONE
-            shown = [(one, remark, "" if one.message in (ChangeCipherSpec, Record) else keys.label) for one in heard]
-            shown = shown or [(None, remark, "")]
-        for symbol, detail, protection in shown:
+            told = [(one, remark, "" if one.message in (ChangeCipherSpec, Record) else keys.label) for one in heard]
+            told = told or [(None, remark, "")]
+        for symbol, detail, protection in told:
             defects = [
                 value for one in heard if symbol is not None and one.message is symbol.message for value in one.defects
             ]
@@ -211,6 +225,7 @@ class Chronicle:
                     detail=", ".join(part for part in (detail, note) if part),
                     data=unit.data,
                     protection=protection,
+                    clause=symbol.message.source if symbol is not None else "",
                     phase=self._phase(before),
                     before=before,
                     after=self.machine.states(),

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from shakeproof.properties.chain_machine import ChainMachine
 from shakeproof.properties.endpoint_machine import ClientMachine, ServerMachine
 from shakeproof.properties.interaction import InteractionMachine
 from shakeproof.properties.recorded import RecordedMachine
+from shakeproof.properties.rogues import Rogue
 from shakeproof.properties.safety import (
     AGREEMENT,
+    CHAIN_AGREED,
+    CHAIN_BUDGET,
+    CHAIN_CLOCK,
+    CHAIN_DAMAGE,
+    CHAIN_JUDGED,
+    CHAIN_UNMOVED,
     CLEAN_FAILURE,
     CLIENT_FOLLOWS_TABLE,
     COMPLETION,
@@ -24,16 +32,33 @@ from shakeproof.properties.tcp_machine import TcpMachine
 
 @dataclass(frozen=True)
 class Machine:
-    """A machine. properties: those that it checks; roles: the roles that it tests; weight: its share of examples."""
+    """A machine. properties: those that it checks; roles: the roles that it tests; weight: its share of examples;
+    plants: how a rogue has to be planted to concern it, by the name of a field, if that is not any way.
+    """
 
     name: str
     kind: type[RecordedMachine]
     properties: tuple[str, ...]
     roles: tuple[str, ...]
     weight: float
+    plants: str = ""
+
+    def concerns(self, rogue: Rogue) -> bool:
+        """Whether it can come upon the rogue."""
+        if self.plants:
+            return getattr(rogue, self.plants) is not None
+        return bool(set(self.roles) & set(rogue.roles))
 
 
 _LISTED = (
+    Machine(
+        "chain",
+        ChainMachine,
+        (CHAIN_JUDGED, CHAIN_UNMOVED, CHAIN_CLOCK, CHAIN_DAMAGE, CHAIN_BUDGET, CHAIN_AGREED, CLEAN_FAILURE),
+        (),
+        0.5,
+        plants="validator",
+    ),
     Machine("client", ClientMachine, (CLIENT_FOLLOWS_TABLE, DATA_INTACT, CLEAN_FAILURE), ("tls12.client",), 1.0),
     Machine("server", ServerMachine, (SERVER_FOLLOWS_TABLE, DATA_INTACT, CLEAN_FAILURE), ("tls12.server",), 0.8),
     Machine("tcp", TcpMachine, (TCP_FOLLOWS_TABLE, DATA_INTACT, CLEAN_FAILURE), ("tcp",), 0.7),

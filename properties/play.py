@@ -91,21 +91,21 @@ class Play(Conversation):
         state = self.oracle.state_text
         for symbol in move.symbols:
             self._remember()
-            state = self.oracle.state_text
+            state, phase = self.oracle.state_text, self._phase()
             made = self.peer.concretise(symbol, fragment=move.fragment or None)
             self.bytes_sent.append((symbol, made))
             rows = self.oracle.receive(symbol)
             if self.record:
-                self._note_input(symbol, made, rows, state)
+                self._note_input(symbol, made, rows, state, phase)
             data += made
         return self._react(move.symbols[-1], state, rows, self._feed(data, move.piece))
 
     def _repeat(self, move: Repeat) -> Exchange:
         self._remember()
-        state = self.oracle.state_text
+        state, phase = self.oracle.state_text, self._phase()
         rows = self.oracle.receive(move.symbol)
         if self.record:
-            self._note_input(move.symbol, move.data, rows, state)
+            self._note_input(move.symbol, move.data, rows, state, phase)
             self.steps[-1] = replace(self.steps[-1], fate=move.fate, detail=f"{len(move.data)} bytes")
         return self._react(move.symbol, state, rows, self.endpoint.feed(move.data))
 

@@ -95,6 +95,8 @@ class RecordedMachine(RuleBasedStateMachine):
     """A machine whose steps are recorded. tally: shared by all runs; watched: the properties to raise, all if empty."""
 
     summary: ClassVar[str] = ""
+    restarts_from: ClassVar[int] = 2
+    """Runs of more calls than these, once they are short, are tried anew as `restarts` says."""
 
     def __init__(
         self,

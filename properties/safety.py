@@ -28,6 +28,12 @@ AGREEMENT = "agreement"
 COMPLETION = "completion"
 CLEAN_FAILURE = "clean-failure"
 OFF_PATH_HARMLESS = "off-path-harmless"
+CHAIN_JUDGED = "chain-judged"
+CHAIN_UNMOVED = "chain-unmoved"
+CHAIN_CLOCK = "chain-clock"
+CHAIN_DAMAGE = "chain-damage"
+CHAIN_BUDGET = "chain-budget"
+CHAIN_AGREED = "chain-agreed"
 
 PROPERTIES: dict[str, str] = {
     CLIENT_FOLLOWS_TABLE: "whatever reaches it, our client answers as the table tls12.client allows",
@@ -40,6 +46,12 @@ PROPERTIES: dict[str, str] = {
     COMPLETION: "where nobody attacks, every run ends with the response delivered",
     CLEAN_FAILURE: "an endpoint raises nothing but RemoteProtocolError, whatever reaches it",
     OFF_PATH_HARMLESS: "whoever does not see a connection can neither close nor alter it (reading rfc5961)",
+    CHAIN_JUDGED: "a chain is accepted if one path of it has no defect, else refused for exactly the defects it has",
+    CHAIN_UNMOVED: "certificates that are sent besides, in whatever order, change no verdict",
+    CHAIN_CLOCK: "a clock that crosses the end of a validity period changes what is said of that period, and no more",
+    CHAIN_DAMAGE: "an octet changed in a certificate of the only path is a defect",
+    CHAIN_BUDGET: "the search for a path ends within its budget of signatures",
+    CHAIN_AGREED: "the verdict is cryptography's, but for a list of differences with their reasons",
 }
 """Every property by name, with what it says."""
 
@@ -47,8 +59,13 @@ PROPERTIES: dict[str, str] = {
 class PropertyViolation(AssertionError):  # noqa: N818  # the word of the field
     """A property does not hold: what came, what was expected, and where that stands.
 
-    property: its name; clause: the section that demands it; sentence: the quoted sentence, "" where there is none.
+    property: its name; clause: the section that demands it; sentence: the quoted sentence, "" where there is none;
+    judged: the state and the message of the one input that was judged, where there is one; then title, input, expected
+    and got are as a finding has them.
     """
+
+    judged: tuple[str, str] | None = None
+    title = input = expected = got = ""
 
     def __init__(self, text: str, *, property: str, clause: str = "", sentence: str = "") -> None:
         self.text, self.property, self.clause, self.sentence = text, property, clause, sentence
@@ -149,9 +166,15 @@ def violation_of(problem: Problem, role: str) -> PropertyViolation | None:
     text = f"{role} in {exchange.state} {came}, expected {expected}, but it sent {exchange.got}{followed}"
     name = CLEAN_FAILURE if kind is Crashed else follows_table(role)
     clause = problem.clause
-    return kind(
+    violation = kind(
         text, property=name, clause=clause.reference if clause else "", sentence=clause.sentence if clause else ""
     )
+    if exchange.symbol is not None:
+        violation.judged = (exchange.state, exchange.symbol.message.name)
+        violation.input, violation.expected = exchange.symbol.text, expected
+        violation.title = f"{exchange.symbol.text} in {exchange.state}: {problem.why}"
+        violation.got = f"{exchange.got}; afterwards: {problem.why} ({problem.how})" if problem.how else exchange.got
+    return violation
 
 
 # ------------------------------------------------------------------------------------------------------------- ledgers

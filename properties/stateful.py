@@ -189,8 +189,9 @@ def run_properties(
     for machine in MACHINES.values():
         if not set(machine.properties) & set(wanted):
             continue
-        if rogue and not set(machine.roles) & set(ROGUES[rogue].roles):
-            run.skipped[machine.name] = f"the rogue {rogue} is a fault of another role"
+        if rogue and not machine.concerns(ROGUES[rogue]):
+            where = f"not planted in a {machine.plants}" if machine.plants else "a fault of another role"
+            run.skipped[machine.name] = f"the rogue {rogue} is {where}"
             continue
         machines.append(machine)
     board = Board(run, machines, report)

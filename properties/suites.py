@@ -38,11 +38,41 @@ ENDING = " and the end of the transport"
 
 
 @dataclass(frozen=True)
+class Delivery:
+    """How one input of a word travels, where that is not the usual way.
+
+    fragment: bytes of plaintext in one of its records, 0 for as many as fit; joined: in one write with the input before
+    it, whose answer nobody waits for; merged: in one record with it, too, as messages of a handshake may be; cuts:
+    where the write that it begins is cut into segments, in bytes from its beginning.
+    """
+
+    fragment: int = 0
+    joined: bool = False
+    merged: bool = False
+    cuts: tuple[int, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """For people and files; "" for the usual way."""
+        parts = [
+            ("in the record before it" if self.merged else "with the one before it") if self.joined else "",
+            f"in records of {self.fragment} bytes" if self.fragment else "",
+            f"cut at {', '.join(map(str, self.cuts))}" if self.cuts else "",
+        ]
+        said = "; ".join(filter(None, parts))
+        return f" ({said})" if said else ""
+
+
+USUAL = Delivery()
+
+
+@dataclass(frozen=True)
 class Word:
     """One input sequence on a fresh connection: an honest prefix, then the cell's symbol.
 
     chosen: the course that the prefix is on; times: how often the symbol is sent; fragment: bytes of plaintext in one
-    of its records, 0 for as many as fit; ends: the transport ends behind it.
+    of its records, 0 for as many as fit; ends: the transport ends behind it; suffix: further inputs behind it, also
+    where it ended the connection; deliveries: how each input travels, () for the usual way.
     """
 
     prefix: tuple[Symbol, ...]
@@ -52,11 +82,21 @@ class Word:
     times: int = 1
     fragment: int = 0
     ends: bool = False
+    suffix: tuple[Symbol, ...] = ()
+    deliveries: tuple[Delivery, ...] = ()
+
+    @property
+    def inputs(self) -> tuple[Symbol, ...]:
+        """All inputs."""
+        return (*self.prefix, self.symbol, *self.suffix)
 
     @property
     def text(self) -> tuple[str, ...]:
         """The inputs, for people and files."""
-        return (*(symbol.text for symbol in self.prefix), self.symbol.text + self.manner)
+        if self.deliveries:
+            return tuple(one.text + way.text for one, way in zip(self.inputs, self.deliveries, strict=True))
+        behind = (symbol.text for symbol in self.suffix)
+        return (*(symbol.text for symbol in self.prefix), self.symbol.text + self.manner, *behind)
 
     @property
     def manner(self) -> str:
@@ -70,7 +110,8 @@ class Word:
     @property
     def cell(self) -> str:
         """The cell, for people."""
-        return f"{self.configuration.state.name} x {self.symbol.text}{self.manner}"
+        behind = "".join(f", then {symbol.text}" for symbol in self.suffix)
+        return f"{self.configuration.state.name} x {self.symbol.text}{self.manner}{behind}"
 
 
 @lru_cache(maxsize=256)
@@ -150,7 +191,7 @@ def tolerated_steps(role: Role, here: Configuration, chosen: Iterable[Value]) ->
         if not agrees(symbol, wanted):
             continue
         outcomes = [(row, there) for row in role.enabled(here, symbol) for there in role.apply(row, here, symbol)]
-        for ways in ([*outcomes, *_of_its_own_accord(role, outcomes)], outcomes):
+        for ways in ([*outcomes, *own_accord(role, outcomes)], outcomes):
             left = expected(role, ways, wanted)
             if len({there.state for _, there in left}) == 1:
                 if not any(row.is_violation for row, _ in left):
@@ -159,7 +200,7 @@ def tolerated_steps(role: Role, here: Configuration, chosen: Iterable[Value]) ->
     return out
 
 
-def _of_its_own_accord(role: Role, outcomes: Sequence[Outcome]) -> Iterator[Outcome]:
+def own_accord(role: Role, outcomes: Sequence[Outcome]) -> Iterator[Outcome]:
     """Where the role may go on by itself once it has read something, as a client does that is asked to renegotiate."""
     for there in dict.fromkeys(there for row, there in outcomes if not row.is_violation and row.next is STAY):
         for row in role.rows:
@@ -332,3 +373,37 @@ def plainly(word: Sequence[str]) -> tuple[tuple[str, ...], tuple[int, int, bool]
     last = re.fullmatch(rf"(.*?)(?: x (\d+)| in records of (\d+) bytes|({ENDING}))?", word[-1])
     assert last is not None
     return (*word[:-1], last[1]), (int(last[2] or 1), int(last[3] or 0), bool(last[4]))
+
+
+def flights(word: Word) -> list[list[tuple[Symbol, Delivery]]]:
+    """The inputs that travel together, with their ways."""
+    out: list[list[tuple[Symbol, Delivery]]] = []
+    for symbol, way in zip(word.inputs, word.deliveries, strict=True):
+        if way.joined and out:
+            out[-1].append((symbol, way))
+        else:
+            out.append([(symbol, way)])
+    return out
+
+
+_DELIVERED = re.compile(
+    r"(?P<symbol>.*?\]?)(?: \((?:(?P<joined>with the one before it|in the record before it)(?:; )?)?"
+    r"(?:in records of (?P<fragment>\d+) bytes(?:; )?)?(?:cut at (?P<cuts>\d+(?:, \d+)*))?\))?"
+)
+
+
+def delivered(word: Sequence[str]) -> tuple[tuple[str, ...], tuple[Delivery, ...]]:
+    """The inputs of a word from its text, and how each travels; () where all do as usual."""
+    found = [match for text in word if (match := _DELIVERED.fullmatch(text)) is not None]
+    if len(found) != len(word):
+        return tuple(word), ()
+    ways = tuple(
+        Delivery(
+            int(match["fragment"] or 0),
+            match["joined"] is not None,
+            match["joined"] == "in the record before it",
+            tuple(int(cut) for cut in (match["cuts"] or "").split(", ") if cut),
+        )
+        for match in found
+    )
+    return tuple(match["symbol"] for match in found), ways if any(way != USUAL for way in ways) else ()

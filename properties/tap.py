@@ -422,12 +422,16 @@ class Tap(Network):
         host.last = host.state
 
     def note(self, lane: str, step: Step) -> Entry:
-        """Place a step that the last packet of a lane caused; it gets the time of that packet, and is carried by it."""
+        """Place a step that the last packet of a lane caused: it is carried by that packet, and gets its time.
+
+        What a late packet brings stands where it came, below what was sent meanwhile, and so has the time of that.
+        """
         cause = self._at.get(lane)
         if cause is None:
             return self._enter(replace(step, time_s=self.clock.now_s), len(self.packets), 1)
         late = cause.step.received_after is not None
-        step = replace(step, time_s=cause.step.time_s, received_s=cause.step.received_s, carrier=cause.step.number)
+        time_s = cause.step.received_s if late else cause.step.time_s
+        step = replace(step, time_s=time_s, received_s=cause.step.received_s, carrier=cause.step.number)
         return self._enter(step, len(self.packets) if late else cause.place[0], 3 if late else 1)
 
 

@@ -14,7 +14,7 @@ from shakeproof.impl.tcp.events import Closed
 from shakeproof.impl.tcp.segment import ACK, FIN, BadSegment, Segment
 from shakeproof.impl.tcp.sequence import advance, distance
 from shakeproof.model import tcp_segments as t
-from shakeproof.model.notation import Symbol
+from shakeproof.model.notation import Row, Symbol
 from shakeproof.model.tcp_names import symbol_name
 from shakeproof.model.trace import Fate, Kind, Lane, Line, Step, Trace, number_steps
 from shakeproof.properties.mapper.tcp import classify, said
@@ -37,6 +37,8 @@ from shakeproof.properties.tcp_watch import TcpWatch
 END, PEER = "end", "peer"
 Did = TypeVar("Did", Outcome, Outcome | None)
 
+CHECKSUM = "9293 \u00a73.1"
+"""Why a segment that was changed on its way is dropped."""
 RTO_LIMIT_S = 60.0
 """The longest retransmission timeout that our TCP is configured with; at least that is what RFC 6298 (2.5) asks for."""
 DELAYED_ACK_LIMIT_S = 0.5
@@ -96,6 +98,7 @@ class TcpPlay:
         data = segment.encode(PEERS.ip, OURS.ip)
         outcome = self._do(lambda: self.bench.give(data), f"{symbol.text} in {before}")
         if isinstance(outcome, PropertyViolation):
+            self._note_input(segment, symbol, fate, before, data, None)
             return outcome
         violation = self.watch.receive(segment, outcome.sent, outcome.told)
         if self.record:
@@ -118,12 +121,14 @@ class TcpPlay:
         data[at] ^= 1 << bit
         name, detail = symbol_name(classify(segment, self.view)), f"bit {bit} of byte {at} flipped"
         outcome = self._do(lambda: self.bench.give(bytes(data)), f"{name} with {detail}")
+        step = Step(0, sender=PEER, receiver=END, message="Segment", title=name, fate=Fate.TAMPERED)
+        step = replace(step, detail=detail, data=bytes(data), clause=CHECKSUM)  # no row reads it
         if isinstance(outcome, PropertyViolation):
+            self._note(step, before, self._phase, ())
             return outcome
-        if self.record:
-            step = Step(0, sender=PEER, receiver=END, message="Segment", title=name, fate=Fate.TAMPERED)
-            self._note(replace(step, detail=detail, data=bytes(data)), before)
-        return self.watch.receive(bytes(data), outcome.sent, outcome.told) or self._check(outcome, before)
+        violation = self.watch.receive(bytes(data), outcome.sent, outcome.told)
+        self._note(step, before, self._phase, ())
+        return violation or self._check(outcome, before)
 
     def call(self, name: str, data: bytes = b"", count: int | None = None) -> PropertyViolation | None:
         """The user calls."""
@@ -134,6 +139,7 @@ class TcpPlay:
         synchronized = view.irs is not None
         outcome = self._do(lambda: self.bench.call(name, data, count), f"{name} in {before}")
         if isinstance(outcome, PropertyViolation):
+            self._note(Step(0, Kind.ACTION, sender=END, message=name), before, self._phase, ())
             return outcome
         if name == "RECEIVE":
             violation = self.watch.call(name, outcome.sent, outcome.told, count=len(outcome.data))
@@ -143,7 +149,7 @@ class TcpPlay:
         if self.record:
             notes = [f"{len(outcome.data)} octets"] * bool(outcome.data) + [outcome.refused] * bool(outcome.refused)
             lines = tuple(Line(note) for note in notes)
-            self._note(Step(0, Kind.ACTION, sender=END, message=name, lines=lines), before)
+            self._note(Step(0, Kind.ACTION, sender=END, message=name, lines=lines), before, self._leads_to)
             self._note_outputs(outcome.sent)
         if violation is None and name == "RECEIVE" and synchronized:
             violation = self._check_text(outcome.data, where, unread, count)
@@ -158,14 +164,16 @@ class TcpPlay:
             outcome = self._do(lambda: next(steps, None), f"time in {before}")
             if outcome is None:
                 break
+            title = f"{self.bench.now_s - began:g} s later"
+            timeout = Step(0, Kind.TIME, sender=END, message="timeout", title=title)
             if isinstance(outcome, PropertyViolation):
+                self._note(timeout, before, self._phase, ())
                 return outcome
             ends = any(isinstance(event, Closed) for event in outcome.told)
             violation = self._check_linger() if ends and before == t.TIME_WAIT.name else None
             violation = violation or self.watch.tick(outcome.sent, outcome.told)
             if self.record and (outcome.sent or outcome.told):
-                title = f"{self.bench.now_s - began:g} s later"
-                self._note(Step(0, Kind.TIME, sender=END, message="timeout", title=title), before)
+                self._note(timeout, before, self._phase)
                 self._note_outputs(outcome.sent)
             violation = violation or self._check(outcome, before)
             if violation is not None:
@@ -278,21 +286,29 @@ class TcpPlay:
 
     # ---------------------------------------------------------------------------------------------------------- trace
 
-    def _note(self, step: Step, before: str) -> None:
-        rows = self.watch.rows
-        self._phase = self.watch.oracle.states[0].phase or self._phase
+    @property
+    def _leads_to(self) -> str:
+        """The phase of the state in which our end is now."""
+        return self.watch.oracle.states[0].phase or self._phase
+
+    def _note(self, step: Step, before: str, phase: str, rows: tuple[Row, ...] | None = None) -> None:
+        """Write a step down. rows: what judged it, where that is not what the watch said last."""
+        if not self.record:
+            return
+        rows = self.watch.rows if rows is None else rows
         self.steps.append(
             replace(
                 step,
                 layer="tcp",
                 time_s=self.bench.now_s,
-                phase=self._phase,
+                phase=phase,
                 before={END: before},
                 after={END: self.state},
                 row=rows[0].id if rows else "",
-                clause=rows[0].clauses[0].short if rows and rows[0].clauses else "",
+                clause=rows[0].clauses[0].short if rows and rows[0].clauses else step.clause,
             )
         )
+        self._phase = self._leads_to
 
     def _note_input(
         self,
@@ -314,9 +330,10 @@ class TcpPlay:
             fate=fate,
             detail=numbers_of(segment),
             data=data,
-            verdict="" if violation is None else type(violation).__name__,
+            verdict="" if violation is None else violation.property,
         )
-        self._note(step, before)
+        # A FIN begins the phase that it leads to; whatever else arrives belongs to the one in which it arrives.
+        self._note(step, before, self._leads_to if int(segment.flags) & FIN else self._phase)
 
     def note_lost(self, segment: Segment) -> None:
         """A segment of the peer got lost."""
@@ -331,7 +348,7 @@ class TcpPlay:
                 fate=Fate.LOST,
                 detail=numbers_of(segment),
             )
-            self._note(step, self.state)
+            self._note(step, self.state, self._phase)
 
     def _note_outputs(self, sent: Sequence[Segment], answered: Segment | None = None) -> None:
         for one in sent:
@@ -345,7 +362,7 @@ class TcpPlay:
                 detail=numbers_of(one),
                 data=one.encode(OURS.ip, PEERS.ip),
             )
-            self._note(step, self.state)
+            self._note(step, self.state, self.steps[-1].phase)  # an answer stands with what it answers
 
     def trace(self, title: str, subtitle: str = "") -> Trace:
         """What happened."""

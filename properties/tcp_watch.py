@@ -14,8 +14,9 @@ without text. A SYN that carries text or FIN is not followed: after one that ope
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
+from typing import TypeAlias
 
 from shakeproof.impl.tcp.events import (
     Closed,
@@ -34,10 +35,10 @@ from shakeproof.impl.tcp.sequence import advance, distance
 from shakeproof.model import tcp_segments as t
 from shakeproof.model.clauses import Level
 from shakeproof.model.machine import Role
-from shakeproof.model.notation import Message, Row, Signal, Symbol
+from shakeproof.model.notation import Message, Output, Row, Signal, Symbol
 from shakeproof.model.oracle import Oracle, Possibility
 from shakeproof.model.tcp import tcp
-from shakeproof.model.tcp_names import symbol_name
+from shakeproof.model.tcp_names import segment_name, symbol_name
 from shakeproof.properties.mapper.tcp import TAKEN, VALID, readings, said
 from shakeproof.properties.mapper.tcp_view import View
 from shakeproof.properties.safety import (
@@ -73,6 +74,8 @@ KEEP_ALIVES = {"KEEP-ALIVES on": t.KEEP_ALIVES.symbol(t.on), "KEEP-ALIVES off": 
 CLOSED, LISTEN, SYN_SENT, SYN_RECEIVED, TIME_WAIT = (
     state.name for state in (t.CLOSED, t.LISTEN, t.SYN_SENT, t.SYN_RECEIVED, t.TIME_WAIT)
 )
+Flight: TypeAlias = tuple[Output, ...]
+"""What is owed, in its order."""
 HOLDING = frozenset(state.name for state in (t.SYN_RECEIVED, *t.RECEIVING.members))
 
 
@@ -129,9 +132,11 @@ class TcpWatch:
     # -------------------------------------------------------------------------------------------------------- events
 
     def receive(
-        self, segment: Segment | bytes, sent: Sequence[Segment], told: Sequence[Event]
+        self, segment: Segment | bytes, sent: Sequence[Segment], told: Sequence[Event], *, throttled: bool = False
     ) -> PropertyViolation | None:
-        """A segment came, and then all this was sent and told."""
+        """A segment came, and then all this was sent and told. throttled: so much was answered of late that a challenge
+        ACK may be left out (RFC 5961 section 7); then it is as if the segment had not come.
+        """
         if self.is_blind:
             return None
         if isinstance(segment, bytes):
@@ -146,10 +151,15 @@ class TcpWatch:
         self.symbol = ways[0]
         self._before = self.state
         self._states = frozenset(state.name for state in self.oracle.states)
+        silent = throttled and not sent and not told and _is_challenged(segment, ways)
+        kept = (self.oracle.fork(), self.view.copy()) if silent else None
         self.rows = self._know(self.oracle.receive_one_of(ways))
         self._presume(segment, ways)
         came = f"{self.name} in {self._before} got {symbol_name(self.symbol)} ({self.symbol.text})"
-        return self._judge(came, sent, told, segment)
+        violation = self._judge(came, sent, told, segment, kept)
+        if kept is not None and self.oracle is not kept[0]:
+            kept[0].release()
+        return violation
 
     def call(
         self, name: str, sent: Sequence[Segment], told: Sequence[Event], *, data: bytes = b"", count: int | None = None
@@ -199,13 +209,24 @@ class TcpWatch:
     # ------------------------------------------------------------------------------------------------------- judging
 
     def _judge(
-        self, came: str, sent: Sequence[Segment], told: Sequence[Event], segment: Segment | None
+        self,
+        came: str,
+        sent: Sequence[Segment],
+        told: Sequence[Event],
+        segment: Segment | None,
+        kept: tuple[Oracle, View] | None = None,
     ) -> PropertyViolation | None:
+        """kept: how things stood before, where it may be silent about what is owed now."""
         violation = self._check_told(came, sent, told, segment) or self._check_sent(came, sent, segment)
         if violation is None:
-            owed = self.oracle.expected()
+            owed = [one.owed for one in self.oracle.possible]
             if not self.oracle.quiet():
-                return self._owes(came, sent, owed)
+                if kept is None:
+                    return self._owes(came, sent, owed)
+                kept[0].exercised.update(self.oracle.exercised)
+                self.oracle.release()
+                (self.oracle, self.view), self.rows = kept, ()
+                return None
             self._settle()
         return violation
 
@@ -262,13 +283,22 @@ class TcpWatch:
     ) -> PropertyViolation:
         ways = [self._signals(one) for one in self.oracle.possible]
         names = ", ".join(type(event).__name__ for event in told) or "nothing"
-        expected = " or ".join(dict.fromkeys(", ".join(s.name for s in way) or "nothing" for way in ways))
-        text = f"{came}; it told its user {names}, expected {expected}"
+        text = f"{came}; it told its user {names}, expected that it {self._allowed()}"
         new = signals - frozenset().union(*ways)
         if new or (ends and all(one.state != CLOSED for one in self.oracle.possible)):
             refuses = self.symbol is not None and self.symbol.is_sound and t.reset in new and self._is_due()
             return self._violation(RefusedValid if refuses else WentOn, text)
         return self._violation(RefusedValid if self.symbol is None or self.symbol.is_sound else Deviated, text)
+
+    def _allowed(self) -> str:
+        """What the table lets the end do now, in words, every way of it."""
+        ways: dict[str, dict[str, None]] = {}
+        for one in self.oracle.possible:
+            stays = f"stays in {one.state}" if one.state == self._before else f"goes to {one.state}"
+            tells = " and ".join(sorted(signal.name for signal in self._signals(one))) or "nothing"
+            sent = (segment_name(output.pattern) if output else "nothing" for output in _next_of(one.owed))
+            ways.setdefault(f"{stays} and tells its user {tells}", {}).update(dict.fromkeys(sent))
+        return ", or ".join(f"sends {' or '.join(sends)}, {rest}" for rest, sends in ways.items())
 
     def _is_due(self) -> bool:
         return any(signal in row.signals for row in self.rows for signal in (t.delivered, t.closing, t.opened))
@@ -277,13 +307,13 @@ class TcpWatch:
         for one in sent:
             symbol = said(one, self.view, segment)
             text = f"{came}; it sent {symbol_name(symbol)} ({symbol.text})"
-            expected = self.oracle.expected()
+            owed = [one.owed for one in self.oracle.possible]
             violation = self._check_numbers(text, one, symbol)
             if violation is not None:
                 return violation
             if not self.oracle.send(symbol):
                 kind = RefusedValid if symbol.has(t.rst) and self.symbol is not None and self._is_due() else WrongOutput
-                return self._violation(kind, f"{text}, expected {' or '.join(expected)}")
+                return self._violation(kind, f"{text}, expected {_named(owed)}")
             self.view.sent(one)
         return None
 
@@ -309,9 +339,9 @@ class TcpWatch:
             return self._violation(WrongOutput, f"{text}, whose end lies {more} octets beyond the send window", "3.8.6")
         return None
 
-    def _owes(self, came: str, sent: Sequence[Segment], owed: tuple[str, ...]) -> PropertyViolation:
+    def _owes(self, came: str, sent: Sequence[Segment], owed: Sequence[Flight]) -> PropertyViolation:
         answer = f"sent {len(sent)} segments, none of them that" if sent else "was silent"
-        text = f"{came}; expected {' or '.join(owed)}, but it {answer}"
+        text = f"{came}; expected {_named(owed)}, but it {answer}"
         must = any(row.level is Level.MUST for row in self.rows)
         progress = any(not (row.next is row.states.members[0] or repr(row.next) == "STAY") for row in self.rows)
         answers_fault = self.symbol is not None and not (self.symbol.is_sound and (progress or self._is_due()))
@@ -456,6 +486,23 @@ class TcpWatch:
         return True
 
 
+def _next_of(owed: Flight) -> Iterator[Output | None]:
+    """What may come next of these; None where it may be nothing."""
+    for output in owed:
+        yield output
+        if not output.optional:
+            return
+    yield None
+
+
+def _named(flights: Iterable[Flight]) -> str:
+    """What may come next, in words: each segment by its name, and as the table has it."""
+    found = dict.fromkeys(output for owed in flights for output in _next_of(owed))
+    return " or ".join(
+        f"{segment_name(output.pattern)} ({output.pattern.text})" if output else "nothing" for output in found
+    )
+
+
 def _timers(sent: Sequence[Segment], told: Sequence[Event]) -> list[Message]:
     """The timers that may have fired, by what came of it."""
     found: dict[Message, None] = {}
@@ -470,6 +517,12 @@ def _timers(sent: Sequence[Segment], told: Sequence[Event]) -> list[Message]:
         elif int(segment.flags) & ACK:
             found[t.DELAYED_ACK] = found[t.KEEP_ALIVE] = found[t.PERSIST] = None
     return list(found)
+
+
+def _is_challenged(segment: Segment, ways: Sequence[Symbol]) -> bool:
+    """Whether it is of those that may be answered with a challenge ACK: what has text is acknowledged."""
+    odd = int(segment.flags) & (SYN | RST) or not any(symbol.has(value) for symbol in ways for value in VALID)
+    return bool(odd) or not segment.length
 
 
 def _accepts(answer: Segment, syn: Segment) -> bool:

@@ -140,7 +140,13 @@ class Socket:
     def _called(self, name: str, data: bytes = b"") -> None:
         sent = self._flush()
         if self.watch is not None:
-            self.network.object_to(self.watch.call(name, sent, (), data=data))
+            self._object_to(self.watch.call(name, sent, (), data=data))
+
+    def _object_to(self, violation: PropertyViolation | None) -> None:
+        """Say it. Where only other properties are watched, the run goes on, and the end is not judged any more."""
+        if violation is not None and self.watch is not None:
+            self.watch.is_blind = True
+        self.network.object_to(violation)
 
     # ----------------------------------------------------------------------------------------------- what happens to it
 
@@ -151,11 +157,8 @@ class Socket:
         sent, told = self._flush(), self._of_these_sockets(events)
         segment = decoded(packet)
         if self.watch is not None and (segment is None or self._is_from_peer(segment)):
-            violation = self.watch.receive(segment or packet.data, sent, told)
-            if violation is not None and not sent and self._is_throttled():
-                self.watch.is_blind = True
-                violation = None
-            self.network.object_to(violation)
+            throttled = not sent and self._is_throttled()
+            self._object_to(self.watch.receive(segment or packet.data, sent, told, throttled=throttled))
         if sent and not told and not any(one.length for one in sent):
             self.answers_s.append(self.network.now_s)
         self._serve([event for connection, event in events if connection is self.connection])
@@ -165,7 +168,7 @@ class Socket:
         events = self.host.tick(self.network.now_s)
         sent, told = self._flush(), self._of_these_sockets(events)
         if self.watch is not None:
-            self.network.object_to(self.watch.tick(sent, told))
+            self._object_to(self.watch.tick(sent, told))
         self._serve([event for connection, event in events if connection is self.connection])
 
     def next_timeout(self) -> float | None:
@@ -191,9 +194,7 @@ class Socket:
         return sent
 
     def _is_throttled(self) -> bool:
-        """Whether so much was answered of late that it may stay silent (RFC 5961 section 7): what it was silent about
-        can't be told from outside, and so its table is not followed any further.
-        """
+        """Whether so much was answered of late that it may stay silent (RFC 5961 section 7)."""
         config = self.host.config
         recent = [time for time in self.answers_s if time >= self.network.now_s - 2 * config.challenge_interval_s]
         return len(recent) >= config.challenge_acks

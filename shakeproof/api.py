@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from shakeproof.model.machine import Role
     from shakeproof.model.notation import Row, State, Symbol
     from shakeproof.properties.findings import Event, Finding, Run
-    from shakeproof.replay import Replayed
+    from shakeproof.replaying import Replayed
 
 __all__ = ["FindingView", "RoleView", "RunView", "audit", "draw", "replay", "role"]
 
@@ -151,7 +151,8 @@ class RunView:
         return run_to_json(judge_run(self.raw, (), self.fail_on, today=dt.date.min), version=__version__)
 
     def save(self, path: Path | str) -> Path:
-        """Write the run: as JSON to a file that ends in .json, as a whole report to a folder.
+        """Write the run: as one page to a file that ends in .html, as JSON to one that ends in .json, as a whole report
+        to a folder.
 
         Raises ValueError for a file of another kind.
         """
@@ -165,8 +166,15 @@ class RunView:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(self.to_json(), encoding="utf-8")
             return path
+        if path.suffix in (".html", ".htm"):
+            from shakeproof.reports.html import page_alone
+
+            judged = judge_run(self.raw, (), self.fail_on, today=dt.date.min)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(page_alone(judged, version=__version__), encoding="utf-8")
+            return path
         if path.suffix and not path.is_dir():
-            raise ValueError(f"can't save a run as {path.suffix}: name a file that ends in .json, or a folder")
+            raise ValueError(f"can't save a run as {path.suffix}: name a file that ends in .html or .json, or a folder")
         report = FolderReport(path, seed=self.raw.seed)
         for finding in self.raw.findings:
             report(FindingConfirmed(finding))
@@ -239,7 +247,7 @@ def replay(path: Path | str, *, target: str = "", rogue: str | None = None) -> R
     path: the finding's file, or its id. target, rogue: others than its own. Raises ValueError for what is no finding.
     """
     from shakeproof.exits import UsageError
-    from shakeproof.replay import replay as run
+    from shakeproof.replaying import replay as run
     from shakeproof.store import Store
 
     try:

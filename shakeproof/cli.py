@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -10,8 +11,9 @@ from typing import Annotated
 import typer
 
 from shakeproof import __version__
-from shakeproof.commands import audit, doctor, draw, explain, fetch, listing, replay, rogues, serve, test, verify
-from shakeproof.commands.running import code_of
+from shakeproof.commands import audit, doctor, draw, explain, fetch, learn, listing, replay, rogues, serve, test, verify
+from shakeproof.commands.parsing import StrictCommand
+from shakeproof.commands.running import BROKEN_PIPE, close_stdout, code_of
 from shakeproof.config import Settings, load
 from shakeproof.exits import Exit
 
@@ -31,17 +33,18 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
 )
 
-app.command("audit")(audit.audit)
-app.command("test")(test.run_tests)
-app.command("draw")(draw.draw)
-app.command("replay")(replay.replay)
-app.command("serve")(serve.serve)
-app.command("fetch")(fetch.fetch)
-app.command("list")(listing.list_names)
-app.command("explain")(explain.explain)
-app.command("rogues")(rogues.rogues)
-app.command("verify")(verify.verify)
-app.command("doctor")(doctor.doctor)
+app.command("audit", cls=StrictCommand)(audit.audit)
+app.command("test", cls=StrictCommand)(test.run_tests)
+app.command("learn", cls=StrictCommand)(learn.learn)
+app.command("draw", cls=StrictCommand)(draw.draw)
+app.command("replay", cls=StrictCommand)(replay.replay)
+app.command("serve", cls=StrictCommand)(serve.serve)
+app.command("fetch", cls=StrictCommand)(fetch.fetch)
+app.command("list", cls=StrictCommand)(listing.list_names)
+app.command("explain", cls=StrictCommand)(explain.explain)
+app.command("rogues", cls=StrictCommand)(rogues.rogues)
+app.command("verify", cls=StrictCommand)(verify.verify)
+app.command("doctor", cls=StrictCommand)(doctor.doctor)
 
 FILE_OPTIONS: dict[str, dict[str, str]] = {
     "audit": {
@@ -97,9 +100,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # A variable that is set but empty counts as not set: NO_COLOR's own rule, and what `VAR= command` means.
     if os.environ.get("NO_COLOR") == "":
         del os.environ["NO_COLOR"]
+    # `>&-`: Python has no stream at all then, and whoever closed it wants to see nothing.
+    sys.stdout = sys.stdout or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  as long as the process lasts
+    sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    stdout = sys.stdout
     try:
         app(args=None if arguments is None else list(arguments), prog_name="shakeproof")
     except SystemExit as end:
+        if sys.stdout is not stdout:
+            # Whoever read our output went away: typer has put something silent in its place, and says 1, "findings".
+            sys.stdout = stdout
+            close_stdout()
+            return BROKEN_PIPE
         return end.code if isinstance(end.code, int) else Exit.OK if end.code is None else Exit.USAGE
     except KeyboardInterrupt:
         return Exit.INTERRUPTED

@@ -9,12 +9,13 @@ from __future__ import annotations
 import datetime as dt
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from shakeproof.exits import UsageError, unknown
+from shakeproof.properties.named import NamedTarget, name_target
 
 FILE = "shakeproof.toml"
 PYPROJECT = "pyproject.toml"
@@ -34,14 +35,6 @@ def seconds(text: str) -> float:
     if not 0 < value <= TIME_MOST_S:
         raise UsageError(f"a time of {text!r} is out of range; it must be above zero and at most a week")
     return value
-
-
-@dataclass(frozen=True)
-class NamedTarget:
-    """A target of the user's own file. connect: HOST:PORT."""
-
-    name: str
-    connect: str
 
 
 @dataclass(frozen=True)
@@ -77,8 +70,14 @@ class Settings:
     accept: tuple[Accepted, ...] = ()
 
     def connect(self, name: str) -> str:
-        """The target that `name` stands for: itself, where the file does not name it."""
-        return self.targets[name].connect if name in self.targets else name
+        """What finds the target that `name` stands for: itself, also where it is the name of more than an address."""
+        if name not in self.targets:
+            return name
+        target = self.targets[name]
+        if target == NamedTarget(name, target.connect):
+            return target.connect
+        name_target(target)
+        return name
 
 
 OPTIONS: dict[str, tuple[type, ...]] = {
@@ -93,6 +92,11 @@ OPTIONS: dict[str, tuple[type, ...]] = {
     "profile": (str,),
 }
 """Keys of the file that are defaults of options, with the types that they may have."""
+
+
+TARGET_TEXTS = ("connect", "start", "ready")
+TARGET_LISTS = {"roles": ("server", "client"), "suites": ("quick", "full")}
+"""Keys of a target, with what those may hold that hold lists."""
 
 
 def load(folder: Path) -> Settings:
@@ -141,16 +145,47 @@ def _settings(path: Path, table: Mapping[str, Any]) -> Settings:
         if isinstance(value, bool) or not isinstance(value, OPTIONS[name]):
             wanted = " or ".join(kind.__name__ for kind in OPTIONS[name])
             raise UsageError(f"{path}: {key} = {value!r}: expected {wanted}, found {type(value).__name__}")
+        if value == "":
+            raise UsageError(f"{path}: {key} is empty; give it a value, or leave it out")
         options[name] = str(value)
     named = _table(table.get("targets", {}), path, "targets")
-    targets = {
-        name: _record(path, f"targets.{name}", entry, NamedTarget, {"name": name}) for name, entry in named.items()
-    }
+    targets = {name: _target(path, name, entry) for name, entry in named.items()}
     entries = table.get("accept", [])
     if not isinstance(entries, list):
         raise UsageError(f"{path}: accept is a list; write [[tool.shakeproof.accept]] for each entry")
     accept = tuple(_record(path, f"accept[{index}]", entry, Accepted, {}) for index, entry in enumerate(entries))
     return Settings(path, options, targets, accept)
+
+
+def _target(path: Path, name: str, entry: Any) -> NamedTarget:
+    """An entry of `targets`: `connect` (a target, or where `start` listens), `start` (a command), or both."""
+    where = f"targets.{name}"
+    table = dict(_table(entry, path, where))
+    for key in ("roles", "suites"):
+        if key in table:
+            table[key] = _texts(path, f"{where}.{key}", table[key], TARGET_LISTS[key])
+    lists = {key: table.pop(key) for key in TARGET_LISTS if key in table}
+    for key, value in table.items():
+        if key not in TARGET_TEXTS:
+            raise _in(path, unknown(f"key of {where}", key, [*TARGET_TEXTS, *TARGET_LISTS]))
+        if not isinstance(value, str):
+            raise UsageError(f"{path}: {where}.{key} = {value!r}: expected text")
+        if not value:
+            raise UsageError(f"{path}: {where}.{key} is empty")
+    if not {"connect", "start"} & set(table):
+        raise UsageError(f"{path}: {where} needs connect (a target, such as HOST:PORT) or start (a command)")
+    return NamedTarget(name, **table, **lists)
+
+
+def _texts(path: Path, where: str, value: Any, known: Sequence[str]) -> tuple[str, ...]:
+    """A text or a list of texts, each of which is known."""
+    items = [value] if isinstance(value, str) else value
+    if not isinstance(items, list) or not items or not all(isinstance(item, str) for item in items):
+        raise UsageError(f"{path}: {where} = {value!r}: expected a list of {' or '.join(known)}")
+    for item in items:
+        if item not in known:
+            raise _in(path, unknown(f"value of {where}", item, known))
+    return tuple(items)
 
 
 def _record(path: Path, where: str, entry: Any, kind: Callable[..., Any], given: Mapping[str, Any]) -> Any:

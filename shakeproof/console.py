@@ -28,8 +28,16 @@ def _visible(char: str) -> str:
     return char
 
 
+class _Console(Console):
+    """A console that leaves it to the command how to end where its reader went away: rich would exit with 1."""
+
+    def on_broken_pipe(self) -> None:
+        """Called while the error is handled; raises it again."""
+        raise
+
+
 def console(file: TextIO | None = None, *, stderr: bool = False) -> Console:
     """A console that never reads markup in what it prints. NO_COLOR is heeded."""
     stream = file or (sys.stderr if stderr else sys.stdout)
     width = None if stream.isatty() else WIDTH_ELSEWHERE
-    return Console(file=stream, markup=False, highlight=False, emoji=False, soft_wrap=True, width=width)
+    return _Console(file=stream, markup=False, highlight=False, emoji=False, soft_wrap=True, width=width)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from shakeproof.exits import unknown
 from shakeproof.model.clauses import WITHOUT_TEXT, Clause
 from shakeproof.model.machine import Role
-from shakeproof.model.notation import Row
+from shakeproof.model.notation import Alike, Row
 from shakeproof.model.roles import ROLES
 
 VERDICTS = {
@@ -26,6 +26,20 @@ VERDICTS = {
     "INCONCLUSIVE": "silence that only a timer tells from slowness, or a finding that did not repeat",
     "NOT TESTED": "it was not tried, and the reason is given; never a success",
 }
+
+READINGS = {
+    "TRUNCATED": "the transport ended right behind it: only after a close_notify may the application be told that all "
+    "data has come",
+    "BOUNDED": "very many of them in a row met no limit; no RFC gives one, it is our reading that there is one",
+    "FRAGMENTED": "cut up into several records, it was answered otherwise than in one (RFC 5246 section 6.2.1)",
+    "AFTERWARDS": "the connection was over, and still something came of what was sent: closed is closed",
+    "DELIVERED": "sent in other records, or other writes of the transport, it was not refused as it is when it comes "
+    "as usual: a stream has no borders (RFC 5246 section 6.2.1)",
+}
+"""How the id of a check goes on behind the row's, where the check is about more than the row, and what it is about."""
+
+HONEST_HANDSHAKE = "HONEST-HANDSHAKE"
+"""The check that has no row: before anything else is tested, an honest connection has to open."""
 
 CLAUSE = re.compile(
     r"(?:RFC\s*)?(\d{3,5})?[\s:,]*(?:section|sec\.?|§)?\s*([0-9A-Z](?:\d*)(?:\.\d+)*)(?:\s+([\w-]+))?", re.I
@@ -46,7 +60,7 @@ def explain(text: str) -> list[Explanation]:
     Raises UsageError with what looks like it.
     """
     wanted = " ".join(text.split())
-    found = list(_verdicts(wanted)) or list(_rows(wanted)) or list(_clauses(wanted))
+    found = list(_verdicts(wanted)) or list(_checks(wanted)) or list(_rows(wanted)) or list(_clauses(wanted))
     if not found:
         raise unknown(
             "check or clause",
@@ -74,11 +88,44 @@ def _verdicts(wanted: str) -> Iterator[Explanation]:
             yield Explanation(name, (meaning,))
 
 
-def _rows(wanted: str) -> Iterator[Explanation]:
+def _checks(wanted: str) -> Iterator[Explanation]:
+    """Checks that are about something else than one row."""
+    from shakeproof.properties.audit import alike_check  # an engine is much to load for the other questions
+
+    if wanted.upper() == HONEST_HANDSHAKE:
+        yield Explanation(HONEST_HANDSHAKE, ("an honest peer's connection must open; without that nothing is tested",))
+    for role in ROLES.values():
+        for alike in role.alike:
+            if wanted.upper() == alike_check(role, alike):
+                yield Explanation(wanted.upper(), tuple(_alike_lines(role, alike)))
+    base, _, reading = wanted.upper().rpartition("-")
+    if reading in READINGS and not list(_rows(wanted, exactly=True)):
+        yield from (_about(each, reading) for each in _rows(base))
+
+
+def _alike_lines(role: Role, alike: Alike) -> Iterator[str]:
+    yield f"role      {role.title} ({role.name})"
+    yield f"alike     {' and '.join(symbol.text for symbol in alike.symbols)}: answered in the same way, whichever came"
+    for clause in role.quotes.resolve(alike.authority, role.name):
+        yield from _clause_lines(clause)
+
+
+def _about(found: Explanation, reading: str) -> Explanation:
+    """The row's explanation, with what the check is about beyond the row."""
+    lines = [f"here      {READINGS[reading]}", *found.lines]
+    role = next(role for role in ROLES.values() if any(row.code == found.heading for row in role.rows))
+    if reading == "TRUNCATED" and role.truncation is not None:
+        clauses = role.quotes.resolve(role.truncation, role.name)
+        lines += [line for clause in clauses for line in _clause_lines(clause) if line not in lines]
+    return Explanation(f"{found.heading}-{reading}", tuple(lines))
+
+
+def _rows(wanted: str, *, exactly: bool = False) -> Iterator[Explanation]:
+    """exactly: not those for any other message, whose checks are named by the message."""
     for role in ROLES.values():
         for row in role.rows:
             code = row.code
-            of_rest = row.is_rest and wanted.upper().startswith(f"{code}-")
+            of_rest = row.is_rest and not exactly and wanted.upper().startswith(f"{code}-")
             if wanted.upper() == code or wanted == row.id or of_rest:
                 yield explain_row(role, row, about=wanted[len(code) + 1 :] if of_rest else "")
 

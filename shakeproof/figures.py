@@ -34,9 +34,14 @@ class Options:
 
     @property
     def setup(self) -> Setup:
-        """The same for an executed run."""
+        """The same for an executed run. Raises UsageError where they exclude each other."""
         from shakeproof.properties.targets.base import Setup
 
+        if self.client_auth and self.resume:
+            raise UsageError(
+                "--client-auth, --resume: a resumption has no certificates, so the client is not asked for one; "
+                "give one of the two"
+            )
         return Setup(client_auth=self.client_auth, session="id" if self.resume else "")
 
 
@@ -97,6 +102,14 @@ def _client_server(arguments: Sequence[str], options: Options) -> Figure:
 
     _takes("client-server", arguments, 0)
     return draw_trace(client_server_trace(options.key_exchange, options.setup), theme=options.theme)
+
+
+def _data_exchange(arguments: Sequence[str], options: Options) -> Figure:
+    from shakeproof.diagrams.sequence import draw_trace
+    from shakeproof.scenes import data_exchange_trace
+
+    _takes("data-exchange", arguments, 0)
+    return draw_trace(data_exchange_trace(options.key_exchange), theme=options.theme)
 
 
 def _stack(arguments: Sequence[str], options: Options) -> Figure:
@@ -160,11 +173,17 @@ def draw_role(name: str, *, coverage: Mapping[str, int] | None = None, theme: st
 
 
 def _machine(arguments: Sequence[str], options: Options) -> Figure:
-    from shakeproof.machines import coverage_of, read_run
+    from shakeproof.machines import coverage_of, covered, read_run
 
     _takes("machine ROLE", arguments, 1, "`shakeproof list roles` has them")
-    coverage = coverage_of(read_run(Path(options.coverage)), arguments[0]) if options.coverage else None
-    return draw_role(arguments[0], coverage=coverage, theme=options.theme)
+    if not options.coverage:
+        return draw_role(arguments[0], theme=options.theme)
+    from shakeproof.diagrams.machine import draw_machine
+    from shakeproof.model.roles import ROLES
+
+    run = read_run(Path(options.coverage))
+    coverage_of(run, choose("role", arguments[0], ROLES))
+    return draw_machine(covered(ROLES[arguments[0]], run), theme=options.theme)
 
 
 def _diff(arguments: Sequence[str], options: Options) -> Figure:
@@ -209,7 +228,7 @@ def _takes(name: str, arguments: Sequence[str], count: int, hint: str = "") -> N
     if len(arguments) == count:
         return
     came = f"{len(arguments)} came ({', '.join(arguments)})" if arguments else "none came"
-    wanted = "no argument" if count == 0 else f"{count} argument"
+    wanted = "no argument" if count == 0 else f"{count} argument{'s' * (count > 1)}"
     raise UsageError(f"draw {name}: takes {wanted}, {came}{f': {hint}' if hint else ''}")
 
 
@@ -249,7 +268,7 @@ FIGURES: dict[str, Drawing] = {
         reads=HANDSHAKE,
     ),
     "data-exchange": Drawing(
-        "encrypted request and response", _part("Encrypted data exchange", ["data"], {}),
+        "encrypted request and response", _data_exchange,
         reads=frozenset({"key_exchange"}),
     ),
     "full": Drawing(

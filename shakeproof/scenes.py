@@ -10,14 +10,17 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Literal, TypeAlias
 
-from shakeproof.diagrams.flow import Flow, FlowCheck, flow_of, with_outcomes
+from shakeproof.diagrams.flow import Flow, with_outcomes
+from shakeproof.diagrams.flow_groups import grouped_flow
 from shakeproof.diagrams.stack import Layer, Stack
+from shakeproof.impl.tls.alerts import AlertDescription
 from shakeproof.impl.tls.records import HEADER_LENGTH
 from shakeproof.impl.tls.suites import SUITES_BY_NAME, CipherSuite
 from shakeproof.impl.x509 import Result, Validator
-from shakeproof.impl.x509.checks import Outcome
+from shakeproof.model.certificate_checks import CHECK_OF, CHECKS, GROUPS
 from shakeproof.model.roles import ROLES
-from shakeproof.model.trace import Check, Kind, Phase, Step, Trace, number_steps
+from shakeproof.model.trace import Check, Kind, Line, Phase, Step, Trace, number_steps
+from shakeproof.properties.chain_table import beyond, told
 from shakeproof.properties.executed import CLOSING, LATENCY_S, OPENING, https_run
 from shakeproof.properties.hostile import OPEN, hostile_run
 from shakeproof.properties.mapper import certificates
@@ -85,6 +88,34 @@ def client_server_trace(key_exchange: KeyExchangeName = "rsa", setup: Setup = PL
     return replace(whole, steps=number_steps(steps), phases=tuple(phases))
 
 
+def data_exchange_trace(key_exchange: KeyExchangeName = "rsa") -> Trace:
+    """A request and its response, each with the record that it travelled in: one side sealed it, the other opened it.
+
+    The run has no step for either: both are told from the record, whose lengths it has, and which its reader opened.
+    """
+    whole = part(https_trace(key_exchange), "Encrypted data exchange", ["data"])
+    suite, asks = whole.meta["suite"], whole.steps[0].sender
+    steps: list[Step] = []
+    for step in whole.steps:
+        if step.layer != "http":
+            steps.append(step)
+            continue
+        what = "request" if step.sender == asks else "response"
+        plain = step.detail.rpartition(", ")[2]
+        record = f"a record of {len(step.data)} bytes"
+        clause = "5246 \u00a76.2.3"
+        doing = replace(step, kind=Kind.ACTION, message="", data=b"", protection="", receiver="", detail="", row="")
+        doing = replace(doing, before={}, after={}, received_s=None, carrier=None, clause=clause)
+        sealed = (Line(f"{plain} of HTTP into {record}"), Line(suite))
+        opened = (Line(f"the integrity check holds, {plain} of HTTP", Check.PASSED),)
+        steps.append(replace(doing, title=f"Encrypt the {what}", lines=sealed))
+        steps.append(step)
+        steps.append(
+            replace(doing, sender=step.receiver, title=f"Decrypt the {what}", lines=opened, time_s=step.received_s)
+        )
+    return replace(whole, steps=number_steps(steps))
+
+
 def mitm_trace(rogue: str, key_exchange: KeyExchangeName = "rsa") -> Trace:
     """The man in the middle against the client with this fault, or against the clean one: without states."""
     # An attacker's machinery is much to load for the pictures that have none.
@@ -123,28 +154,23 @@ def https_stack(key_exchange: KeyExchangeName = "rsa") -> Stack:
     )  # fmt: skip
 
 
-CHECKED_BY = {
-    "CHECK_ANCHOR": "trust anchor",
-    "CHECK_SIGNATURE": "signature",
-    "CHECK_VALIDITY": "validity",
-    "CHECK_BASIC_CONSTRAINTS": "basic constraints",
-    "CHECK_KEY_CERT_SIGN": "issuer key usage",
-    "CHECK_KEY_USAGE": "key usage",
-    "CHECK_NAME": "name",
-}
-"""State of the table -> what our validator calls the same check."""
-
-EVERY = frozenset({"CHECK_SIGNATURE", "CHECK_VALIDITY"})
-ISSUING = frozenset({"CHECK_BASIC_CONSTRAINTS", "CHECK_KEY_CERT_SIGN"})
-LEAF = frozenset({"CHECK_KEY_USAGE", "CHECK_NAME"})
-"""Which checks a certificate has to pass: each, one that issued another, the last."""
-
-
 def certificate_flow() -> Flow:
-    """Path and name validation, as the table has it."""
-    return flow_of(
-        ROLES["certificate"], title="Certificate validation", start="Certificate message", end="Continue the handshake"
-    )
+    """Path and name validation, as the table has it: its checks in a few boxes."""
+    flow = grouped_flow(
+        ROLES["certificate"], GROUPS, {state: check.number for state, check in CHECK_OF.items()},
+        title="Certificate validation", start="Certificate message", end="Continue the handshake",
+        subtitle=f"{len(CHECKS)} checks in the order of RFC 5280; each certificate of the path, issuers first. "
+        "The first check that fails ends it.",
+    )  # fmt: skip
+    numbered = f"1 to {len(flow.checks)} count the boxes; each names its checks by their numbers, 1 to {len(CHECKS)}."
+    checks = tuple(replace(check, code=_code(check.alert)) for check in flow.checks)
+    return replace(flow, checks=checks, subtitle=(*flow.subtitle, numbered))
+
+
+def _code(alert: str) -> str:
+    """The number of an alert (RFC 5246 section 7.2)."""
+    known = AlertDescription.__members__.get(alert.upper())
+    return "" if known is None else str(int(known))
 
 
 def chain_defects() -> list[str]:
@@ -162,59 +188,52 @@ def validated(defects: Iterable[str]) -> Result:
 def executed_flow(result: Result) -> Flow:
     """The same with what our validator found out about a chain: certificate by certificate until a check fails."""
     flow = certificate_flow()
-    steps = [step for step in result.trace if step.certificate_index is not None]
-    known = {(step.name, step.certificate_index): step for step in steps}
-    top = max((step.certificate_index or 0 for step in steps), default=0)
-    keys = [check.key for check in flow.checks]
+    answers = list(told(result))
+    failed = next((answer for answer in answers if answer.value is not None), None)
+    others = beyond(result)
+    remark, alerts = (failed.text, failed.alerts) if failed else (others[0][1] if others else "", (result.alert,))
+    if failed is None and others:  # what the table has no question for fails where it would belong
+        failed = next((answer for answer in answers if answer.state.phase == others[0][0].phase), answers[-1])
+    elif failed is not None:
+        remark = f"check {CHECK_OF[failed.state].number}: {remark}"
+    # What stopped is the path of one certificate through the boxes; those that passed before it are told in words.
+    at = failed.index if failed else None
+    passed = {answer.index for answer in answers if answer.index is not None} - {at} if at is not None else set()
+    if passed:
+        answers = [answer for answer in answers if answer.index in (None, at)]
     outcomes: dict[str, Check] = {}
-    remarks: dict[str, str] = {}
     taken: dict[tuple[str, str], bool] = {}
-    walk = [("CHECK_ANCHOR", top)]
-    for index in range(top - 1, -1, -1):
-        walk += [(key, index) for key in keys if key in EVERY | (ISSUING if index else LEAF)]
-    seen: set[str] = set()
     before = ""
-    for key, index in walk:
-        step = known.get((CHECKED_BY[key], index))
-        if step is None:
-            continue
-        if before:
+    for answer in answers:
+        key = answer.state.phase
+        if before and before != key:
             taken[before, key] = True
-        seen.add(step.name)
-        if step.outcome is Outcome.FAILED:
-            outcomes[key], remarks[key] = Check.FAILED, step.text
+        outcomes[key], before = Check.PASSED, key
+        if answer is failed:
+            outcomes[key] = Check.FAILED
             break
-        outcomes[key] = Check.PASSED
-        before = key
-    failed = next((key for key in keys if outcomes.get(key) is Check.FAILED), "")
-    others = [
-        step for step in result.trace if step.name not in CHECKED_BY.values() and step.outcome is not Outcome.NOT_RUN
-    ]
-    wrong = [step for step in others if step.outcome is Outcome.FAILED]
-    names = dict.fromkeys(step.name for step in others)
-    if not failed and not result.accepted:
-        # What no step tells of, such as a chain without certificates, is a fault beyond the table, too.
-        remarks["others"] = wrong[0].text if wrong else result.explanation
-    clause = wrong[0].clause if wrong else ""
-    extra = FlowCheck(
-        "others",
-        f"Do the {len(names)} checks hold that the table leaves out?",
-        result.alert if "others" in remarks else "",
-        clause=clause,
-        sentence=", ".join(names),
-    )
-    flow = replace(flow, checks=(*flow.checks, extra))
-    if not failed:
-        outcomes["others"] = Check.FAILED if "others" in remarks else Check.PASSED
-        taken[before, "others"] = bool(before)
-        taken["others", ""] = result.accepted
+    taken[before, ""] = failed is None
+    shown = with_outcomes(flow, outcomes, {check.key: check.remark for check in flow.checks}, taken)
+    who = "" if at is None else "the leaf" if at == 0 else "this certificate"
+    idle = f"not run for {who}" if who else "not run"
+    boxes = []
+    for box in shown.checks:
+        if box.outcome is Check.FAILED:
+            box = replace(box, alert=alerts[0], code=_code(alerts[0]), others=len(alerts) - 1, remark=remark)
+        elif box.outcome is Check.NONE:
+            box = replace(box, remark=f"{box.remark}: {idle}")
+        boxes.append(box)
     ended = "every check passed" if result.accepted else "the first that fails ends it; our validator reports all"
-    shown = with_outcomes(flow, outcomes, remarks, taken)
-    named = next((check.question for check in shown.checks if check.outcome is Check.FAILED), "")
+    said = [f"Executed on a path of {len(result.path)} certificates: {ended}.", *flow.subtitle[1:]]
+    if passed:
+        said.append(
+            f"Shown: what {who} went through. {_counted(len(passed), 'issuer')} had passed every check before it."
+        )
     return replace(
         shown,
-        title=f"Certificate validation: {'passed' if result.accepted else 'failed'}",
-        subtitle=(f"Executed on a path of {len(result.path)} certificates: {ended}. {named}".strip(),),
+        title="Certificate validation: passed" if result.accepted else f"Certificate validation failed, {remark}",
+        subtitle=tuple(said),
+        checks=tuple(boxes),
     )
 
 

@@ -96,6 +96,20 @@ def _wrong(name: str, value: Any) -> Any:
     raise ValueError(f"not a saved finding: {name} = {value!r:.80}")
 
 
+def write_whole(path: Path, text: str) -> Path:
+    """Write a file, making its folder: whoever reads it meanwhile sees the old one or the new one, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".writing-", suffix=path.suffix)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    return path
+
+
 @dataclass(frozen=True)
 class Store:
     """The findings in a folder."""
@@ -104,17 +118,15 @@ class Store:
 
     def save(self, saved: SavedFinding) -> Path:
         """Write a finding; a half-written file is never seen."""
-        place = self.folder / "findings"
-        place.mkdir(parents=True, exist_ok=True)
+        self.prepare()
+        return write_whole(self.folder / "findings" / f"{saved.finding.id}.json", finding_to_json(saved))
+
+    def prepare(self) -> None:
+        """Make the folder, so that version control leaves it alone."""
+        self.folder.mkdir(parents=True, exist_ok=True)
         ignore = self.folder / ".gitignore"
         if not ignore.exists():
             ignore.write_text("*\n", encoding="utf-8")
-        path = place / f"{saved.finding.id}.json"
-        handle, name = tempfile.mkstemp(dir=place, prefix=".writing-", suffix=".json")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(finding_to_json(saved))
-        Path(name).replace(path)
-        return path
 
     def ids(self) -> list[str]:
         """The ids of all findings, the newest first."""

@@ -240,9 +240,12 @@ class Host:
         for key, connection in self.connections.items():
             self.flush(connection, now_s, found)
             if connection.state == CLOSED:
-                closed.append(key)
-        for key in closed:
-            del self.connections[key]
+                closed.append((key, connection))
+        for key, connection in closed:
+            # Its user, or an ICMP error, may have ended it half open: no segment came that its listener heard of.
+            self.settle(key, connection, now_s)
+            if self.connections.get(key) is connection:
+                del self.connections[key]
         return found
 
     def flush(self, connection: TcpConnection, now_s: float, found: list[Packet]) -> None:

@@ -10,6 +10,7 @@ Source: RFC 5280 section 6.1 (a path is a sequence of certificates ...); RFC 415
 from __future__ import annotations
 
 import heapq
+import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -121,9 +122,12 @@ class Builder:
             if not self.budget.affords(issuer, last):
                 self.exhausted = True
                 return
+            named = issuer.subject == last.issuer
             if not self.budget.verifies(issuer, last):
-                if not key_ids_agree(issuer, last):
+                if not named or not key_ids_agree(issuer, last):
                     continue  # another CA of the same name, or the same with another key
+                rank += BROKEN
+            elif not named:
                 rank += BROKEN
             order += 1
             yield _Partial(rank, order, (*partial.certificates, issuer), anchored)
@@ -133,9 +137,23 @@ class Builder:
         found = [(item, True) for item in self.anchors.by_subject.get(wanted, ())]
         sent = self.by_subject.get(wanted, ())
         found += [(item, False) for item in sent if item.der not in self.anchors.ders]
+        if not found and not certificate.self_issued:
+            return self._holders_of_the_key(certificate)
         # By key identifier first: it costs nothing, a signature costs much, and hostile chains offer many candidates.
         found.sort(key=lambda item: not key_ids_agree(item[0], certificate))
         return iter(found)
+
+    def _holders_of_the_key(self, certificate: Certificate) -> Iterator[tuple[Certificate, bool]]:
+        """Whoever has the key that the certificate names, under another name than it names: no such path is sound, and
+        that the names do not chain says more than that there is no issuer.
+        """
+        wanted = certificate.authority.key_identifier if certificate.authority else None
+        if wanted is None:
+            return
+        for groups, anchored in ((self.anchors.by_subject, True), (self.by_subject, False)):
+            for item in itertools.chain.from_iterable(groups.values()):
+                if item.subject_key_id == wanted and (anchored or item.der not in self.anchors.ders):
+                    yield item, anchored
 
     def _flaws(self, issuer: Certificate, certificate: Certificate) -> int:
         return FLAW * (

@@ -346,6 +346,8 @@ def verifies(
             key.verify(signature, signed, scheme, digest)
         elif isinstance(key, ec.EllipticCurvePublicKey):
             scheme = parsed.signature_algorithm_parameters
+            if scheme is None and parsed.signature_algorithm_oid == SignatureAlgorithmOID.ECDSA_WITH_SHA1:
+                scheme = ec.ECDSA(hashes.SHA1())  # noqa: S303 - weak, which is a defect of its own, and not forged
             if not isinstance(scheme, ec.ECDSA):
                 return False
             key.verify(signature, signed, scheme)

@@ -30,7 +30,7 @@ Violation = tuple[Defect, str, str]  # the defect, its clause, and the sentence
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where the certificate stands: is_top says that it is the trust anchor, or that the path ends with it."""
+    """Where the certificate stands: is_top says that it is the trust anchor, or another root at the path's end."""
 
     is_leaf: bool
     is_top: bool

@@ -129,8 +129,8 @@ class Validator:
             leaf = parse(chain[0])
         except Malformed as error:
             return _unread(error.defect, 0, f"{error.defect.sentence}: {printable(str(error))}")
-        others = [_readable(item) for item in chain[1:]]
-        sent = [item for item in others if item is not None]
+        others = [_read(item) for item in chain[1:]]
+        sent = [item for item in others if isinstance(item, Certificate)]
         budget = SignatureBudget(self.max_signatures)
         builder = Builder(leaf, sent, self.anchors, time, budget)
         reference = read_reference(reference_identity) if reference_identity is not None else None
@@ -144,13 +144,16 @@ class Validator:
         record = result.record and replace(result.record, notes=tuple(notes), others=unused)
         return replace(result, defects=(*result.defects, *notes), record=record)
 
-    def _notes(self, builder: Builder, result: Result, others: Sequence[Certificate | None]) -> list[Found]:
+    def _notes(self, builder: Builder, result: Result, others: Sequence[Certificate | Malformed]) -> list[Found]:
         """Strangers, garbage and circles do not matter to a chain that holds; for another they may be the reason."""
         notes = []
-        if None in others:
-            place = others.index(None) + 1
-            text = f"certificate {place} of the chain cannot be parsed"
-            notes.append(Found(Defect.MALFORMED, None, "", Defect.MALFORMED.clause, text))
+        unread: dict[Defect, int] = {}
+        for place, item in enumerate(others, start=1):
+            if isinstance(item, Malformed):
+                unread.setdefault(item.defect, place)
+        for defect, place in unread.items():
+            text = f"certificate {place} of the chain cannot be parsed: {defect.sentence}"
+            notes.append(Found(defect, None, "", defect.clause, text))
         if builder.cycle and result.kinds & _LEADS_NOWHERE:
             text = "the issuers that were sent certify one another in a circle, and none is certified by a trust anchor"
             notes.append(Found(Defect.PATH_CYCLE, None, "", Defect.PATH_CYCLE.clause, text))
@@ -269,11 +272,16 @@ def leaf_usage_fits(leaf: bytes, key_exchange: Literal["rsa", "ecdhe"]) -> bool:
     return usage.key_encipherment if key_exchange == "rsa" else usage.digital_signature
 
 
-def _readable(der: bytes) -> Certificate | None:
+def _read(der: bytes) -> Certificate | Malformed:
     try:
         return parse(der)
-    except Malformed:
-        return None
+    except Malformed as error:
+        return error
+
+
+def _readable(der: bytes) -> Certificate | None:
+    item = _read(der)
+    return item if isinstance(item, Certificate) else None
 
 
 def _readable_lists(crls: Sequence[bytes], *, with_profile: bool) -> tuple[list[RevocationList], int]:

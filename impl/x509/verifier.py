@@ -126,6 +126,7 @@ class Verifier:
         self.revocation = revocation
         self.require_status = require_status
         self.comparisons = Comparisons()
+        self.anchored = False
         self.path: Sequence[Certificate] = ()
         self.found: list[Found] = []
         self._sentences: dict[str, tuple[str, str]] = {}
@@ -139,6 +140,7 @@ class Verifier:
 
         anchored: the last certificate is a trust anchor; else the path leads nowhere and ends where it could not go on.
         """
+        self.anchored = anchored
         self.path, self.found, self._sentences, self._failed_checks, self._ran_on = path, [], {}, {}, set()
         top = len(path) - 1
         limit = len(path) if self.max_intermediates is None else self.max_intermediates
@@ -393,7 +395,8 @@ class Verifier:
         if not self.with_profile:
             return
         self._ran("profile", index, "every certificate keeps the profile's rules", Defect.PROFILE.clause)
-        is_top = index == len(self.path) - 1
+        # A CA at which the path merely ends is no root: it is held to what binds every CA.
+        is_top = index == len(self.path) - 1 and (self.anchored or certificate.self_issued)
         for defect, clause, text in profile.violations(
             certificate, is_leaf=index == 0, is_top=is_top, reading=self.reading, usage=self.usage
         ):

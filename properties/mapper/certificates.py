@@ -1,12 +1,15 @@
 """Certificate chains with any combination of defects, and the combination read back from any chain.
 
-`chain` turns a set of defects into bytes, `classify` turns bytes into a set of defects, and on what `observable` leaves
-they are inverse. Every byte is fixed: keys (see keys.py: PUBLIC test keys), serial numbers, validity and signatures
-(PKCS#1 v1.5, and ECDSA with deterministic nonces). Real stacks check against the real clock, so the validity is wide
-and constant instead of relative to today. `classify` shares nothing with shakeproof.impl.x509: a fault there must not
-cancel out here.
+`chain` turns a set of defects into bytes, `classify` in read_certificates.py turns bytes into a set of defects, and on
+what `observable` leaves they are inverse. Every byte is fixed: keys (see keys.py: PUBLIC test keys), serial numbers,
+validity and signatures (PKCS#1 v1.5, and ECDSA with deterministic nonces). Real stacks check against the real clock, so
+the validity is wide and constant instead of relative to today.
 
     trust anchor (not sent)  ->  intermediate CA  ->  server certificate
+
+Where a defect is one of an issuer above the intermediate CA, an upper intermediate CA stands between it and the anchor.
+These are the chains that go into handshakes; all other defects, and all that stand together, are made in
+properties/chains.
 
 Source: RFC 5280 sections 4 and 6, RFC 9525 section 6.
 """
@@ -15,20 +18,19 @@ from __future__ import annotations
 
 import enum
 import ipaddress
-import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache, lru_cache
-from itertools import pairwise
 from typing import Literal
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from shakeproof.properties.chains import der as der_writer
+from shakeproof.properties.chains import draft as chain_draft
 from shakeproof.properties.mapper.keys import KeyKind, Owner, PrivateKey, private_key, private_key_pem
 
 SERVER_NAME = "server.shakeproof.test"
@@ -53,17 +55,38 @@ class CertificateDefect(enum.Enum):
     ISSUER_NOT_CA = "an issuer in the chain is not a CA"
     ISSUER_EXPIRED = "an issuer's certificate has expired"
     WRONG_KEY_USAGE = "the server's key usage allows neither signing nor encrypting a key exchange"
+    SELF_SIGNED_LEAF = "the server's certificate is signed with its own key"
+    MISSING_INTERMEDIATE = "the certificate of the server's issuer is missing"
+    PATHLEN_EXCEEDED = "there is one intermediate CA more than an issuer permits"
+    WRONG_PURPOSE = "the server's certificate is meant for something else"
+    NAME_EXCLUDED = "the server's name lies where an issuer may not certify"
+    UNKNOWN_CRITICAL = "the server's certificate has a critical extension that nobody knows"
+    NO_SAN = "the server's name stands in the common name alone"
+    WEAK_HASH = "the server's certificate is signed with SHA-1"
 
 
-_UNREADABLE = (CertificateDefect.EMPTY, CertificateDefect.MALFORMED)
+_OF_ISSUERS = frozenset({
+    CertificateDefect.UNTRUSTED, CertificateDefect.MISSING_INTERMEDIATE, CertificateDefect.BAD_SIGNATURE,
+    CertificateDefect.ISSUER_NOT_CA, CertificateDefect.ISSUER_EXPIRED, CertificateDefect.PATHLEN_EXCEEDED,
+    CertificateDefect.NAME_EXCLUDED, CertificateDefect.WEAK_HASH,
+})  # fmt: skip
+_EVERY = frozenset(CertificateDefect)
+_HIDING: dict[CertificateDefect, frozenset[CertificateDefect]] = {
+    CertificateDefect.EMPTY: _EVERY,
+    CertificateDefect.MALFORMED: _EVERY,
+    CertificateDefect.SELF_SIGNED_LEAF: _OF_ISSUERS,
+    CertificateDefect.MISSING_INTERMEDIATE: _OF_ISSUERS,
+    CertificateDefect.NO_SAN: frozenset({CertificateDefect.WRONG_NAME, CertificateDefect.NAME_EXCLUDED}),
+}
+"""What nobody can tell where the certificates or the names that it is about are not there; the first hides most."""
 
 
 def observable(defects: Iterable[CertificateDefect]) -> frozenset[CertificateDefect]:
-    """What an observer can tell of these defects: an absent or unreadable certificate hides everything else."""
+    """What an observer can tell of these defects: what is absent or cannot be read hides what would be seen there."""
     wanted = frozenset(defects)
-    for hiding in _UNREADABLE:
+    for hiding, hidden in _HIDING.items():
         if hiding in wanted:
-            return frozenset({hiding})
+            wanted = wanted - hidden | {hiding}
     return wanted
 
 
@@ -100,22 +123,27 @@ def chain(
 
     name: the reference identity of the client, a DNS name or an IP address as text; purpose: what the leaf is certified
     for, a client having a key of its own. UNTRUSTED means a CA with names and keys of its own. WRONG_KEY_USAGE is
-    contentCommitment alone. BAD_SIGNATURE flips a bit of the leaf's signature.
+    contentCommitment alone, WRONG_PURPOSE code signing. BAD_SIGNATURE flips a bit of the leaf's signature.
     """
+    defects_shown = observable(defects)
     untrusted = CertificateDefect.UNTRUSTED in defects
     root, intermediate, leaf = (
         (Owner.ATTACKER_ROOT, Owner.ATTACKER_INTERMEDIATE, Owner.ATTACKER_LEAF)
         if untrusted
         else (Owner.ROOT, Owner.INTERMEDIATE, Owner.LEAF if purpose == "server" else Owner.CLIENT)
     )
+    certified = other_name(name) if CertificateDefect.WRONG_NAME in defects else name
+    excludes = certified if CertificateDefect.NAME_EXCLUDED in defects else ""
+    too_many = CertificateDefect.PATHLEN_EXCEEDED in defects
+    issuers: tuple[bytes, ...] = (_upper(key, root, excludes, too_many=too_many),) if excludes or too_many else ()
     issuer = _intermediate(
         key,
         root,
         intermediate,
+        under=UPPER if issuers else None,
         is_ca=CertificateDefect.ISSUER_NOT_CA not in defects,
         expired=CertificateDefect.ISSUER_EXPIRED in defects,
     )
-    certified = other_name(name) if CertificateDefect.WRONG_NAME in defects else name
     usage = (
         key_usage("content_commitment")
         if CertificateDefect.WRONG_KEY_USAGE in defects
@@ -123,26 +151,36 @@ def chain(
         if key == "rsa"
         else key_usage("digital_signature")
     )
+    purpose_id = ExtendedKeyUsageOID.CODE_SIGNING if CertificateDefect.WRONG_PURPOSE in defects else PURPOSES[purpose]
+    extensions: list[tuple[x509.ExtensionType, bool]] = [
+        (x509.BasicConstraints(ca=False, path_length=None), True),
+        (usage, True),
+        (x509.ExtendedKeyUsage([purpose_id]), False),
+    ]
+    if CertificateDefect.NO_SAN not in defects:
+        extensions.append((x509.SubjectAlternativeName([_general_name(certified)]), False))
+    if CertificateDefect.UNKNOWN_CRITICAL in defects:
+        extensions.append((x509.UnrecognizedExtension(UNKNOWN_EXTENSION, b"\x05\x00"), True))
+    itself = CertificateDefect.SELF_SIGNED_LEAF in defects
     leaf_der = issue(
         subject=_distinguished_name(certified),
-        issuer=_subject(key, intermediate),
+        issuer=_distinguished_name(certified) if itself else _subject(key, intermediate),
         key=private_key(key, leaf),
-        issuer_key=private_key(key, intermediate),
+        issuer_key=private_key(key, leaf if itself else intermediate),
         serial=3 if purpose == "server" else 4,
         not_before=FAR_OFF if CertificateDefect.NOT_YET_VALID in defects else NOT_BEFORE,
         not_after=LONG_EXPIRED if CertificateDefect.EXPIRED in defects else NOT_AFTER,
-        extensions=(
-            (x509.BasicConstraints(ca=False, path_length=None), True),
-            (usage, True),
-            (x509.ExtendedKeyUsage([_PURPOSES[purpose]]), False),
-            (x509.SubjectAlternativeName([_general_name(certified)]), False),
-        ),
+        extensions=extensions,
     )
-    if CertificateDefect.BAD_SIGNATURE in defects:
+    if CertificateDefect.WEAK_HASH in defects_shown:
+        leaf_der = sign_with_sha1(leaf_der, private_key(key, intermediate))
+    if CertificateDefect.BAD_SIGNATURE in defects_shown:
         leaf_der = flip_signature(leaf_der)
-    der: tuple[bytes, ...] = (leaf_der, issuer)
+    der: tuple[bytes, ...] = (leaf_der, issuer, *issuers)
+    if itself or CertificateDefect.MISSING_INTERMEDIATE in defects:
+        der = (leaf_der,)
     if CertificateDefect.MALFORMED in defects:
-        der = (leaf_der[: len(leaf_der) // 2], issuer)
+        der = (leaf_der[: len(leaf_der) // 2], *der[1:])
     if CertificateDefect.EMPTY in defects:
         der = ()
     return Chain(
@@ -156,7 +194,11 @@ def chain(
     )
 
 
-_PURPOSES = {"server": ExtendedKeyUsageOID.SERVER_AUTH, "client": ExtendedKeyUsageOID.CLIENT_AUTH}
+UNKNOWN_EXTENSION = x509.ObjectIdentifier("1.3.6.1.4.1.99999.1")
+"""A private extension: nobody gave it a meaning."""
+UPPER = "upper intermediate"
+
+PURPOSES = {"server": ExtendedKeyUsageOID.SERVER_AUTH, "client": ExtendedKeyUsageOID.CLIENT_AUTH}
 
 
 @cache
@@ -171,34 +213,9 @@ def anchors_pem() -> str:
     return "".join(_pem(der) for der in anchors())
 
 
-def classify(
-    der: Sequence[bytes],
-    time: datetime,
-    name: str,
-    anchors: Sequence[bytes],
-) -> frozenset[CertificateDefect]:
-    """The defects of a chain, read in the order of RFC 5246 section 7.4.2: each certificate certifies the one before.
-
-    der: leaf first, with or without the trust anchor; time: aware; name: reference identity. Small direct checks of
-    what `CertificateDefect` names and nothing more; it searches no path, so it reads messages and is no validator.
-    """
-    if not der:
-        return frozenset({CertificateDefect.EMPTY})
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of what `cryptography` tolerates today, a negative serial number for one
-        try:
-            certificates = [x509.load_der_x509_certificate(item) for item in der]
-            roots = [x509.load_der_x509_certificate(item) for item in anchors]
-            return frozenset(
-                _defects_of_certificates(certificates, time, name) | _defects_of_links(certificates, roots)
-            )
-        except _UNPARSABLE:
-            return frozenset({CertificateDefect.MALFORMED})
-
-
 def other_name(name: str) -> str:
     """A name that no reading of RFC 9525 section 6 matches with `name`."""
-    if _is_ip_address(name):
+    if is_ip_address(name):
         return "192.0.2.66" if name != "192.0.2.66" else "192.0.2.67"  # TEST-NET-1 of RFC 5737
     return f"not-{name}"
 
@@ -244,8 +261,8 @@ def issue(
         serialization.Encoding.DER
     )
     if not_after < not_before:  # `cryptography` refuses to build this: put the date in afterwards
-        start = _utc_time(not_before)
-        der = resign(der, issuer_key, replace=(start + start, start + _utc_time(not_after)))
+        start = der_writer.utc_time(not_before)
+        der = resign(der, issuer_key, replace=(start + start, start + der_writer.utc_time(not_after)))
     return der
 
 
@@ -279,8 +296,10 @@ def resign(der: bytes, issuer_key: PrivateKey, replace: tuple[bytes, bytes]) -> 
     if tbs.count(old) != 1:
         raise ValueError(f"expected {old.hex()} once in the signed part, got it {tbs.count(old)} times")
     start = 2 if tbs[1] < 0x80 else 2 + (tbs[1] & 0x7F)
-    tbs = _sequence(tbs[start:].replace(old, new))
-    return _sequence(tbs + algorithm + _bit_string(_sign(issuer_key, tbs)))
+    tbs = der_writer.sequence(tbs[start:].replace(old, new))
+    return der_writer.sequence(
+        tbs + algorithm + der_writer.bit_string(chain_draft.signature_of(issuer_key, tbs, "sha256"))
+    )
 
 
 def flip_signature(der: bytes) -> bytes:
@@ -288,10 +307,13 @@ def flip_signature(der: bytes) -> bytes:
     return der[:-1] + bytes([der[-1] ^ 1])
 
 
-def _sign(key: PrivateKey, data: bytes) -> bytes:
-    if isinstance(key, rsa.RSAPrivateKey):
-        return key.sign(data, padding.PKCS1v15(), hashes.SHA256())
-    return key.sign(data, ec.ECDSA(hashes.SHA256(), deterministic_signing=True))
+def sign_with_sha1(der: bytes, issuer_key: PrivateKey) -> bytes:
+    """The certificate signed anew with SHA-1, which `cryptography` will not do."""
+    tbs, algorithm, _ = _parts(der)
+    weak = chain_draft.algorithm(issuer_key.public_key(), "sha1")
+    start = 2 if tbs[1] < 0x80 else 2 + (tbs[1] & 0x7F)
+    tbs = der_writer.sequence(tbs[start:].replace(algorithm, weak, 1))
+    return der_writer.sequence(tbs + weak + der_writer.bit_string(chain_draft.signature_of(issuer_key, tbs, "sha1")))
 
 
 _KINDS: tuple[KeyKind, ...] = ("rsa", "ecdsa")
@@ -332,7 +354,33 @@ def _root(kind: KeyKind, owner: Owner) -> bytes:
 
 
 @cache
-def _intermediate(kind: KeyKind, root: Owner, owner: Owner, *, is_ca: bool, expired: bool) -> bytes:
+def _upper(kind: KeyKind, root: Owner, excludes: str, *, too_many: bool) -> bytes:
+    """A CA between the root and the intermediate CA, with the root's key: it needs no other."""
+    constraints = x509.NameConstraints(None, [_subtree(excludes)]) if excludes else None
+    return issue(
+        subject=_distinguished_name(f"{UPPER} {kind.upper()}"),
+        issuer=_subject(kind, root),
+        key=private_key(kind, root),
+        issuer_key=private_key(kind, root),
+        serial=5,
+        extensions=(
+            (x509.BasicConstraints(ca=True, path_length=0 if too_many else None), True),
+            (key_usage("key_cert_sign", "crl_sign"), True),
+            *(((constraints, True),) if constraints is not None else ()),
+        ),
+    )
+
+
+def _subtree(name: str) -> x509.GeneralName:
+    if is_ip_address(name):
+        return x509.IPAddress(ipaddress.ip_network(name))
+    return x509.DNSName(name)
+
+
+@cache
+def _intermediate(
+    kind: KeyKind, root: Owner, owner: Owner, *, under: str | None = None, is_ca: bool, expired: bool
+) -> bytes:
     # A non-CA carries no keyUsage, so that the missing cA bit is all that is wrong with it.
     extensions: tuple[tuple[x509.ExtensionType, bool], ...] = (
         (
@@ -344,7 +392,7 @@ def _intermediate(kind: KeyKind, root: Owner, owner: Owner, *, is_ca: bool, expi
     )
     return issue(
         subject=_subject(kind, owner),
-        issuer=_subject(kind, root),
+        issuer=_subject(kind, root) if under is None else _distinguished_name(f"{under} {kind.upper()}"),
         key=private_key(kind, owner),
         issuer_key=private_key(kind, root),
         serial=2,
@@ -354,12 +402,13 @@ def _intermediate(kind: KeyKind, root: Owner, owner: Owner, *, is_ca: bool, expi
 
 
 def _general_name(name: str) -> x509.GeneralName:
-    if _is_ip_address(name):
+    if is_ip_address(name):
         return x509.IPAddress(ipaddress.ip_address(name))
     return x509.DNSName(name)
 
 
-def _is_ip_address(name: str) -> bool:
+def is_ip_address(name: str) -> bool:
+    """Whether the reference identity is an IP address as text."""
     try:
         ipaddress.ip_address(name)
     except ValueError:
@@ -390,107 +439,3 @@ def _parts(der: bytes) -> tuple[bytes, bytes, bytes]:
     first = _element(der, start)
     second = _element(der, first)
     return der[start:first], der[first:second], der[second:]
-
-
-def _length(size: int) -> bytes:
-    if size < 0x80:
-        return bytes([size])
-    octets = size.to_bytes((size.bit_length() + 7) // 8, "big")
-    return bytes([0x80 | len(octets)]) + octets
-
-
-def _sequence(content: bytes) -> bytes:
-    return b"\x30" + _length(len(content)) + content
-
-
-def _bit_string(content: bytes) -> bytes:
-    return b"\x03" + _length(len(content) + 1) + b"\x00" + content
-
-
-def _utc_time(moment: datetime) -> bytes:
-    return b"\x17\x0d" + moment.strftime("%y%m%d%H%M%SZ").encode()
-
-
-# -------------------------------------------------------------------------------------------------------------- reading
-
-
-_UNPARSABLE = (
-    ValueError,
-    TypeError,
-    OverflowError,
-    UnsupportedAlgorithm,
-    x509.DuplicateExtension,
-    x509.InvalidVersion,
-    x509.UnsupportedGeneralNameType,
-)
-
-
-def _defects_of_certificates(
-    certificates: Sequence[x509.Certificate], time: datetime, name: str
-) -> set[CertificateDefect]:
-    leaf, issuers = certificates[0], certificates[1:]
-    observed = {
-        CertificateDefect.EXPIRED: leaf.not_valid_after_utc < time,
-        CertificateDefect.NOT_YET_VALID: time < leaf.not_valid_before_utc,
-        CertificateDefect.WRONG_NAME: not _certifies(leaf, name),
-        CertificateDefect.WRONG_KEY_USAGE: _fits_no_key_exchange(leaf),
-        CertificateDefect.ISSUER_NOT_CA: not all(_is_ca(item) for item in issuers),
-        CertificateDefect.ISSUER_EXPIRED: any(item.not_valid_after_utc < time for item in issuers),
-    }
-    return {defect for defect, present in observed.items() if present}
-
-
-def _certifies(leaf: x509.Certificate, name: str) -> bool:
-    """RFC 9525 section 6: equal, matched by a wildcard that is the whole leftmost label, or the same IP address."""
-    try:
-        names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
-        return False
-    if _is_ip_address(name):
-        return ipaddress.ip_address(name) in names.get_values_for_type(x509.IPAddress)
-    wanted = name.rstrip(".").lower()
-    parent = wanted.partition(".")[2]
-    presented = {item.lower() for item in names.get_values_for_type(x509.DNSName)}
-    return wanted in presented or (bool(parent) and f"*.{parent}" in presented)
-
-
-def _fits_no_key_exchange(leaf: x509.Certificate) -> bool:
-    try:
-        usage = leaf.extensions.get_extension_for_class(x509.KeyUsage).value
-    except x509.ExtensionNotFound:
-        return False
-    return not (usage.digital_signature or usage.key_encipherment)
-
-
-def _is_ca(certificate: x509.Certificate) -> bool:
-    try:
-        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
-    except x509.ExtensionNotFound:
-        return False
-
-
-def _defects_of_links(
-    certificates: Sequence[x509.Certificate], roots: Sequence[x509.Certificate]
-) -> set[CertificateDefect]:
-    found: set[CertificateDefect] = set()
-    for certificate, issuer in pairwise(certificates):
-        if certificate.issuer != issuer.subject:
-            found.add(CertificateDefect.UNTRUSTED)
-        elif not _signed_by(certificate, issuer):
-            found.add(CertificateDefect.BAD_SIGNATURE)
-    last = certificates[-1]
-    if last not in roots:
-        named = [root for root in roots if root.subject == last.issuer]
-        if not named:
-            found.add(CertificateDefect.UNTRUSTED)
-        elif not any(_signed_by(last, root) for root in named):
-            found.add(CertificateDefect.BAD_SIGNATURE)
-    return found
-
-
-def _signed_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
-    try:
-        certificate.verify_directly_issued_by(issuer)
-    except InvalidSignature:
-        return False
-    return True

@@ -25,7 +25,7 @@ from shakeproof.impl.tls.key_exchange import signed_params
 from shakeproof.impl.tls.wire import Reader
 from shakeproof.model import messages as alphabet
 from shakeproof.model.facts import Value
-from shakeproof.properties.mapper import certificates, finite_field, registry, stock
+from shakeproof.properties.mapper import finite_field, read_certificates, registry, stock
 from shakeproof.properties.mapper.certificates import CertificateDefect
 from shakeproof.properties.mapper.choices import CERTIFICATE_TYPES, groups_offered, schemes_offered
 from shakeproof.properties.mapper.concretise import CHAIN_DEFECTS, certificate_detail
@@ -87,6 +87,7 @@ _SEEN_WITHOUT_ANCHORS = {
     alphabet.broken_chain,
     alphabet.wrong_key_type,
     alphabet.wrong_usage,
+    alphabet.wrong_eku,
 }
 
 
@@ -96,7 +97,25 @@ def _chain_defects(
 ) -> frozenset[CertificateDefect]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what is odd about a target's certificate is a finding, not a warning
-        return certificates.classify(der, time, name, anchors)
+        return read_certificates.classify(der, time, name, anchors)
+
+
+_OF_A_SERVER = frozenset({CertificateDefect.WRONG_NAME, CertificateDefect.NO_SAN})
+
+
+def _is_accompanied(context: Context, der: tuple[bytes, ...]) -> bool:
+    """Whether the chain holds once one certificate above the leaf is left out."""
+    options = context.options
+    passed = frozenset() if context.is_client else _OF_A_SERVER
+    return len(der) > 2 and any(
+        not _chain_defects((*der[:place], *der[place + 1 :]), options.time, options.server_name, options.anchors)
+        - passed
+        for place in range(1, min(len(der), MOST_LEFT_OUT))
+    )
+
+
+MOST_LEFT_OUT = 8
+"""Certificates that are tried: a peer may send thousands."""
 
 
 @lru_cache(maxsize=256)
@@ -125,21 +144,28 @@ def _certificate(context: Context, body: bytes) -> Reading:
     try:
         message = codec.Certificate.parse(body)
     except RemoteProtocolError as error:
-        return Reading(symbol_of(alphabet.Certificate, alphabet.broken_chain.bit), error.got)
+        return Reading(symbol_of(alphabet.Certificate, alphabet.broken_chain.bit, alphabet.alone.bit), error.got)
     der = message.certificate_list
     options = context.options
     found = _chain_defects(der, options.time, options.server_name, options.anchors)
-    defects = {_CHAIN_VALUES[defect] for defect in found}
     if not context.is_client:
-        defects.discard(alphabet.wrong_name)  # nobody said which client it has to be
+        found -= _OF_A_SERVER  # nobody said which client it has to be
+    company = alphabet.alone
+    if found and _is_accompanied(context, der):
+        found, company = frozenset(), alphabet.accompanied
+    defects = {_CHAIN_VALUES[defect] for defect in found}
     key: object = None
     if der and alphabet.broken_chain not in defects:
         key, usage, purposes = _leaf(der[0])
         if not _is_wanted(context, key):
             if context.chosen or not context.is_client:  # before a suite is chosen no kind of key is wrong
                 defects.add(alphabet.wrong_key_type)
-        elif (usage is not None and not _fits(usage, context)) or not _is_for_peer(purposes, context):
+        elif usage is not None and not _fits(usage, context):
             defects.add(alphabet.wrong_usage)
+        if not _is_for_peer(purposes, context):
+            defects.add(alphabet.wrong_eku)
+        elif options.watches:
+            defects.discard(alphabet.wrong_eku)
     if context.is_client:
         context.certificate = message
         context.server_key = key
@@ -148,7 +174,8 @@ def _certificate(context: Context, body: bytes) -> Reading:
     if not options.anchors:  # nobody said whom to trust
         defects &= _SEEN_WITHOUT_ANCHORS
     bits = bits_of(alphabet.CHAIN, defects) if defects or options.anchors else alphabet.CHAIN.mask
-    return Reading(symbol_of(alphabet.Certificate, bits), certificate_detail(der, len(body)))
+    company = company if bits == alphabet.trusted.bit else alphabet.alone
+    return Reading(symbol_of(alphabet.Certificate, bits, company.bit), certificate_detail(der, len(body)))
 
 
 def _is_wanted(context: Context, key: object) -> bool:

@@ -23,7 +23,7 @@ from shakeproof.model import messages as alphabet
 from shakeproof.model.facts import Value
 from shakeproof.model.notation import Symbol
 from shakeproof.properties.mapper import finite_field, registry, stock
-from shakeproof.properties.mapper.certificates import CLIENT_NAME, SERVER_NAME, CertificateDefect, chain
+from shakeproof.properties.mapper.certificates import CLIENT_NAME, SERVER_NAME, CertificateDefect, Chain, chain
 from shakeproof.properties.mapper.choices import (
     CERTIFICATE_TYPES,
     certificate_kind,
@@ -56,6 +56,14 @@ CHAIN_DEFECTS: dict[Value, CertificateDefect] = {
     alphabet.bad_signature: CertificateDefect.BAD_SIGNATURE,
     alphabet.issuer_not_ca: CertificateDefect.ISSUER_NOT_CA,
     alphabet.wrong_usage: CertificateDefect.WRONG_KEY_USAGE,
+    alphabet.self_signed_leaf: CertificateDefect.SELF_SIGNED_LEAF,
+    alphabet.missing_intermediate: CertificateDefect.MISSING_INTERMEDIATE,
+    alphabet.pathlen_exceeded: CertificateDefect.PATHLEN_EXCEEDED,
+    alphabet.wrong_eku: CertificateDefect.WRONG_PURPOSE,
+    alphabet.name_excluded: CertificateDefect.NAME_EXCLUDED,
+    alphabet.unknown_critical: CertificateDefect.UNKNOWN_CRITICAL,
+    alphabet.no_san: CertificateDefect.NO_SAN,
+    alphabet.weak_hash: CertificateDefect.WEAK_HASH,
     alphabet.broken_chain: CertificateDefect.MALFORMED,
 }
 
@@ -89,12 +97,22 @@ def _certificate(context: Context, symbol: Symbol) -> Draft:
     except ValueError:  # a name that no certificate can carry
         made = chain(kind, defects, SERVER_NAME)
 
+    der = accompany(made, symbol)
+
     def sent(context: Context) -> None:
-        context.certificate = codec.Certificate(made.der)
+        context.certificate = codec.Certificate(der)
         context.own_key = made.private_key
         context.server_key = made.private_key.public_key()
 
-    return _chain_draft(made.der, sent)
+    return _chain_draft(der, sent)
+
+
+def accompany(made: Chain, symbol: Symbol) -> tuple[bytes, ...]:
+    """The chain as it is sent: where it comes accompanied, with an expired certificate of the leaf's issuer."""
+    if not says(symbol, alphabet.accompanied) or len(made.der) < 2:
+        return made.der
+    expired = chain(made.key, frozenset({CertificateDefect.ISSUER_EXPIRED})).der[1]
+    return (made.der[0], expired, *made.der[1:])
 
 
 def other_kind(kind: KeyKind) -> KeyKind:
@@ -113,7 +131,7 @@ def _client_certificate(context: Context, symbol: Symbol) -> Draft:
         context.client_private = made.private_key if made.der else None
         context.client_key = made.private_key.public_key() if made.der else None
 
-    return _chain_draft(made.der, sent)
+    return _chain_draft(accompany(made, symbol), sent)
 
 
 def _chain_draft(der: tuple[bytes, ...], sent: Callable[[Context], None]) -> Draft:

@@ -41,6 +41,20 @@ _HIDING = {
 """Of each fact, the defects behind which nothing else of the message can be told, strongest first."""
 
 
+_NOT_THERE = sum(value.bit for value in (
+    alphabet.untrusted, alphabet.bad_signature, alphabet.issuer_not_ca, alphabet.pathlen_exceeded,
+    alphabet.name_excluded, alphabet.weak_hash,
+))  # fmt: skip
+_HIDING_SOME: dict[Value, int] = {
+    alphabet.self_signed_leaf: _NOT_THERE | alphabet.missing_intermediate.bit,
+    alphabet.missing_intermediate: _NOT_THERE,
+    alphabet.no_san: alphabet.wrong_name.bit | alphabet.name_excluded.bit,
+}
+"""Defects of a chain, with those that nobody can tell then, since the certificates or names that have them are not
+there.
+"""
+
+
 def applicable(context: Context, symbol: Symbol) -> str:
     """Why the symbol means nothing in this connection now; "" where it can be sent.
 
@@ -74,7 +88,7 @@ def observable(context: Context, symbol: Symbol) -> Symbol:
             alphabet.SERVER_HELLO, given, (alphabet.renegotiation_forged,), alphabet.SERVER_HELLO.mask
         )
     elif symbol.message is alphabet.Certificate:
-        unseen = [] if context.is_client else [alphabet.wrong_name]
+        unseen = [] if context.is_client else [alphabet.wrong_name, alphabet.no_san]
         if (context.is_client and not context.chosen) or not (context.is_client or context.request):
             unseen.append(alphabet.wrong_key_type)
         seen = tuple(value for value in alphabet.CHAIN.defects if value not in unseen)
@@ -123,6 +137,11 @@ def _hidden(symbol: Symbol) -> str:
         if hiding is not None and bits != hiding.bit:
             others = ", ".join(value.name for value in fact.named(bits & ~hiding.bit))
             return f"a message that {hiding.sentence} hides {others}"
+    bits = symbol.assignment.get(alphabet.CHAIN.name, alphabet.CHAIN.sound_mask)
+    for value, hidden in _HIDING_SOME.items():
+        if not bits & alphabet.CHAIN.sound_mask and bits & value.bit and bits & hidden:
+            others = ", ".join(other.name for other in alphabet.CHAIN.named(bits & hidden))
+            return f"a chain of which it can be said that {value.sentence} hides {others}"
     return ""
 
 
@@ -240,9 +259,11 @@ def _resumed(context: Context, symbol: Symbol, hello: ClientHello, held: Session
 
 
 def _certificate(context: Context, symbol: Symbol) -> str:
+    if says(symbol, alphabet.accompanied) and not says(symbol, alphabet.trusted):
+        return "where nothing holds, nothing can be told of what is besides"
     if not context.is_client:
         return ""
-    if says(symbol, alphabet.wrong_name):
+    if says(symbol, alphabet.wrong_name) or says(symbol, alphabet.no_san):
         return "nobody says which client it has to be"
     if says(symbol, alphabet.wrong_key_type):
         if context.request is None:

@@ -6,12 +6,18 @@ own business: in process it is exact.
 
 from __future__ import annotations
 
+import math
+import time
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from shakeproof.properties.mapper.context import BulkName, KeyExchangeName, SessionName
 from shakeproof.properties.mapper.keys import KeyKind
+
+
+class OutOfTimeError(Exception):
+    """There is no time for the rest of a conversation: it says nothing."""
 
 
 class TargetError(Exception):
@@ -104,6 +110,10 @@ class Endpoint(ABC):
     def feed(self, data: bytes) -> Reaction:
         """The peer's bytes arrive. Never raises for what a peer can send."""
 
+    def wait(self) -> Reaction:
+        """More that it says without being fed, asked where an answer is due: nothing, where quiet was exact."""
+        return Reaction()
+
     def end(self) -> Reaction:
         """The peer closes the transport."""
         return Reaction(closed=True)
@@ -130,6 +140,15 @@ class Target(ABC):
     """As it is given on the command line."""
     roles: tuple[str, ...] = ()
     """The roles that it can take: "tls12.client", "tls12.server"."""
+    start_s: float = 60.0
+    """The longest that whoever audits it would wait for it to start."""
+    until: float = math.inf
+    """When whoever audits it stops in the midst of a conversation (of time.monotonic)."""
+
+    def check_time(self) -> None:
+        """Raise OutOfTimeError where it is too late to go on."""
+        if time.monotonic() > self.until:
+            raise OutOfTimeError("the time is over")
 
     @property
     @abstractmethod
@@ -155,6 +174,21 @@ class Target(ABC):
     def secrets_seen(self) -> bool:
         """Whether application data that it accepts can be seen directly."""
         return True
+
+    @property
+    def offers_calls(self) -> bool:
+        """Whether its endpoints can be told what an application would (`Endpoint.call`)."""
+        return not self.is_probed
+
+    @property
+    def takes_one_role(self) -> bool:
+        """Whether it has one of its roles only, and which of them is the user's to say."""
+        return False
+
+    @property
+    def is_probed(self) -> bool:
+        """Whether it is to be found out which setups it takes part in, before they are audited."""
+        return False
 
     @property
     def tells_end(self) -> bool:

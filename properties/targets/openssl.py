@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import ssl
 import tempfile
 import warnings
@@ -11,9 +10,10 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
 
-from shakeproof.properties.mapper import certificates, finite_field
+from shakeproof.properties.mapper import certificates
 from shakeproof.properties.mapper.certificates import CLIENT_NAME, Chain
 from shakeproof.properties.targets.base import SETUPS, End, Endpoint, Reaction, Setup, Target
+from shakeproof.properties.targets.field import field_pem
 
 READ_BYTES = 16384
 ROUNDS_LIMIT = 64
@@ -37,7 +37,7 @@ def _server_context(setup: Setup, by_name: bool, trusts_end: bool) -> ssl.SSLCon
         _load(context, certificates.chain(setup.certificate_key), Path(folder))
         if setup.key_exchange == "dhe":
             path = Path(folder) / "dh.pem"
-            path.write_text(_field_pem(), encoding="ascii")
+            path.write_text(field_pem(), encoding="ascii")
             context.load_dh_params(str(path))
     if by_name:
         context.sni_callback = _serve_any_name
@@ -70,14 +70,6 @@ def _load(context: ssl.SSLContext, chain: Chain, folder: Path) -> None:
     pem = "".join(ssl.DER_cert_to_PEM_cert(der) for der in chain.der)
     path.write_text(private.decode() + pem, encoding="ascii")
     context.load_cert_chain(path)
-
-
-def _field_pem() -> str:
-    """ffdhe2048 as DHParameter of PKCS #3: SEQUENCE of prime and generator."""
-    prime = b"\0" + finite_field.prime_of(finite_field.FFDHE2048).to_bytes(256, "big")
-    integers = b"\x02\x82" + len(prime).to_bytes(2, "big") + prime + bytes((2, 1, finite_field.GENERATOR))
-    der = b"\x30\x82" + len(integers).to_bytes(2, "big") + integers
-    return f"-----BEGIN DH PARAMETERS-----\n{base64.encodebytes(der).decode()}-----END DH PARAMETERS-----\n"
 
 
 def _restrict(context: ssl.SSLContext, setup: Setup, trusts_end: bool) -> None:

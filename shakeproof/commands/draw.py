@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 PCAPNG = "pcapng"
 """The one format that is no picture."""
+SUFFIXES = "that ends in .svg, .png, .pdf, .gv, .dot, .mmd, .txt or .pcapng"
+FOREIGN = frozenset({"bmp", "eps", "gif", "jpeg", "jpg", "pcap", "ps", "tif", "tiff", "webp"})
+"""Suffixes of files that we don't write: what ends in one is hardly meant to be a folder."""
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="`shakeproof list figures` has them; or all.")]
 Arguments = Annotated[
@@ -42,7 +46,7 @@ Out = Annotated[
         "-o",
         "--out",
         metavar="WHERE",
-        help="A folder; or a file, where it ends in .svg, .png, .pdf, .gv, .dot, .mmd, .txt or .pcapng; - writes to "
+        help=f"A folder, which is made; or a file, where it is one {SUFFIXES}, in a folder that there is; - writes to "
         "standard output.",
     ),
 ]
@@ -78,6 +82,7 @@ def _draw(
     from shakeproof import figures
     from shakeproof.diagrams.figure import FORMATS
 
+    _check_place(out)
     file = _file(out)
     formats = [choose("format", one.strip(), (*FORMATS, PCAPNG)) for one in format.split(",")] if format else []
     if len(formats) > 1 and (file or out == "-"):
@@ -108,7 +113,24 @@ def _draw(
 def _file(out: str) -> Path | None:
     """The file that is meant, None for a folder or standard output."""
     path = Path(out)
-    return path if out != "-" and format_of(path) and not path.is_dir() else None
+    return path if out != "-" and not _is_folder(out) and format_of(path) else None
+
+
+def _is_folder(out: str) -> bool:
+    """Whether it can only be a folder, whatever its name ends in."""
+    return out.endswith(("/", os.sep)) or Path(out).is_dir()
+
+
+def _check_place(out: str) -> None:
+    """Raise UsageError where `out` names a file that can't be written. A folder is made; one that a file should go to
+    is not: then the path is mistyped.
+    """
+    file = _file(out)
+    if file is not None and not file.parent.is_dir():
+        raise UsageError(f"-o {out}: there is no folder {file.parent}; make it, or name a file in one that there is")
+    suffix = Path(out).suffix.lstrip(".").lower()
+    if suffix in FOREIGN and not _is_folder(out):
+        raise UsageError(f"-o {out}: {suffix} is no format that is written; name a file {SUFFIXES}, or a folder")
 
 
 def format_of(path: Path) -> str:
@@ -185,7 +207,7 @@ def _write(
     figure: Figure | None = None
     for format in formats:
         if format == PCAPNG:
-            _capture(figures.captured(name, arguments, options), out, stem)
+            _capture(_captured(figures, name, arguments, options), out, stem)
             continue
         figure = figure or figures.draw(name, arguments, options)
         if format == "mermaid" and not figure.mermaid:
@@ -207,6 +229,18 @@ def _write(
         files.append(saved.path.name)
         notes.append(saved.note)
     return files, notes
+
+
+def _captured(figures: ModuleType, name: str, arguments: tuple[str, ...], options: Options) -> bytes:
+    """The run behind the figure, with the numbers of the picture, where that leaves steps of the run out."""
+    from shakeproof.reports.pcapng import capture
+    from shakeproof.scenes import hostile_trace, https_trace
+
+    if name not in ("full", "hostile"):
+        whole: bytes = figures.captured(name, arguments, options)
+        return whole
+    picture = hostile_trace() if name == "hostile" else https_trace(options.key_exchange, options.setup)
+    return capture(figures.FIGURES[name].trace(arguments, options), picture)
 
 
 def _capture(data: bytes, out: str, stem: str) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
@@ -17,14 +18,16 @@ from shakeproof.console import console, visible
 from shakeproof.exits import Exit, UsageError, choose
 
 if TYPE_CHECKING:
-    from shakeproof.fetching import Exchange, Url
+    from shakeproof.fetching import Deadline, Exchange, Url
     from shakeproof.impl.http import Response
-    from shakeproof.impl.tls import ClientConfig
+    from shakeproof.impl.tls import ClientConfig, ClientConnection, Session
     from shakeproof.impl.tls.config import Renegotiation as RenegotiationPolicy
     from shakeproof.recording import Recorder
     from shakeproof.sites import KeyLog
 
 FRAGMENT = 16384
+RESUME = "resume"
+"""The second word of a line that asks for the session to be resumed."""
 
 
 def _option(metavar: str, help: str, *names: str) -> Any:
@@ -49,7 +52,10 @@ KeyLogFile = Annotated[Path | None, _option("FILE", "Append the connection's sec
 Fragment = Annotated[int, _option("N", "Bytes in a record that is sent.", "--max-fragment")]
 Out = Annotated[Path | None, _option("FILE", "Write the body here instead of standard output.", "-o", "--output")]
 Include = Annotated[bool, typer.Option("-i", "--include", help="Status and headers before the body.")]
-Time = Annotated[str, _option("TIME", "For the whole run: 20s, 2m.")]
+Time = Annotated[str, _option("TIME", "For the whole run: 20s, 2m; with --again, for each fetch.")]
+Again = Annotated[
+    bool, typer.Option("--again", help="Fetch again for each line of standard input; `go resume` resumes the session.")
+]
 
 
 def fetch(
@@ -72,6 +78,7 @@ def fetch(
     output: Out = None,
     include: Include = False,
     time: Time = "30s",
+    again: Again = False,
 ) -> None:
     """Our own stack as an HTTPS client: the body to standard output."""
     running(_fetch)(
@@ -95,6 +102,7 @@ def fetch(
             output=output,
             include=include,
             time=time,
+            again=again,
         )
     )
 
@@ -122,12 +130,12 @@ class Plan:
     output: Path | None
     include: bool
     time: str
+    again: bool
 
 
 def _fetch(plan: Plan) -> int:
     from shakeproof import fetching, sites
     from shakeproof.impl.tls import ClientConnection
-    from shakeproof.recording import Recorder
 
     url = fetching.parse_url(plan.url)
     name = fetching.ascii_name(plan.name) if plan.name else url.host
@@ -138,11 +146,38 @@ def _fetch(plan: Plan) -> int:
         _check_writable(path)
     log = sites.KeyLog(plan.key_log) if plan.key_log is not None else None
     config = _config(plan, url, name, log)
-    tls = ClientConnection(config)
-    sites.plant(rogue, tls)
+
+    def once(config: ClientConfig) -> tuple[int, Session | None]:
+        tls = ClientConnection(config)
+        sites.plant(rogue, tls)
+        return _fetch_once(plan, url, name, resolved, fetching.Deadline(time_s), tls)
+
+    try:
+        code, session = once(config)
+        for line in sys.stdin if plan.again else ():
+            sys.stdout.flush()
+            resumed = session if line.split()[1:] == [RESUME] else None
+            code, session = once(replace(config, session=resumed))
+        return code
+    finally:
+        if log is not None:
+            log.close()
+
+
+def _fetch_once(
+    plan: Plan,
+    url: Url,
+    name: str,
+    resolved: Mapping[tuple[str, int], str],
+    deadline: Deadline,
+    tls: ClientConnection,
+) -> tuple[int, Session | None]:
+    """One connection: the exit code, and the session that it made."""
+    from shakeproof import fetching
+    from shakeproof.recording import Recorder
+
     recorder = Recorder(tls, name) if plan.trace or plan.save is not None else None
     try:
-        deadline = fetching.Deadline(time_s)
         sock = fetching.connect(url, resolved, deadline)
         exchange = fetching.Exchange(sock, tls, url, deadline, recorder)
         try:
@@ -150,7 +185,7 @@ def _fetch(plan: Plan) -> int:
         except fetching.FetchError:
             raise
         except Exception as error:
-            if rogue is None:
+            if not plan.rogue:
                 raise
             said = f"{type(error).__name__}: {error}"
             raise fetching.FetchError(
@@ -161,14 +196,11 @@ def _fetch(plan: Plan) -> int:
                 _show(plan, url, recorder)
     except fetching.FetchError as error:
         say_error(visible_lines(str(error)))
-        return error.code
-    finally:
-        if log is not None:
-            log.close()
+        return error.code, None
     if plan.session_file is not None:
         _save_session(plan.session_file, exchange, name)
     _write(plan, response)
-    return Exit.OK
+    return Exit.OK, exchange.session
 
 
 def _config(plan: Plan, url: Url, name: str, log: KeyLog | None) -> ClientConfig:

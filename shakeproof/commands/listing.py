@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated
 
 import typer
@@ -33,10 +34,23 @@ def _properties(_: Settings, __: str) -> Iterator[Entry]:
 
 def _targets(settings: Settings, _: str) -> Iterator[Entry]:
     from shakeproof.properties.targets import NAMES
+    from shakeproof.properties.targets.bundled import PROGRAMS
+    from shakeproof.properties.targets.program import version_of
 
     yield from NAMES.items()
+    there = [program for program in PROGRAMS.values() if not program.missing]
+    with ThreadPoolExecutor() as pool:  # a virtual machine takes half a second to say its version
+        versions = dict(zip((program.name for program in there), pool.map(version_of, there), strict=True))
+    for name, program in PROGRAMS.items():
+        sides = " and ".join(role.rpartition(".")[2] for role in program.roles)
+        if name in versions:
+            yield name, f"{program.title}, {sides}: {versions[name].partition(' (')[0] or 'installed'}"
+        else:
+            yield name, f"{program.title}, {sides}: not installed · {program.install}"
     for name, target in settings.targets.items():
-        yield name, f"{target.connect} (from {settings.path})"
+        what = f"starts {target.start}" if target.start else ""
+        where = f"at {target.connect}" if what and target.connect else target.connect
+        yield name, f"{' '.join(part for part in (what, where) if part)} (from {settings.path})"
 
 
 def _figures(_: Settings, __: str) -> Iterator[Entry]:
@@ -51,6 +65,18 @@ def _rogues(_: Settings, __: str) -> Iterator[Entry]:
 
     for name, rogue in ROGUES.items():
         yield name, rogue.fault
+
+
+def _defects(_: Settings, __: str) -> Iterator[Entry]:
+    """Each defect of a certificate in a handshake, and what our implementation and OpenSSL make of it."""
+    from shakeproof.properties.defect_table import answers
+    from shakeproof.properties.targets import find_target
+
+    for name in ("shakeproof", "openssl"):
+        target = find_target(name)
+        for role in target.roles:
+            for answer in answers(target, role):
+                yield f"{answer.target} {answer.role} {answer.defect}", answer.sentence
 
 
 def _clauses(_: Settings, role: str) -> Iterator[Entry]:
@@ -86,11 +112,15 @@ LISTS: dict[str, Lister] = {
     "figures": _figures,
     "rogues": _rogues,
     "clauses": _clauses,
+    "defects": _defects,
 }
 
 What = Annotated[str, typer.Argument(metavar="|".join(LISTS), help="What to list.")]
 RoleName = Annotated[
-    str, typer.Option("--role", help="For clauses: those of this role; for tcp, what RFC 9293 requires on the wire.")
+    str,
+    typer.Option(
+        "--role", metavar="ROLE", help="For clauses: those of this role; for tcp, what RFC 9293 requires on the wire."
+    ),
 ]
 
 

@@ -29,13 +29,13 @@ def replay(
 
 def _replay(settings: Settings, name: str, on: str, rogue: str | None, authorized: bool) -> int:
     from shakeproof.properties.rogues import ROGUES
-    from shakeproof.replay import FAILED, FIXED
-    from shakeproof.replay import replay as run
+    from shakeproof.replaying import FAILED, FIXED, own_target
+    from shakeproof.replaying import replay as run
     from shakeproof.reports.chart import chart_lines
     from shakeproof.store import Store
 
     saved = Store().load(name)
-    target = settings.connect(on) if on else saved.finding.target
+    target = settings.connect(on or own_target(saved))
     check_target(settings, target, authorized=authorized)
     if rogue:
         planted = ROGUES[choose("rogue", rogue, ROGUES)]

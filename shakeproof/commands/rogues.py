@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from shakeproof import __version__
 from shakeproof.commands.running import running
@@ -17,29 +15,42 @@ from shakeproof.console import console
 from shakeproof.exits import Exit, UsageError, choose
 
 if TYPE_CHECKING:
-    from shakeproof.properties.detection import Detection, Row
+    from shakeproof.properties.detection import Detection
 
 SEEDS_LIMIT = 1000
-CLEAN_TITLE = "(none: clean)"
+FORMATS = ("text", "markdown")
 
 EngineName = Annotated[str, typer.Option("--engine", metavar="NAME", help="suite, hypothesis, or all.")]
 Seeds = Annotated[int, typer.Option(metavar="N", help="How many seeds each engine runs with: 0, 1, ... N-1.")]
 RogueName = Annotated[str, typer.Option("--rogue", metavar="NAME", help="This one only, and the clean implementation.")]
 Jobs = Annotated[int, typer.Option("-j", "--jobs", metavar="N", help="Processes; 0: one per core.")]
 
+Format = Annotated[
+    str,
+    typer.Option(
+        "--format",
+        metavar="NAME",
+        help="text, or markdown: the table for a page, alone on standard output, as README has it.",
+    ),
+]
 
-def rogues(engine: EngineName = "all", seeds: Seeds = 1, rogue: RogueName = "", jobs: Jobs = 0) -> None:
+
+def rogues(
+    engine: EngineName = "all", seeds: Seeds = 1, rogue: RogueName = "", jobs: Jobs = 0, format: Format = "text"
+) -> None:
     """The detection table: each planted fault, what finds it, how fast, how short; the clean implementation first.
 
     Faults of TCP are for Hypothesis; those of TLS and certificates for both engines.
     """
-    running(_rogues)(engine, seeds, rogue, jobs)
+    running(_rogues)(engine, seeds, rogue, jobs, format)
 
 
-def _rogues(engine: str, seeds: int, rogue: str, jobs: int) -> int:
+def _rogues(engine: str, seeds: int, rogue: str, jobs: int, format: str) -> int:
     from shakeproof.properties.detection import CLEAN, ENGINES, SUITE, detect_all, jobs_for, rows_of
     from shakeproof.properties.rogues import ROGUES, UNSEEN
+    from shakeproof.reports.detection import Detections
 
+    choose("format", format, FORMATS)
     engines = tuple(ENGINES) if engine == "all" else (choose("engine", engine, (*ENGINES, "all")),)
     if rogue:
         choose("rogue", rogue, ROGUES, hint="`shakeproof list rogues` says what each does.")
@@ -49,19 +60,28 @@ def _rogues(engine: str, seeds: int, rogue: str, jobs: int) -> int:
         raise UsageError(f"--seeds {seeds} is out of range; it must be from 1 to {SEEDS_LIMIT}")
     wanted = (rogue,) if rogue else tuple(ROGUES)
     todo = list(jobs_for((CLEAN, *wanted), engines, range(seeds)))
-    out = console()
+    out = console(stderr=format == "markdown")
     out.print(f"shakeproof {__version__} · rogues · {len(wanted)} planted · {' and '.join(engines)} · seeds {seeds}")
-    detections = detect_all(todo, jobs or os.cpu_count() or 1, _teller(out, len(todo)))
-    rows = rows_of(detections)
-    out.print(_table(rows))
+    found = Detections(rows_of(detect_all(todo, jobs or os.cpu_count() or 1, _teller(out, len(todo)))))
+    if format == "markdown":
+        console().print(found.as_markdown())
+    else:
+        out.print(found.as_table())
+        for name, said in found.differences():
+            out.print(f"the engines differ on {name}: {said}")
     if not rogue:
         out.print("not in the table, because no sequence of messages shows them:")
         for name, why in UNSEEN.items():
             out.print(f"  {name}: {why}")
-    return _conclude(out, rows)
+    if format == "text":
+        for line in found.summary():
+            out.print(line, style="red" if line.startswith(("MISSED", "ALARM")) else None)
+    return Exit.FINDINGS if found.missed or found.alarms else Exit.OK
 
 
 def _teller(out: Console, total: int) -> Callable[[Detection], None]:
+    from shakeproof.reports.detection import CLEAN_TITLE
+
     done = 0
 
     def tell(detection: Detection) -> None:
@@ -72,47 +92,3 @@ def _teller(out: Console, total: int) -> Callable[[Detection], None]:
         out.print(f"  {done}/{total} {name} by {detection.job.engine}: {what} in {detection.seconds:.1f} s")
 
     return tell
-
-
-def _table(rows: Sequence[Row]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("rogue", "engine", "found", "steps", "shrunk", "seconds", "verdict", "clause"):
-        table.add_column(title, justify="right" if title in ("steps", "shrunk", "seconds") else "left", no_wrap=True)
-    previous = None
-    for row in rows:
-        name = (row.rogue or CLEAN_TITLE) if row.rogue != previous else ""
-        previous = row.rogue
-        first = row.first
-        table.add_row(
-            name,
-            row.engine,
-            f"{row.found}/{row.seeds}",
-            str(row.steps),
-            str(row.shrunk) if row.found else "",
-            f"{row.seconds:.2f}",
-            first.verdict or "silent",
-            first.clause,
-            style="" if row.is_right else "red",
-        )
-    return table
-
-
-def _conclude(out: Console, rows: Sequence[Row]) -> int:
-    planted = [row for row in rows if row.rogue]
-    missed = [row for row in planted if not row.is_right]
-    alarms = [row for row in rows if not row.rogue and row.found]
-    if planted:
-        median = statistics.median(row.seconds for row in planted)
-        slowest = max(planted, key=lambda row: row.slowest_s)
-        out.print(
-            f"median {median:.2f} s · slowest {slowest.slowest_s:.1f} s ({slowest.rogue} by {slowest.engine}) · "
-            f"clean implementation: {'FALSE ALARM' if alarms else 'silent'}"
-        )
-    for row in missed:
-        out.print(f"MISSED   {row.rogue} by {row.engine}: {row.found} of {row.seeds} seeds", style="red")
-    for row in alarms:
-        out.print(f"ALARM    on the clean implementation by {row.engine}: {row.first.what}", style="red")
-    if missed or alarms:
-        return Exit.FINDINGS
-    out.print(f"ALL FOUND   {len({row.rogue for row in planted})} of {len({row.rogue for row in planted})}")
-    return Exit.OK

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import os
 import platform
@@ -60,6 +61,12 @@ def code_of(command: Callable[[], int]) -> int:
     except BrokenPipeError:
         close_stdout()
         return BROKEN_PIPE
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            return report_bug(error)
+        close_stdout()
+        say_error(f"{visible(str(error.filename or 'standard output'))}: can't be written to ({error.strerror})")
+        return Exit.USAGE
     except Exception as error:  # noqa: BLE001  the last line of defence: an error of ours, saved and reported
         return report_bug(error)
 

@@ -119,11 +119,13 @@ def save(run: TestRun, folder: Path) -> dict[int, Path]:
 def save_page(run: TestRun, folder: Path, command: str) -> Path:
     """Write the failures as one page, with the charts that `save` drew; its path."""
     from shakeproof.doctor import facts
+    from shakeproof.machines import COVERAGE
     from shakeproof.reports.html import render
-    from shakeproof.reports.html_tests import NAME, properties_page
+    from shakeproof.reports.html_tests import NAME, coverage_json, properties_page
 
     charts = {index: folder / f"{stem_of(run, failure)}.svg" for index, failure in enumerate(run.failures)}
     pictures = {index: path.read_text(encoding="utf-8") for index, path in charts.items() if path.exists()}
+    (folder / COVERAGE).write_text(coverage_json(run), encoding="utf-8")
     path = folder / NAME
     path.write_text(render(properties_page(run, pictures, command=command, facts=facts())), encoding="utf-8")
     return path

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
+from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
@@ -12,47 +12,60 @@ from shakeproof.console import console
 from shakeproof.diagrams.figure import Figure
 from shakeproof.exits import UsageError
 from shakeproof.properties.findings import Event, FindingConfirmed, RoleRun
+from shakeproof.reports.formats import DEFAULT_FORMATS
 from shakeproof.reports.json import FORMAT, run_to_json
+from shakeproof.reports.junit import NAME as JUNIT
+from shakeproof.reports.junit import junit_xml
+from shakeproof.reports.names import named, target_stem
+from shakeproof.reports.sarif import NAME as SARIF
+from shakeproof.reports.sarif import Where, sarif_text
 from shakeproof.reports.summary import Judgement
 from shakeproof.reports.timeline import Timeline
 from shakeproof.store import SavedFinding, finding_to_json
 
 RUN = "run.json"
 SUMMARY = "summary.txt"
-FORMATS = ("html", "json", "text")
-"""What can be asked for beside the pictures, which are always written."""
+TEST = '''"""shakeproof finding {id}: fails as long as the finding is there. Run it with pytest.
 
-TEST = '''"""shakeproof finding {id}: fails as long as the finding is there. Run it with pytest."""
+SHAKEPROOF_ON names another target than the one that it was found on. A command has to be named there: nothing that
+stands in the finding's file is run.
+"""
 
+import os
 from pathlib import Path
 
 import shakeproof as sp
 
 
 def test_finding_{id}_is_fixed() -> None:
-    result = sp.replay(Path(__file__).with_suffix(".json"))
-    assert result.status == "FIXED", result.text
+    result = sp.replay(Path(__file__).with_suffix(".json"), target=os.environ.get("SHAKEPROOF_ON", ""))
+    assert result.status == "FIXED", f"{{result.status}}: {{result.text}}"
 '''
 
 
 def machine_stem(result: RoleRun) -> str:
     """The name of the file that shows which rows of a role ran, without its suffix."""
-    return f"machine-{result.role}-{file_name(result.target)}"
-
-
-def file_name(text: str) -> str:
-    """`text` as part of a file's name, on any system."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-.") or "unnamed"
+    return f"machine-{result.role}-{target_stem(result.target)}"
 
 
 class FolderReport:
     """Listens to a run and writes into a folder.
 
-    formats: of `FORMATS`; seed, rogue: what makes a finding repeatable. Raises UsageError for a folder that can't be.
+    formats: of `formats.FORMATS`; seed, rogue: what makes a finding repeatable; settings: the configuration
+    file. Raises UsageError for a folder that can't be.
     """
 
-    def __init__(self, folder: Path, *, formats: Iterable[str] = FORMATS, seed: int = 0, rogue: str = "") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        formats: Iterable[str] = DEFAULT_FORMATS,
+        seed: int = 0,
+        rogue: str = "",
+        settings: Path | None = None,
+    ) -> None:
         self.folder, self.formats, self.seed, self.rogue = folder, tuple(formats), seed, rogue
+        self.settings = settings
         self.files: list[str] = []
         self.notes: list[str] = []
         self.errors: list[Exception] = []
@@ -86,9 +99,10 @@ class FolderReport:
             finding = event.finding
             saved = SavedFinding(finding, self.seed, self.rogue)
             self._write(f"{finding.id}.json", finding_to_json(saved))
-            self._write(f"{finding.id}.py", TEST.format(id=finding.id))
+            if "pytest" in self.formats:
+                self._write(f"{finding.id}.py", TEST.format(id=finding.id))
             self.draw(finding.id, lambda: draw_trace(finding.trace))
-            if save_capture(finding.trace, self.folder / f"{finding.id}.pcapng"):
+            if "pcapng" in self.formats and save_capture(finding.trace, self.folder / f"{finding.id}.pcapng"):
                 self._wrote(f"{finding.id}.pcapng")
 
     def _write(self, name: str, text: str) -> None:
@@ -99,13 +113,13 @@ class FolderReport:
         if name not in self.files:
             self.files.append(name)
 
-    def draw(self, stem: str, make: Callable[[], Figure]) -> None:
-        """Write a picture as SVG; as DOT text, with a note how to get a renderer, where there is none.
+    def draw(self, stem: str, make: Callable[[], Figure], suffix: str = "svg") -> None:
+        """Write a picture; as DOT text, with a note how to get a renderer, where there is none.
 
         A picture that can't be made is an error of ours, kept in `errors`: it must not cost the user the verdict.
         """
         try:
-            saved = make().save(self.folder / f"{stem}.svg")
+            saved = make().save(self.folder / f"{stem}.{suffix}")
         except Exception as error:  # noqa: BLE001  see above; the command reports it and ends with exit code 4
             error.add_note(f"while drawing {stem}")
             self.errors.append(error)
@@ -113,6 +127,15 @@ class FolderReport:
         self._wrote(saved.path.name)
         if saved.note:
             self.notes.append(saved.note)
+
+    def matrix(self, judgement: Judgement) -> None:
+        """Write the rules by targets, as SVG and as PNG."""
+        from shakeproof.diagrams.matrix import draw_matrix
+        from shakeproof.reports.matrix import NAME, matrix_of
+
+        figure = draw_matrix(matrix_of(judgement))
+        for suffix in ("svg", "png"):
+            self.draw(NAME, lambda: figure, suffix)
 
     def finish(self, judgement: Judgement, *, version: str) -> None:
         """Write the pictures of the whole run and the reports in the formats asked for."""
@@ -125,6 +148,14 @@ class FolderReport:
         self.draw("full", draw_full)
         if "text" in self.formats:
             self._summary(judgement)
+        if "junit" in self.formats:
+            self._write(JUNIT, junit_xml(judgement))
+        if "sarif" in self.formats:
+            where = Where(self.settings, Path.cwd(), self.folder / RUN)
+            self._write(
+                SARIF,
+                sarif_text(judgement, version=version, where=where),
+            )
         if "html" in self.formats:
             self._page(judgement, version)
         # Always written: it lists what a later run may remove.
@@ -145,15 +176,20 @@ class FolderReport:
         self._write(NAME, page)
 
     def _summary(self, judgement: Judgement) -> None:
-        from shakeproof.reports.terminal import print_finding, role_line, verdict_lines
+        from shakeproof.reports.terminal import print_findings, role_line, verdict_lines
+
+        names, known = judgement.names, {id(finding) for finding in judgement.known}
+        failures = Counter((f.target, f.role) for f in judgement.known if f.grade.is_failure)
 
         with (self.folder / SUMMARY).open("w", encoding="utf-8") as file:
             out = console(file)
-            out.print(f"{judgement.run.command} · seed {judgement.run.seed}")
+            out.print(judgement.command)
             for result in judgement.run.roles:
-                out.print(f"  {result.target} {result.role}  {role_line(result)}")
-            for finding in judgement.run.findings:
-                print_finding(out, finding, self.folder)
+                came = role_line(result, names, known=failures[result.target, result.role])
+                out.print(f"  {named(names, result.target)} {result.role}  {came}")
+            new = [finding for finding in judgement.run.findings if id(finding) not in known]
+            print_findings(out, new, self.folder, names)
+            print_findings(out, judgement.known, self.folder, names, lambda _: True)
             for line in verdict_lines(judgement):
                 out.print(line)
         self._wrote(SUMMARY)

@@ -16,6 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from shakeproof.diagrams import palette
+from shakeproof.properties.findings import Run
 from shakeproof.reports.html_view import Page, audit_page
 from shakeproof.reports.summary import Judgement
 from shakeproof.reports.timeline import Timeline
@@ -35,6 +36,31 @@ def audit_html(
     """The report of an audit. pictures: stem -> SVG text of what was drawn; files: what stands beside the page."""
     bars = timeline.bars() if timeline else ()
     return render(audit_page(judgement, version=version, pictures=pictures or {}, files=files, timeline=bars))
+
+
+def page_alone(judgement: Judgement, *, version: str) -> str:
+    """The report of an audit without a folder beside it: its pictures are drawn for it; without a renderer, as text."""
+    return audit_html(judgement, version=version, pictures=pictures_of(judgement.run))
+
+
+def pictures_of(run: Run) -> dict[str, str]:
+    """Each finding's chart and each role's machine, as SVG text by stem; nothing where there is no renderer."""
+    from shakeproof.diagrams.render import RendererMissingError
+    from shakeproof.diagrams.sequence import draw_trace
+    from shakeproof.figures import draw_role
+    from shakeproof.model.roles import ROLES
+    from shakeproof.reports.folder import machine_stem
+
+    try:
+        charts = {finding.id: draw_trace(finding.trace).render("svg").decode() for finding in run.findings}
+        machines = {
+            machine_stem(role): draw_role(role.role, coverage=role.exercised).render("svg").decode()
+            for role in run.roles
+            if role.role in ROLES and role.exercised
+        }
+    except RendererMissingError:
+        return {}
+    return {**charts, **machines}
 
 
 def render(page: Page) -> str:

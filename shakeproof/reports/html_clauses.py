@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from shakeproof.model.clauses import Clause
 from shakeproof.model.notation import Row
-from shakeproof.properties.findings import Finding
 
 SHADES = 4
 """Shades between nothing and everything; the numbers stand in each cell, so that colour is not needed."""
@@ -43,24 +42,33 @@ class Document:
     cells: tuple[SectionCell, ...]
 
 
-def heat(rows: Iterable[Row], exercised: Mapping[str, int], findings: Iterable[Finding]) -> tuple[Document, ...]:
+@dataclass(frozen=True)
+class Broken:
+    """A clause that was broken, such as "RFC 5246 section 7.4.9". key: the id of what shows it."""
+
+    clause: str
+    key: str
+    is_failure: bool
+
+
+def heat(rows: Iterable[Row], exercised: Mapping[str, int], found: Iterable[Broken]) -> tuple[Document, ...]:
     """The map of a role's table. The document with most sections comes first."""
     cited: dict[int, dict[str, list[tuple[Row, Clause]]]] = {}
     for row in rows:
         for clause in {clause.section + str(clause.rfc): clause for clause in row.clauses}.values():
             cited.setdefault(clause.rfc, {}).setdefault(clause.section, []).append((row, clause))
-    broken: dict[str, list[Finding]] = {}
-    for finding in findings:
-        broken.setdefault(finding.clause, []).append(finding)
+    broken: dict[str, list[Broken]] = {}
+    for one in found:
+        broken.setdefault(one.clause, []).append(one)
     documents = []
-    for rfc, found in cited.items():
+    for rfc, sections in cited.items():
         cells = []
-        for section, pairs in sorted(found.items(), key=lambda item: _order(item[0])):
+        for section, pairs in sorted(sections.items(), key=lambda item: _order(item[0])):
             done = sum(bool(exercised.get(row.id)) for row, _ in pairs)
             clause = pairs[0][1]
             own = broken.get(clause.reference, [])
-            ids = tuple(dict.fromkeys(finding.id for finding in own))
-            failed = any(finding.grade.is_failure for finding in own)
+            ids = tuple(dict.fromkeys(one.key for one in own))
+            failed = any(one.is_failure for one in own)
             shade = 0 if not done else SHADES if done == len(pairs) else 1 + (SHADES - 1) * done // len(pairs)
             cells.append(
                 SectionCell(section, clause.url, len(pairs), done, min(shade, SHADES), ids, failed, clause.sentence)

@@ -41,14 +41,14 @@ def plain(text: str) -> str:
     return visible(text)
 
 
-def steps_of(trace: Trace, role: str, edges: Mapping[str, str], party: str) -> tuple[StepView, ...]:
-    """The table of steps. party: the lane whose states are shown."""
+def steps_of(trace: Trace, role: str, edges: Mapping[str, str], party: str, layer: str = "") -> tuple[StepView, ...]:
+    """The table of steps. party: the lane whose states are shown; layer: of one that has several, "" for all."""
     lanes = {lane.name: lane for lane in trace.lanes}
     rows = ROLES[role].by_id if role in ROLES else {}
-    state = ""
+    state = _first(trace, party, layer) if layer else ""
     out = []
     for step in trace.steps:
-        state = step.after.get(party, state)
+        state = step.after.get(party, state) if layer in ("", step.layer) else state
         shown, url = citation(step.clause) if step.clause else ("", "")
         row = rows.get(step.row)
         out.append(
@@ -74,6 +74,12 @@ def steps_of(trace: Trace, role: str, edges: Mapping[str, str], party: str) -> t
     return tuple(out)
 
 
+def _first(trace: Trace, party: str, layer: str) -> str:
+    """The state in which the party began."""
+    own = (step for step in trace.steps if party in step.before and layer in ("", step.layer))
+    return next((step.before[party] for step in own), "")
+
+
 def _route(step: Step, titles: Mapping[str, str]) -> str:
     sender, receiver = titles.get(step.sender, step.sender), titles.get(step.receiver, step.receiver)
     if step.kind is Kind.MESSAGE:
@@ -81,11 +87,21 @@ def _route(step: Step, titles: Mapping[str, str]) -> str:
     return plain(sender)
 
 
-def states_of(trace: Trace, steps: Sequence[StepView], party: str, wrong: str) -> tuple[tuple[str, bool], ...]:
-    """The states of a party in the order in which it took them. wrong: the one in which it went wrong."""
-    first = next((step.before[party] for step in trace.steps if party in step.before), "")
+def states_of(
+    trace: Trace, steps: Sequence[StepView], party: str, wrong: str, layer: str = "", at: int = 0
+) -> tuple[tuple[str, bool], ...]:
+    """The states of a party in the order in which it took them, with whether it is the one where it went wrong.
+
+    wrong: that one's name; at: the number of the step that it was told there, 0 for the last time it was in it; layer:
+    as in `steps_of`.
+    """
     states: list[str] = []
-    for state in [plain(first), *(step.state for step in steps)]:
+    marked = -1
+    for number, state in [(0, plain(_first(trace, party, layer))), *((step.number, step.state) for step in steps)]:
+        if at and number == at and states and states[-1] == wrong:
+            marked = len(states) - 1
         if state and (not states or states[-1] != state):
             states.append(state)
-    return tuple((state, state == wrong) for state in states)
+    if marked < 0:
+        marked = max((index for index, state in enumerate(states) if state == wrong), default=-1)
+    return tuple((state, index == marked) for index, state in enumerate(states))

@@ -6,10 +6,12 @@ beside the picture. What is taken over is listed element by element, so that not
 
 from __future__ import annotations
 
+import math
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from markupsafe import Markup
 
@@ -34,6 +36,12 @@ _TRANSFORM = re.compile(r"translate\(\s*(-?[\d.]+)[ ,]+(-?[\d.]+)\s*\)")
 _STEP = re.compile(r"(?:^| )(step_\d+)(?: |$)")
 _HEAD_ROOM = 6.0
 """Points above and below the heads of lanes, so that they don't touch what is scrolled under them."""
+_SHEET = 1.2
+"""Height over width of the part of a chart that a sheet of paper takes, A4 or letter, below the heads of its lanes."""
+_SHEET_SHRUNK = 1.5
+"""The same of a whole chart that is made a little smaller, to fit: it is not cut."""
+_LINE_ABOVE, _LINE_BELOW = 11.0, 4.0
+"""Points that a line of text reaches from its base line."""
 _STRAIGHT = 0.06
 """Points that a curve may leave its chord and still be drawn as a line."""
 
@@ -42,12 +50,14 @@ _STRAIGHT = 0.06
 class Chart:
     """A sequence chart in two parts of the same width, so that the heads of its lanes can stay in sight.
 
-    heads: None where there are none to be found, and all is in `body`; width: in CSS pixels.
+    heads: None where there are none to be found, and all is in `body`; width: in CSS pixels; parts: of a chart that is
+    longer than a sheet of paper, windows on it from top to bottom.
     """
 
     heads: Markup | None
     body: Markup
     width: int
+    parts: tuple[Markup, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -67,8 +77,8 @@ class MachineSvg:
     width: int
 
 
-def chart_svg(text: str) -> Chart:
-    """The chart in an SVG file that `diagrams` wrote."""
+def chart_svg(text: str, key: str = "") -> Chart:
+    """The chart in an SVG file that `diagrams` wrote. key: names it on its page; without one it has no parts."""
     root, left, top, width, height = _open(text)
     groups = list(_groups(root))
     heads = [group for group in groups if "lane" in _classes(group)]
@@ -85,11 +95,42 @@ def chart_svg(text: str) -> Chart:
         if group not in in_heads and not (_box(group) is None and _middle(group) < bottom) and not _is_ground(group)
     ]
     cut = bottom + _HEAD_ROOM
+    end = top + height
+    cuts = _cuts(rest, cut, end, width * _SHEET) if key and end - cut > width * _SHEET_SHRUNK else [cut, end]
+    name = f"chart-{key}" if len(cuts) > 2 else ""
+    parts = tuple(_part(name, (left, upper, width, lower - upper)) for upper, lower in pairwise(cuts) if name)
     return Chart(
         _svg(_merged(in_heads), (left, first - _HEAD_ROOM, width, cut - first + _HEAD_ROOM), "heads"),
-        _svg(_merged(rest), (left, cut, width, top + height - cut), "chart", CHART_LABEL),
+        _svg(_merged(rest), (left, cut, width, top + height - cut), "chart", CHART_LABEL, name),
         round(width * 4 / 3),
+        parts,
     )
+
+
+def _cuts(groups: Sequence[ET.Element], start: float, end: float, most: float) -> list[float]:
+    """Where a chart is cut for paper: as seldom as can be, between its rows."""
+    taken: list[tuple[float, float]] = []
+    for group in groups:
+        if _STEP.search(" ".join(_classes(group))) or "band" in _classes(group):
+            ys = [float(text.attrib["y"]) for text in group.iter("text") if "y" in text.attrib]
+            taken += [(y - _LINE_ABOVE, y + _LINE_BELOW) for y in ys]
+            box = _box(group)
+            if box is not None and _STEP.search(" ".join(_classes(group))):
+                taken.append((box.top - 2, box.bottom + 2))
+    taken.sort()
+    free: list[float] = []
+    reach = start
+    for top, bottom in taken:
+        if top > reach:
+            free.append((top + reach) / 2)
+        reach = max(reach, bottom)
+    cuts = [start]
+    while end - cuts[-1] > most:
+        # Of equal height: no sheet for the last rows alone.
+        aim = cuts[-1] + (end - cuts[-1]) / math.ceil((end - cuts[-1]) / most)
+        fitting = [y for y in free if cuts[-1] + most / 2 < y <= cuts[-1] + most]
+        cuts.append(min(fitting, key=lambda y: abs(y - aim)) if fitting else cuts[-1] + most)
+    return [*cuts, end]
 
 
 def machine_svg(text: str, broken: Mapping[str, Mark], states: Mapping[str, Mark], label: str) -> MachineSvg:
@@ -299,8 +340,18 @@ def _merged(groups: Iterable[ET.Element]) -> list[ET.Element]:
     return merged
 
 
-def _svg(groups: Iterable[ET.Element], view: tuple[float, float, float, float], css: str, label: str = "") -> Markup:
+def _part(name: str, view: tuple[float, float, float, float]) -> Markup:
+    """A window on the chart of that name."""
+    root = ET.Element("svg", {"class": "part", "viewBox": " ".join(map(_number, view)), "aria-hidden": "true"})
+    ET.SubElement(root, "use", {"href": f"#{name}"})
+    return Markup(ET.tostring(root, encoding="unicode"))  # noqa: S704  # serialised: escaped
+
+
+def _svg(
+    groups: Iterable[ET.Element], view: tuple[float, float, float, float], css: str, label: str = "", name: str = ""
+) -> Markup:
+    """A picture. name: of all that is in it, for windows on it."""
     said = {"role": "img", "aria-label": label} if label else {"aria-hidden": "true"}
     root = ET.Element("svg", {"class": css, "viewBox": " ".join(map(_number, view)), **said})
-    root.extend(groups)
+    (ET.SubElement(root, "g", {"id": name}) if name else root).extend(groups)
     return Markup(ET.tostring(root, encoding="unicode", short_empty_elements=True))  # noqa: S704  # serialised: escaped

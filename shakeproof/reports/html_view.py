@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import base64
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from markupsafe import Markup
 
 from shakeproof.diagrams.citations import citation
 from shakeproof.explain import VERDICTS
 from shakeproof.model.machine import Role
-from shakeproof.model.notation import Row
 from shakeproof.model.roles import ROLES
 from shakeproof.model.trace import Trace
-from shakeproof.properties.findings import Finding, Grade, RoleRun
+from shakeproof.properties.conformance import UNTOLD
+from shakeproof.properties.findings import OUT_OF_TIME, Finding, Grade, NotTested, RoleRun
 from shakeproof.reports.html_chain import Chain, chain_of
-from shakeproof.reports.html_clauses import Document, heat
+from shakeproof.reports.html_clauses import Broken, Document, heat
 from shakeproof.reports.html_steps import StepView, plain, states_of, steps_of
 from shakeproof.reports.html_svg import Chart, MachineSvg, Mark, chart_svg, machine_svg
 from shakeproof.reports.pcapng import capture
 from shakeproof.reports.summary import Judgement, rows_text
 from shakeproof.reports.timeline import Bar, role_key
+from shakeproof.reports.wording import came_sentence, case_of, percent, required_sentence, row_of, why_words
 
 CAPTURE_MOST = 24_000
 """Bytes of a Wireshark file that is put into the page: some thousand segments; a longer one stays beside the page."""
@@ -31,7 +31,6 @@ DECODED_MOST = 20
 EXAMPLES_MOST = 5
 BESIDE = ("py", "json", "svg", "pcapng")
 """Kinds of files of a finding that are named: the test first."""
-ABORT = re.compile(r"abort\(([a-z_, ]+)\)")
 
 GLOSSARY = (
     ("target", "the stack under test"),
@@ -48,7 +47,9 @@ GLOSSARY = (
 @dataclass(frozen=True)
 class FindingView:
     """A finding. key: its anchor, unique on the page; plain: what happened, in sentences; states: those passed through,
-    with whether it is where it went wrong.
+    with whether it is where it went wrong; known: a baseline has it; why: how it follows from its
+    clause; reading: ours, where the clause does not oblige in so many words; must, came: what was required and what
+    came, as sentences.
     """
 
     key: str
@@ -58,7 +59,8 @@ class FindingView:
     kind: str
     title: str
     meaning: str
-    level: str
+    why: str
+    reading: str
     target: str
     role: str
     role_title: str
@@ -83,6 +85,9 @@ class FindingView:
     state: str
     files: tuple[str, ...] = ()
     code: str = ""
+    known: bool = False
+    must: str = ""
+    came: str = ""
 
 
 @dataclass(frozen=True)
@@ -111,7 +116,7 @@ class RoleReport:
     @property
     def share(self) -> int:
         """Per cent of the cells that ran."""
-        return 100 * self.cells_run // self.cells if self.cells else 0
+        return percent(self.cells_run, self.cells)
 
 
 @dataclass(frozen=True)
@@ -153,6 +158,18 @@ class Page:
     meanings: tuple[tuple[str, str], ...] = ()
     tested: tuple[tuple[str, str], ...] = ()
     words: Words = field(default_factory=Words)
+    headline: str = ""
+    """What stands above all, where the verdict's own words would be misread."""
+
+    @property
+    def news(self) -> tuple[FindingView, ...]:
+        """The findings that no baseline has."""
+        return tuple(finding for finding in self.findings if not finding.known)
+
+    @property
+    def known(self) -> tuple[FindingView, ...]:
+        """The findings that the baseline has too."""
+        return tuple(finding for finding in self.findings if finding.known)
 
     @property
     def kinds(self) -> tuple[tuple[str, str], ...]:
@@ -172,6 +189,7 @@ def audit_page(
     """The page of an audit. pictures: stem -> SVG text, as the folder report drew them; files: beside the page."""
     run = judgement.run
     accepted = {id(finding): f"accepted until {entry.until}: {entry.reason}" for finding, entry in judgement.accepted}
+    old = {id(finding) for finding in judgement.known}
     chains: dict[str, Chain] = {}
     listed = set(files)
     machines: dict[str, MachineSvg | None] = {}
@@ -179,7 +197,7 @@ def audit_page(
     broken = [(finding, key) for finding, key in zip(run.findings, keys, strict=True)]
     roles: list[RoleReport] = []
     for result in run.roles:
-        view = _role(result, pictures, broken)
+        view = _role(result, pictures, broken, old)
         machines[view.key] = view.machine
         roles.append(view)
     findings = []
@@ -187,7 +205,7 @@ def audit_page(
         findings.append(
             finding_view(
                 finding, key, pictures.get(finding.id, ""), machines, chains,
-                accepted=accepted.get(id(finding), ""), files=listed,
+                accepted=accepted.get(id(finding), ""), files=listed, known=id(finding) in old,
             )
         )  # fmt: skip
     return Page(
@@ -195,9 +213,9 @@ def audit_page(
         mood=mood_of(judgement.verdict),
         lead=_lead(judgement),
         counts=judgement.counts,
-        command=f"{run.command} --seed {run.seed}",
+        command=judgement.command,
         facts=(
-            ("command", run.command), ("seed", str(run.seed)),
+            ("command", judgement.command), ("seed", str(run.seed)),
             ("budget, used", f"{run.time_s:g} s, {run.seconds:.1f} s"), ("exit code", str(int(judgement.exit_code))),
             *((name, str(value)) for name, value in {"shakeproof": version, **run.facts}.items()),
         ),
@@ -207,8 +225,9 @@ def audit_page(
         roles=tuple(roles),
         chains=tuple(chains.values()),
         timeline=tuple(timeline),
-        words=Words() if judgement.failures or not run.findings else Words(wrong="Smaller differences"),
+        words=_words(judgement),
         meanings=(*GLOSSARY, *VERDICTS.items()),
+        headline=_headline(judgement),
     )  # fmt: skip
 
 
@@ -225,14 +244,32 @@ def _unique(names: Iterable[str]) -> list[str]:
     return out
 
 
+def _words(judgement: Judgement) -> Words:
+    if judgement.failures or not judgement.run.findings:
+        return Words()
+    if any(finding.grade.is_failure for finding, _ in judgement.accepted):
+        return Words(wrong="What was found")
+    return Words(wrong="New smaller differences" if judgement.compared else "Smaller differences")
+
+
+def _headline(judgement: Judgement) -> str:
+    """Of a run that tested too little: how much of what ran; "" for any other."""
+    halves = [role for role in judgement.run.roles if not role.is_tested]
+    if judgement.verdict != "NOT TESTED" or not halves or any(role.error for role in halves):
+        return ""
+    said = [f"{percent(r.cells_run, r.cells)} % of the cells of {r.target} as {_title(r.role)}" for r in halves]
+    return plain(f"Not enough was tested: {_and(said)} ran within its {judgement.run.time_s:g} s")
+
+
 def _lead(judgement: Judgement) -> tuple[str, ...]:
     """The verdict in sentences for somebody who has never seen the tool."""
     run = judgement.run
     targets = list(dict.fromkeys(role.target for role in run.roles))
     titles = list(dict.fromkeys(_title(role.role) for role in run.roles))
-    known = {role.target: role.description for role in run.roles}
-    named = [name if known[name] in ("", name) else f"{name} ({known[name]})" for name in targets]
-    what = f"{_and(named)} {'was' if len(targets) == 1 else 'were'} tested"
+    described = {role.target: role.description for role in run.roles}
+    named = [name if described[name] in ("", name) else f"{name} ({described[name]})" for name in targets]
+    part = "in part " if any(not role.is_tested for role in run.roles) else ""
+    what = f"{_and(named)} {'was' if len(targets) == 1 else 'were'} tested {part}".rstrip()
     words = sum(role.words for role in run.roles)
     first = (
         f"{what} as {_and(titles)}: {_thousands(words)} conversations, most with one message that a standard forbids, "
@@ -240,21 +277,50 @@ def _lead(judgement: Judgement) -> tuple[str, ...]:
     )
     must = judgement.failures
     other = judgement.count(Grade.DEVIATION) + judgement.count(Grade.WARNING)
-    second = (
-        f"{counted(must, 'rule')} that the standards oblige to {'is' if must == 1 else 'are'} broken."
-        if must
-        else "No rule that the standards oblige to was broken in a way that matters."
-    )
+    known = sum(finding.grade.is_failure for finding in judgement.known)
+    excused = sum(finding.grade.is_failure for finding, _ in judgement.accepted)
+    if must:
+        new = " (new)" if judgement.compared else ""
+        second = f"{counted(must, 'rule')} that the standards oblige to{new} {'is' if must == 1 else 'are'} broken."
+        second += f" {counted(known, 'known failure')} (in the baseline) beside." if known else ""
+    elif known:
+        nothing = "no new failure" if other else "nothing new"
+        second = f"{counted(known, 'known failure')} (in the baseline), {nothing}."
+    elif excused:
+        second = "No failure but what your file accepts."
+    else:
+        second = "No rule that the standards oblige to was broken in a way that matters."
+    if excused:
+        second += f" Your file accepts {counted(excused, 'failure')}."
     if other:
-        second += f" {counted(other, 'smaller difference')} from the standards {'is' if other == 1 else 'are'} listed."
+        new = "new " if judgement.compared else ""
+        second += (
+            f" {counted(other, f'{new}smaller difference')} from the standards {'is' if other == 1 else 'are'} listed."
+        )
     out = [first, second]
     halves = [role for role in run.roles if not role.is_tested]
     if halves:
         names = _and([f"{role.target} as {_title(role.role)}" for role in halves])
-        out.append(f"Too little of {names} was tested to call it conforming.")
+        out.append(f"Too little of {names} was tested to call it conforming: at least half of the cells have to run.")
     if run.interrupted:
         out.append("The run was interrupted; what it had found until then stands here.")
     return tuple(plain(text) for text in out)
+
+
+def _without_extra(role: RoleRun) -> Iterator[NotTested]:
+    """What was not tested; what the time did not suffice for in two parts, so that the cells add up to the role's."""
+    named = sum(item.cells for item in role.not_tested if item.reason not in (OUT_OF_TIME, UNTOLD))
+    rest = max(0, role.cells - role.cells_run - named)
+    for item in role.not_tested:
+        if item.reason != OUT_OF_TIME:
+            yield item
+            continue
+        inside = min(item.cells, rest)
+        rest -= inside
+        if inside:
+            yield replace(item, cells=inside)
+        if item.cells > inside:
+            yield NotTested(f"{OUT_OF_TIME}: conversations about no cell, such as messages cut up or repeated", 0)
 
 
 def _left_out(judgement: Judgement) -> tuple[tuple[str, int, tuple[str, ...]], ...]:
@@ -263,7 +329,7 @@ def _left_out(judgement: Judgement) -> tuple[tuple[str, int, tuple[str, ...]], .
         grouped: dict[str, tuple[int, tuple[str, ...]]] = {}
         if role.error:
             grouped[role.error] = (max(0, role.cells - role.cells_run), ())
-        for item in role.not_tested:
+        for item in _without_extra(role):
             cells, examples = grouped.get(item.reason, (0, ()))
             grouped[item.reason] = (cells + item.cells, (*examples, *item.examples)[:EXAMPLES_MOST])
         for reason, (cells, examples) in grouped.items():
@@ -285,7 +351,9 @@ def rules_of(findings: Sequence[FindingView]) -> tuple[Rule, ...]:
 # ---------------------------------------------------------------------------------------------------------------- roles
 
 
-def _role(result: RoleRun, pictures: Mapping[str, str], found: Sequence[tuple[Finding, str]]) -> RoleReport:
+def _role(
+    result: RoleRun, pictures: Mapping[str, str], found: Sequence[tuple[Finding, str]], old: set[int]
+) -> RoleReport:
     from shakeproof.reports.folder import machine_stem
 
     role = ROLES.get(result.role)
@@ -293,14 +361,16 @@ def _role(result: RoleRun, pictures: Mapping[str, str], found: Sequence[tuple[Fi
     svg = pictures.get(machine_stem(result), "")
     machine = _machine(svg, role, own) if role and svg else None
     rows = role.rows if role else ()
-    failures = sum(finding.grade.is_failure for finding in result.findings)
+    failures = [finding for finding in result.findings if finding.grade.is_failure]
+    known = sum(id(finding) in old for finding in failures)
+    failed = f"{len(failures)} FAIL{f' ({known} known)' if known else ''}"
     return RoleReport(
         key=role_key(result.target, result.role),
         target=plain(result.target),
         description=plain(result.description),
         role=result.role,
         title=_title(result.role),
-        line=f"{counted(failures, 'FAIL', '')}, {result.words} conversations, {result.seconds:.1f} s",
+        line=f"{failed}, {result.words} conversations, {result.seconds:.1f} s",
         rows=rows_text(result),
         cells=result.cells,
         cells_run=result.cells_run,
@@ -312,7 +382,11 @@ def _role(result: RoleRun, pictures: Mapping[str, str], found: Sequence[tuple[Fi
         broken=tuple((key, f"{finding.grade.value}: {finding.title}") for finding, key in own),
         never=tuple(row.title for row in rows if not result.exercised.get(row.id)),
         notes=tuple(map(plain, result.notes.values())),
-        documents=heat(rows, result.exercised, [finding for finding, _ in own if finding.grade is not Grade.NOTE]),
+        documents=heat(
+            rows,
+            result.exercised,
+            [Broken(f.clause, f.id, f.grade.is_failure) for f, _ in own if f.grade is not Grade.NOTE],
+        ),
     )
 
 
@@ -328,16 +402,14 @@ def _machine(svg: str, role: Role, own: Sequence[tuple[Finding, str]]) -> Machin
             broken.setdefault(row.code.lower(), mark)
         else:
             states.setdefault(plain(finding.state), mark)
-    label = (
+    return machine_svg(svg, broken, states, machine_label(role))
+
+
+def machine_label(role: Role) -> str:
+    """What the picture of a machine is, for those who don't see it."""
+    return (
         f"State machine of a {role.title}: which of its rows ran, and how often. A list of those that did not follows."
     )
-    return machine_svg(svg, broken, states, label)
-
-
-def row_of(role: Role, check: str) -> Row | None:
-    """The row that a check is about."""
-    fitting = [row for row in role.rows if check == row.code or check.startswith(f"{row.code}-")]
-    return max(fitting, key=lambda row: len(row.code), default=None)
 
 
 def _title(role: str) -> str:
@@ -356,10 +428,12 @@ def finding_view(
     *,
     accepted: str,
     files: set[str],
+    known: bool = False,
 ) -> FindingView:
     """A finding for the page; chains that its run shows are added to `chains`."""
     machine = role_key(finding.target, finding.role)
     drawn = machines.get(machine)
+    why, reading = why_words(finding.level, finding.role, finding.check, finding.clause, finding.sentence)
     steps = steps_of(finding.trace, finding.role, drawn.edges if drawn else {}, "target")
     return FindingView(
         key=key,
@@ -368,13 +442,14 @@ def finding_view(
         grade=finding.grade.value,
         kind=kind_of(finding.grade),
         title=plain(finding.title),
-        meaning=VERDICTS.get(finding.grade.value, ""),
-        level=finding.level,
+        meaning=plain(case_of(finding)) or VERDICTS.get(finding.grade.value, ""),
+        why=why,
+        reading=plain(reading),
         target=plain(finding.target),
         role=finding.role,
         role_title=_title(finding.role),
         setup=plain(finding.setup),
-        plain=_plainly(finding),
+        plain=plainly(finding.target, finding.role, finding.state, finding.input),
         expected=plain(finding.expected),
         got=plain(finding.got),
         clause=plain(finding.clause),
@@ -385,7 +460,7 @@ def finding_view(
         accepted=plain(accepted),
         steps=steps,
         states=states_of(finding.trace, steps, "target", plain(finding.state)),
-        chart=chart_svg(svg) if svg else None,
+        chart=chart_svg(svg, key) if svg else None,
         text_chart="" if svg else text_chart(finding.trace),
         capture=capture_link(finding.trace),
         capture_name=f"{finding.id}.pcapng",
@@ -393,6 +468,9 @@ def finding_view(
         machine=machine if drawn else "",
         state=plain(finding.state),
         files=tuple(name for kind in BESIDE if (name := f"{finding.id}.{kind}") in files),
+        known=known,
+        must=plain(required_sentence(finding.expected, finding.role)),
+        came=plain(came_sentence(finding.got)),
     )  # fmt: skip
 
 
@@ -403,20 +481,15 @@ def kind_of(grade: Grade) -> str:
     return {Grade.DEVIATION: "deviation", Grade.WARNING: "warning"}.get(grade, "note")
 
 
-def _plainly(finding: Finding) -> tuple[str, ...]:
-    """What happened, in sentences, with what the words of the table mean."""
-    role = ROLES.get(finding.role)
-    state = next((state for state in role.states if state.name == finding.state), None) if role else None
-    out = []
-    where = f"{finding.target}, as {_title(finding.role)}, was in the state {finding.state}"
-    out.append(f"{where} ({state.sentence})." if state else f"{where}.")
-    if finding.input:
-        said = _meaning(role, finding.input) if role else ()
-        out.append(f"It was sent {finding.input}{': ' + '; '.join(said) if said else ''}.")
-    alerts = ABORT.fullmatch(finding.expected)
-    if alerts:
-        names = " or ".join(alerts[1].split(", "))
-        out.append(f"It had to end the connection with the fatal alert {names}.")
+def plainly(target: str, name: str, stood: str, symbol: str) -> tuple[str, ...]:
+    """Where a target stood and what it was sent, in sentences, with what the words of the table mean."""
+    role = ROLES.get(name)
+    state = next((state for state in role.states if state.name == stood), None) if role else None
+    where = f"{target}, as {_title(name)}, was in the state {stood}"
+    out = [f"{where} ({state.sentence})." if state else f"{where}."]
+    if symbol:
+        said = _meaning(role, symbol) if role else ()
+        out.append(f"It was sent {symbol}{': ' + '; '.join(said) if said else ''}.")
     return tuple(plain(text) for text in out)
 
 

@@ -1,15 +1,18 @@
-"""A run as JSON: format `shakeproof.run/1`."""
+"""A run as JSON: format `shakeproof.run/1`, described by schemas/run.schema.json."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from shakeproof.properties.findings import Finding, RoleRun
 from shakeproof.reports.summary import Judgement
 
 FORMAT = "shakeproof.run/1"
+SCHEMA = Path(__file__).parent / "schemas" / "run.schema.json"
+"""What every run.json is valid against."""
 
 
 def run_to_json(judgement: Judgement, *, version: str, files: Iterable[str] = ()) -> str:
@@ -21,10 +24,11 @@ def as_data(judgement: Judgement, *, version: str, files: Iterable[str] = ()) ->
     """The run as plain values."""
     run = judgement.run
     accepted = {id(finding): entry for finding, entry in judgement.accepted}
+    known = {id(finding) for finding in judgement.known}
     return {
         "format": FORMAT,
         "shakeproof": version,
-        "command": run.command,
+        "command": judgement.command,
         "seed": run.seed,
         "budget_s": run.time_s,
         "seconds": round(run.seconds, 3),
@@ -36,8 +40,14 @@ def as_data(judgement: Judgement, *, version: str, files: Iterable[str] = ()) ->
         "left_out_cells": sum(role.left_out for role in run.roles),
         "roles": [_role(role) for role in run.roles],
         "findings": [
-            _finding(finding) | {"accepted": _accepted(accepted.get(id(finding)))} for finding in run.findings
+            _finding(finding) | {"accepted": _accepted(accepted.get(id(finding))), "known": id(finding) in known}
+            for finding in run.findings
         ],
+        "fixed": [
+            {"target": item.target, "role": item.role, "check": item.check, "verdict": item.grade, "title": item.title}
+            for item in judgement.fixed
+        ],
+        "accept_nothing": [{"rule": entry.rule, "target": entry.target} for entry in judgement.idle],
         "files": list(files),
     }
 
@@ -56,6 +66,7 @@ def _role(role: RoleRun) -> dict[str, Any]:
         "setups": list(role.setups),
         "cells": role.cells,
         "cells_run": role.cells_run,
+        "complete": list(role.complete),
         "words": role.words,
         "seconds": round(role.seconds, 3),
         "rows": role.rows,

@@ -6,7 +6,10 @@ The secrets of the trace go into a Decryption Secrets Block, so that no option h
 
 Each packet is recorded as it is sent, by whoever sent it: also one that was lost, and a late one where it left, since
 Wireshark decrypts only what it sees in order. The comment says what became of it, and when it arrived. Of records
-without TCP, the stream is what the receiver got: a record that was lost is an empty segment with a comment.
+without TCP, the stream is what the receiver got: a record that was lost is an empty segment with a comment. Where the
+transport ended, there is a FIN.
+
+A comment has every step that the packet brought, in their order, with the numbers that the trace's picture shows.
 
 Source: pcapng, draft-ietf-opsawg-pcapng; RFC 791 section 3.1 and RFC 8200 section 3 (headers).
 """
@@ -14,8 +17,8 @@ Source: pcapng, draft-ietf-opsawg-pcapng; RFC 791 section 3.1 and RFC 8200 secti
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
 
@@ -50,6 +53,9 @@ WINDOW = 65_535
 SPACING_S = 0.001
 """Between messages of a trace that has no times."""
 MADE = "made for this file: the trace has no TCP"
+END_OF_TRANSPORT = "end of the transport"
+"""What a trace without TCP calls it where a party sends no more, and says so."""
+NOT_DRAWN = "not in the picture: "
 RECORD_HEADER, HANDSHAKE, MESSAGE_HEADER = 5, 22, 4
 
 
@@ -75,10 +81,14 @@ def save_capture(trace: Trace, path: Path) -> bool:
     return True
 
 
-def capture(trace: Trace) -> bytes:
-    """The trace as a pcapng file. Raises ValueError where it has no bytes of any message."""
-    frames = frames_of(trace)
-    said = [f"{trace.title}. {trace.subtitle}".strip(), *_conventions(trace)]
+def capture(trace: Trace, picture: Trace | None = None) -> bytes:
+    """The trace as a pcapng file. picture: what is drawn of it, where that leaves steps out and numbers the rest anew.
+
+    Raises ValueError where the trace has no bytes of any message, or the picture is of another one.
+    """
+    numbers = {step.number: step.number for step in trace} if picture is None else _numbers(trace, picture)
+    frames = frames_of(trace, numbers)
+    said = [f"{trace.title}. {trace.subtitle}".strip(), *_conventions(trace, numbers)]
     blocks = [
         _block(
             SECTION_HEADER,
@@ -108,31 +118,56 @@ def capture(trace: Trace) -> bytes:
     return b"".join(blocks)
 
 
-def frames_of(trace: Trace) -> list[Frame]:
-    """The packets in the order of the file. Raises ValueError where there is none."""
-    real = [step for step in trace.messages() if step.layer == "tcp" and step.data]
-    frames = _real(trace, real) if real else _Synthesis(trace).frames()
+def frames_of(trace: Trace, numbers: Mapping[int, int]) -> list[Frame]:
+    """The packets in the order of the file. numbers: what the comments call each step. Raises ValueError where there is
+    none.
+    """
+    real = {step.number for step in trace.messages() if step.layer == "tcp" and step.data}
+    frames = _real(trace, real, numbers) if real else _Synthesis(trace, numbers).frames()
     if not frames:
         raise ValueError("the trace has no bytes: only what was executed can be captured")
     return sorted(frames, key=lambda frame: frame.time_s)  # a stable sort: what has the same time keeps its order
 
 
-def _conventions(trace: Trace) -> list[str]:
-    """What to know before reading the times and the packets."""
-    if not any(step.time_s is not None for step in trace):
-        return []
-    said = "Times are those of the run, which begins at 0; each packet is recorded as it was sent"
-    odd = [fate.value for fate in (Fate.LOST, Fate.LATE) if any(step.fate is fate for step in trace.messages())]
-    return [f"{said}, {' and '.join(odd)} ones too." if odd else f"{said}."]
+def _conventions(trace: Trace, numbers: Mapping[int, int]) -> list[str]:
+    """What to know before reading the times, the packets and the numbers."""
+    said = []
+    if any(step.time_s is not None for step in trace):
+        odd = [fate.value for fate in (Fate.LOST, Fate.LATE) if any(step.fate is fate for step in trace.messages())]
+        also = f", {' and '.join(odd)} ones too" if odd else ""
+        said.append(f"Times are those of the run, which begins at 0; each packet is recorded as it was sent{also}.")
+    if len(numbers) < len(trace.steps):
+        said.append("Steps have their numbers in the picture of the run, which leaves some of them out.")
+    return said
+
+
+def _numbers(trace: Trace, picture: Trace) -> dict[int, int]:
+    """What each step of the trace is called in the picture, which has some of the steps, in the same order."""
+    found: dict[int, int] = {}
+    drawn = iter(picture.steps)
+    wanted = next(drawn, None)
+    for step in trace.steps:
+        if wanted is not None and _content(step) == _content(wanted):
+            found[step.number] = wanted.number
+            wanted = next(drawn, None)
+    if wanted is not None:
+        raise ValueError(f"the picture is of another run, which has its step {wanted.number}")
+    return found
+
+
+def _content(step: Step) -> Step:
+    """What stays of a step where it is drawn beside others."""
+    return replace(step, number=0, received_after=None, carrier=None, before={}, after={}, phase="")
 
 
 # ------------------------------------------------------------------------------------------------------------ comments
 
 
-def _comments(trace: Trace, step: Step) -> list[str]:
+def _comments(trace: Trace, step: Step, numbers: Mapping[int, int]) -> list[str]:
     """What the step is, what became of it, and what judged it."""
     lanes = {lane.name: lane for lane in trace.lanes}
-    said = [f"step {step.number}: {step.sentence(lanes)}"]
+    called = f"step {numbers[step.number]}: " if step.number in numbers else NOT_DRAWN
+    said = [called + step.sentence(lanes)]
     if step.defect:
         said.append(f"defect: {', '.join(step.defect)}")
     if step.fate is Fate.LATE and step.received_s is not None and step.time_s is not None:
@@ -156,25 +191,27 @@ def _text(lines: Iterable[str]) -> bytes:
 # ------------------------------------------------------------------------------------------------- traces that have TCP
 
 
-def _real(trace: Trace, steps: Sequence[Step]) -> list[Frame]:
+def _real(trace: Trace, segments: Container[int], numbers: Mapping[int, int]) -> list[Frame]:
+    """The packets of the segments. Whatever has no packet of its own is said beside the one that brought it, or, where
+    none did (time that passed), beside the one before it.
+    """
     addresses = _addresses(trace)
-    carried: dict[int, list[Step]] = {}
+    frames: dict[int, Frame] = {}
+    brought: dict[int, list[Step]] = {}
+    latest = 0
     for step in trace.steps:
-        if step.carrier is not None:
-            carried.setdefault(step.carrier, []).append(step)
-    frames = []
-    for step in steps:
-        frame = Frame(
-            step.time_s or 0.0,
-            addresses.get(step.sender, addresses[""]),
-            addresses.get(step.receiver, addresses[""]),
-            step.data,
-            _comments(trace, step),
-        )
-        for other in carried.get(step.number, ()):
-            frame.comments += _comments(trace, other)
-        frames.append(frame)
-    return frames
+        if step.number in segments:
+            sender, receiver = (addresses.get(lane, addresses[""]) for lane in (step.sender, step.receiver))
+            frames[step.number] = Frame(step.time_s or 0.0, sender, receiver, step.data)
+            latest = step.number
+        by = step.number if step.number in segments else step.carrier or latest
+        brought.setdefault(by, []).append(step)  # the order of the steps: a carrier may come after what it brings
+    first = min(frames)
+    for number, steps in sorted(brought.items()):
+        frame = frames.get(number, frames[first])
+        for step in steps:
+            frame.comments += _comments(trace, step, numbers)
+    return list(frames.values())
 
 
 def _addresses(trace: Trace) -> dict[str, str]:
@@ -215,8 +252,9 @@ class _Connection:
 class _Synthesis:
     """TCP around the records of a trace."""
 
-    def __init__(self, trace: Trace) -> None:
+    def __init__(self, trace: Trace, numbers: Mapping[int, int]) -> None:
         self.trace = trace
+        self.numbers = numbers
         self.addresses = _addresses(trace)
         self.lanes = {lane.name: lane for lane in trace.lanes}
         self.connections: dict[frozenset[str], _Connection] = {}
@@ -244,16 +282,22 @@ class _Synthesis:
                 self._remark(step)
         return self.made
 
+    def _said(self, step: Step) -> list[str]:
+        return _comments(self.trace, step, self.numbers)
+
     def _remark(self, step: Step) -> None:
         """Something that has no bytes of its own: said beside the packet before it."""
         if self.made:
-            self.made[-1].comments += _comments(self.trace, step)
+            self.made[-1].comments += self._said(step)
 
     def _message(self, step: Step) -> None:
+        ends = frozenset((step.sender, step.receiver))
+        if step.message == END_OF_TRANSPORT and ends in self.connections:
+            self._segment(self.connections[ends], step.sender, b"", self._said(step), flags=Flags.FIN)
+            return
         if not step.data:
             self._remark(step)
             return
-        ends = frozenset((step.sender, step.receiver))
         sender = step.sender
         if self.honest is not None and ends != self.honest and ends & self.honest:
             # Into, or out of, the connection of two others: in the name of the one who is not meant.
@@ -261,12 +305,12 @@ class _Synthesis:
             ends = self.honest
         connection = self.connections.get(ends) or self._open(ends, step)
         if step.fate is Fate.LOST:
-            self._segment(connection, sender, b"", _comments(self.trace, step))
+            self._segment(connection, sender, b"", self._said(step))
             return
         parts = [step.data[at : at + MSS] for at in range(0, len(step.data), MSS)]
         for number, part in enumerate(parts, 1):
-            first = f"part {number} of {len(parts)} of step {step.number}: {step.label}"
-            said = _comments(self.trace, step) if number == len(parts) else [first]
+            first = f"part {number} of {len(parts)} of step {self.numbers.get(step.number, '')}: {step.label}"
+            said = self._said(step) if number == len(parts) else [first]
             self._segment(connection, sender, part, said, flags=Flags.PSH if number == len(parts) else NO_FLAGS)
         if step.time_s is None:
             self.now_s += SPACING_S

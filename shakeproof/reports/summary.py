@@ -9,7 +9,10 @@ from dataclasses import dataclass, replace
 
 from shakeproof.config import Accepted
 from shakeproof.exits import Exit
+from shakeproof.model.roles import ROLES
 from shakeproof.properties.findings import OUT_OF_TIME, Finding, Grade, NotTested, RoleRun, Run
+from shakeproof.reports.baseline import Baseline, Known
+from shakeproof.reports.names import short_names
 
 BROKEN_OFF = "interrupted"
 """The reason of cells that were not run because the user interrupted."""
@@ -17,10 +20,12 @@ BROKEN_OFF = "interrupted"
 
 @dataclass(frozen=True)
 class Judgement:
-    """A run after the accepted findings were taken out.
+    """A run after the accepted findings were taken out, and those that a baseline has.
 
     open: findings that count, worst first; accepted: those that the user's file accepts, each with its entry; expired:
-    entries whose time is over although their finding is still there.
+    entries whose time is over although their finding is still there; idle: entries that accept nothing, although what
+    they speak of was tested; known: findings that the baseline has too; fixed: what it has and this run has not;
+    compared: whether there was a baseline; fail_on: what makes the run fail.
     """
 
     run: Run
@@ -28,17 +33,26 @@ class Judgement:
     accepted: tuple[tuple[Finding, Accepted], ...]
     expired: tuple[tuple[Finding, Accepted], ...]
     exit_code: Exit
+    idle: tuple[Accepted, ...] = ()
+    known: tuple[Finding, ...] = ()
+    fixed: tuple[Known, ...] = ()
+    compared: bool = False
+    fail_on: str = "must"
 
     @property
     def verdict(self) -> str:
-        """In capitals."""
+        """In capitals. What is known from a baseline is no news, but not conforming either."""
         if self.exit_code is Exit.INTERRUPTED:
             return "INTERRUPTED"
         if any(finding.grade.is_failure for finding in self.open):
             return "NOT CONFORMING"
         if any(not role.is_tested for role in self.run.roles) or not self.run.roles:
             return "NOT TESTED"
-        return "CONFORMING"
+        return "NOTHING NEW" if any(finding.grade.is_failure for finding in self.known) else "CONFORMING"
+
+    def fails(self, finding: Finding) -> bool:
+        """Whether the finding alone makes the run fail: it is open and at or above `fail_on`."""
+        return any(finding is other for other in self.open) and is_counted(finding.grade, self.fail_on)
 
     def count(self, grade: Grade) -> int:
         """Open findings of the grade."""
@@ -54,9 +68,23 @@ class Judgement:
         """For what the time did not suffice, or what an interruption cut off, in words."""
         late = sum(role.left_out for role in self.run.roles)
         broken = sum(item.cells for role in self.run.roles for item in role.not_tested if item.reason == BROKEN_OFF)
-        parts = [f"{late} cells for lack of time"] if late else []
-        parts += [f"{broken} cells by the interruption"] if broken else []
-        return " and ".join(parts) or "nothing"
+        if broken or (late and self.run.interrupted):
+            # What a task had no more time for, after the run was told to end, is the interruption's as well.
+            return f"{cells_text(late + broken)} by the interruption"
+        return f"{cells_text(late)} for lack of time" if late else "nothing"
+
+    @property
+    def command(self) -> str:
+        """What repeats the run: the command with its seed."""
+        command, seed = self.run.command, self.run.seed
+        if "--seed" in command or "seed=" in command:
+            return command
+        return f"{command[:-1]}, seed={seed})" if command.endswith(")") else f"{command} --seed {seed}"
+
+    @property
+    def names(self) -> dict[str, str]:
+        """The short name of each target."""
+        return short_names(role.target for role in self.run.roles)
 
     @property
     def not_tested(self) -> list[tuple[str, int]]:
@@ -80,27 +108,72 @@ class Judgement:
                 parts.append(f"{self.count(grade)} {grade.value}")
         if self.accepted:
             parts.append(f"{len(self.accepted)} accepted")
+        if self.compared:
+            parts.append(f"{len(self.known)} known · {len(self.fixed)} fixed")
         return " · ".join(parts)
 
 
-def judge_run(run: Run, accept: tuple[Accepted, ...], fail_on: str, today: dt.date | None = None) -> Judgement:
-    """The run with accepted findings taken out. today: None for the machine's date."""
+def is_counted(grade: Grade, fail_on: str) -> bool:
+    """Whether a finding of the grade makes a run fail."""
+    return fail_on != "never" and (grade.is_failure or (fail_on == "deviation" and grade is Grade.DEVIATION))
+
+
+def judge_run(
+    run: Run,
+    accept: tuple[Accepted, ...],
+    fail_on: str,
+    today: dt.date | None = None,
+    baseline: Baseline | None = None,
+) -> Judgement:
+    """The run with accepted findings taken out, and what the baseline has too. today: None for the machine's date.
+
+    An entry whose time is over fails the run as long as its finding is there, whatever its grade: that is what the date
+    is for.
+    """
     day = today or dt.datetime.now(tz=dt.UTC).date()
     opened: list[Finding] = []
     accepted: list[tuple[Finding, Accepted]] = []
     expired: list[tuple[Finding, Accepted]] = []
+    known: list[Finding] = []
     for finding in run.findings:
         entries = [entry for entry in accept if entry.covers(finding.check, finding.target)]
         valid = next((entry for entry in entries if not entry.is_expired(day)), None)
         if valid is not None:
             accepted.append((finding, valid))
             continue
-        opened.append(finding)
         expired += [(finding, entry) for entry in entries[:1]]
+        if baseline is not None and not entries and baseline.has(finding):
+            known.append(finding)
+        else:
+            opened.append(finding)
     kept = {id(finding) for finding in opened}
     roles = [replace(role, findings=[f for f in role.findings if id(f) in kept]) for role in run.roles]
     code = replace(run, roles=roles).exit_code(fail_on)
-    return Judgement(run, tuple(opened), tuple(accepted), tuple(expired), Exit(code))
+    if expired and fail_on != "never" and code != Exit.INTERRUPTED:
+        code = Exit.FINDINGS
+    idle = tuple(entry for entry in accept if _is_idle(entry, run))
+    fixed = baseline.fixed(run) if baseline is not None else ()
+    return Judgement(
+        run, tuple(opened), tuple(accepted), tuple(expired), Exit(code), idle, tuple(known), fixed,
+        baseline is not None, fail_on,
+    )  # fmt: skip
+
+
+def _is_idle(entry: Accepted, run: Run) -> bool:
+    """Whether the entry accepts nothing, although all that it could speak of was tested to the end."""
+    if any(entry.covers(finding.check, finding.target) for finding in run.findings):
+        return False
+    spoken_of = [role for role in run.roles if entry.target in ("", role.target) and _can_speak_of(entry, role.role)]
+    tested = all(role.is_tested and not role.left_out for role in spoken_of)
+    return bool(spoken_of) and tested and not run.interrupted
+
+
+def _can_speak_of(entry: Accepted, role: str) -> bool:
+    """Whether the entry's rule can be one of the role: a rule begins with its role's name."""
+    begin = entry.rule.split("*")[0].upper()
+    names = {name: f"{name.upper().replace('.', '-')}-" for name in ROLES}
+    others = [name for name in names if name != role and begin.startswith(names[name])]
+    return not others
 
 
 def break_off(run: Run, sizes: Mapping[tuple[str, str], int], done: Mapping[tuple[str, str], int]) -> None:
@@ -117,6 +190,11 @@ def break_off(run: Run, sizes: Mapping[tuple[str, str], int], done: Mapping[tupl
         role.cells = cells
         if rest > 0:
             role.not_tested.append(NotTested(BROKEN_OFF, rest))
+
+
+def cells_text(count: int) -> str:
+    """So many cells."""
+    return f"{count} cell{'' if count == 1 else 's'}"
 
 
 def rows_text(role: RoleRun) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -25,7 +25,9 @@ from shakeproof.properties.findings import (
     RoleStarted,
 )
 from shakeproof.reports.chart import chart_lines
-from shakeproof.reports.summary import Judgement, rows_text
+from shakeproof.reports.names import named, short_names, shortened
+from shakeproof.reports.required import required_text
+from shakeproof.reports.summary import Judgement, cells_text, rows_text
 
 SAY_EVERY_S = 5.0
 """Where the output is no terminal, a line this often: enough for a log, and a CI sees that it lives."""
@@ -35,6 +37,12 @@ BAR_WIDTH = 24
 
 REASONS_MOST = 4
 """Reasons for not testing in the last lines; the JSON report has all of them."""
+
+REASON_LENGTH = 160
+"""Characters of one: what a stack said may be long, and the JSON report has it whole."""
+
+ALIKE_MOST = 12
+"""Inputs of one entry of deviations that are named; the report has all of them."""
 
 STYLES = {Grade.DEVIATION: "yellow", Grade.WARNING: "yellow", Grade.NOTE: "dim", Grade.INCONCLUSIVE: "dim"}
 MARKS = {Grade.DEVIATION: "~", Grade.WARNING: "!", Grade.NOTE: "·", Grade.INCONCLUSIVE: "?"}
@@ -55,13 +63,26 @@ class _Tail(ProgressColumn):
 class TerminalReport:
     """Listens to a run. Use as a context manager around it, then call `finish`.
 
-    report: the folder that the pictures go to; clock: seconds, monotonic.
+    report: the folder that the pictures go to; clock: seconds, monotonic; names: the targets' short names; is_known:
+    whether a baseline has a finding.
+
+    Deviations are kept until `finish`, where those that are answered alike stand together.
     """
 
     def __init__(
-        self, out: Console, *, report: Path | None = None, clock: Callable[[], float] = time.monotonic
+        self,
+        out: Console,
+        *,
+        report: Path | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        names: Mapping[str, str] | None = None,
+        is_known: Callable[[Finding], bool] = lambda _: False,
     ) -> None:
         self.out, self.report, self.clock = out, report, clock
+        self.names, self.is_known = names or {}, is_known
+        self.known: dict[Key, int] = {}
+        self.deviations: list[Finding] = []
+        self.told: set[Key] = set()
         self.started: dict[Key, float] = {}
         self.cells: dict[Key, tuple[int, int]] = {}
         self.failures: dict[Key, int] = {}
@@ -105,42 +126,59 @@ class TerminalReport:
         self.started[key] = self.clock()
         self.cells[key] = (0, event.cells)
         if self.live:
-            name = f"{visible(event.target)} {event.role}"
+            name = f"{named(self.names, event.target)} {event.role}"
             self.bars[key] = self.progress.add_task(name, total=max(1, event.cells), tail=f"0/{event.cells} cells")
 
     def _cell(self, event: CellDone) -> None:
         key = (event.target, event.role)
         self.cells[key] = (event.done, event.cells)
         if self.live:
-            tail = f"{event.done}/{event.cells} cells   {self.failures.get(key, 0)} FAIL"
+            tail = (
+                f"{event.done}/{event.cells} cells   {self.failures.get(key, 0)} FAIL{_of_these(self.known.get(key))}"
+            )
             self.progress.update(self.bars[key], completed=event.done, tail=tail)
         elif self.clock() - self.said >= SAY_EVERY_S:
             self.said = self.clock()
-            done = ", ".join(f"{visible(t)} {role} {n}/{total}" for (t, role), (n, total) in self.cells.items())
+            done = ", ".join(
+                f"{named(self.names, t)} {role} {n}/{total}" for (t, role), (n, total) in self.cells.items()
+            )
             self.out.print(f"  cells: {done}")
 
     def _done(self, result: RoleRun) -> None:
         key = (result.target, result.role)
-        line = role_line(result)
+        self.told.add(key)
+        line = role_line(result, self.names, known=self.known.get(key, 0))
         if self.live and key in self.bars:
             total = max(1, result.cells)
             self.progress.update(self.bars[key], total=total, completed=total, tail=line)
         else:
-            self.out.print(f"  {visible(result.target)} {result.role}  {line}")
+            self._line(result, line)
+
+    def _line(self, result: RoleRun, line: str) -> None:
+        self.out.print(f"  {named(self.names, result.target)} {result.role}  {line}")
 
     # ------------------------------------------------------------------------------------------------------- findings
 
     def _finding(self, finding: Finding) -> None:
         key = (finding.target, finding.role)
+        if finding.grade is Grade.DEVIATION:
+            self.deviations.append(finding)
+            return
+        known = self.is_known(finding)
         if finding.grade.is_failure:
             self.failures[key] = self.failures.get(key, 0) + 1
+            self.known[key] = self.known.get(key, 0) + known
         out = self.progress.console if self.live else self.out
-        print_finding(out, finding, self.report)
+        print_finding(out, finding, self.report, self.names, known=known)
 
     # -------------------------------------------------------------------------------------------------------- verdict
 
     def finish(self, judgement: Judgement, written: Iterable[str] = (), notes: Iterable[str] = ()) -> None:
-        """Print the verdict, what was left out, and what was written."""
+        """Print the deviations, the verdict, what was left out, and what was written."""
+        print_deviations(self.out, self.deviations, self.report, self.names, self.is_known)
+        for role in judgement.run.roles if judgement.run.interrupted else ():
+            if (role.target, role.role) not in self.told:
+                self._line(role, role_line(role, self.names))
         for line in verdict_lines(judgement):
             self.out.print(line)
         names = list(written)
@@ -161,32 +199,79 @@ def listing(names: list[str]) -> str:
     return ", ".join(parts)
 
 
-def role_line(result: RoleRun) -> str:
-    """What came of a role, in one line."""
+def role_line(result: RoleRun, names: Mapping[str, str] | None = None, *, known: int = 0) -> str:
+    """What came of a role, in one line. known: how many of its failures a baseline has."""
     if result.error:
-        return f"NOT TESTED: {visible(result.error)}"
+        return f"NOT TESTED: {shortened(result.error, names or short_names([result.target]))}"
     failures = sum(finding.grade.is_failure for finding in result.findings)
     rate = f", {result.words / result.seconds:.0f} words/s" if result.seconds else ""
     cells = f"{result.cells_run}/{result.cells} cells"
-    return f"{cells}   {rows_text(result)}   {failures} FAIL   {result.seconds:.1f} s{rate}"
+    return f"{cells}   {rows_text(result)}   {failures} FAIL{_of_these(known)}   {result.seconds:.1f} s{rate}"
 
 
-def print_finding(out: Console, finding: Finding, report: Path | None) -> None:
-    """A finding: what, where, how it went, what the standard says, how to see it again."""
+def _of_these(known: int | None) -> str:
+    return f" ({known} known)" if known else ""
+
+
+def print_findings(
+    out: Console,
+    findings: Iterable[Finding],
+    report: Path | None,
+    names: Mapping[str, str],
+    is_known: Callable[[Finding], bool] = lambda _: False,
+) -> None:
+    """Findings in their order, then the deviations: those that are answered alike as one."""
+    listed = list(findings)
+    for finding in listed:
+        if finding.grade is not Grade.DEVIATION:
+            print_finding(out, finding, report, names, known=is_known(finding))
+    deviations = [finding for finding in listed if finding.grade is Grade.DEVIATION]
+    print_deviations(out, deviations, report, names, is_known)
+
+
+def print_deviations(
+    out: Console,
+    findings: Sequence[Finding],
+    report: Path | None,
+    names: Mapping[str, str],
+    is_known: Callable[[Finding], bool] = lambda _: False,
+) -> None:
+    """Deviations: those of one role in one state that got the same answer have one cause, and are one entry."""
+    groups: dict[tuple[str, ...], list[Finding]] = {}
+    for finding in findings:
+        key = (finding.target, finding.role, finding.state, finding.got, str(is_known(finding)))
+        groups.setdefault(key, []).append(finding)
+    for first, *others in groups.values():
+        print_finding(out, first, report, names, known=is_known(first), others=others)
+
+
+def print_finding(
+    out: Console,
+    finding: Finding,
+    report: Path | None,
+    names: Mapping[str, str] | None = None,
+    *,
+    known: bool = False,
+    others: Sequence[Finding] = (),
+) -> None:
+    """A finding: what, where, how it went, what the standard says, how to see it again. others: that are like it."""
     style = STYLES.get(finding.grade, "bold red")
     confirmed, tried = finding.seen
     steps = f"{len(finding.word)} step{'' if len(finding.word) == 1 else 's'}"
     head = Text(f"{MARKS.get(finding.grade, '✗')} {finding.grade.value}", style=style)
     head.append(f"   {visible(finding.title)}", style="bold")
     head.append(f"   id {finding.id}   ({steps}, seen {confirmed}/{tried})", style="dim")
+    if known:
+        head.append("   known from the baseline", style="dim")
     out.print(head)
     indent = "   "
     out.print(
-        f"{indent}check {finding.check} · {finding.role} of {visible(finding.target)} · {finding.setup}", style="dim"
+        f"{indent}check {finding.check} · {finding.role} of {named(names or {}, finding.target)} · {finding.setup}",
+        style="dim",
     )
     for line in chart_lines(finding.trace):
         out.print(indent + line)
-    out.print(f"{indent}required: {visible(finding.expected)}; came: {visible(finding.got)}")
+    out.print(f"{indent}required: {visible(required_text(finding))}; came: {visible(finding.got)}")
     if finding.sentence:
         said = f'{finding.clause}: "{visible(finding.sentence)}"'
         for line in textwrap.wrap(said, max(40, min(out.width, 120) - len(indent))):
@@ -195,6 +280,12 @@ def print_finding(out: Console, finding: Finding, report: Path | None) -> None:
         out.print(indent + finding.clause)
     again = f"again: shakeproof replay {finding.id}"
     out.print(f"{indent}{again}{_files_of(finding, report)}")
+    if others:
+        inputs = [f"{visible(other.input or other.check)} (id {other.id})" for other in others[:ALIKE_MOST]]
+        more = f" and {len(others) - ALIKE_MOST} more" if len(others) > ALIKE_MOST else ""
+        said = f"answered alike, {len(others)} more DEVIATION: {', '.join(inputs)}{more}"
+        for line in textwrap.wrap(said, max(40, min(out.width, 120) - len(indent))):
+            out.print(indent + line)
 
 
 def _files_of(finding: Finding, report: Path | None) -> str:
@@ -202,7 +293,8 @@ def _files_of(finding: Finding, report: Path | None) -> str:
     if report is None:
         return ""
     kinds = [kind for kind in ("svg", "gv", "pcapng", "py") if (report / f"{finding.id}.{kind}").exists()]
-    what = "picture, Wireshark file, test" if "pcapng" in kinds else "picture, test"
+    names = {"svg": "picture", "gv": "picture", "pcapng": "Wireshark file", "py": "test"}
+    what = ", ".join(dict.fromkeys(names[kind] for kind in kinds))
     return f"    {what}: {visible(str(report / finding.id))}.{{{','.join(kinds)}}}" if kinds else ""
 
 
@@ -210,28 +302,50 @@ def verdict_lines(judgement: Judgement) -> list[Text]:
     """The last lines: verdict, counts, what was left out, what was not tested and why."""
     run = judgement.run
     style = {"CONFORMING": "bold green", "NOT CONFORMING": "bold red"}.get(judgement.verdict, "bold yellow")
-    reasons = judgement.not_tested
-    shown = [
-        f"{visible(reason)} ({cells} cells)" if cells else visible(reason) for reason, cells in reasons[:REASONS_MOST]
-    ]
-    if len(reasons) > REASONS_MOST:
-        rest = sum(cells for _, cells in reasons[REASONS_MOST:])
-        shown.append(f"{len(reasons) - REASONS_MOST} more reasons ({rest} cells)")
+    names = judgement.names
     lines: list[Text] = []
     for finding, entry in judgement.accepted:
         lines.append(
-            Text(f"accepted until {entry.until}: {finding.check} of {visible(finding.target)}: {entry.reason}")
+            Text(f"accepted until {entry.until}: {finding.check} of {named(names, finding.target)}: {entry.reason}")
         )
     for finding, entry in judgement.expired:
-        text = f"no longer accepted, since {entry.until}: {finding.check} of {visible(finding.target)}: {entry.reason}"
+        whose = named(names, finding.target)
+        text = f"no longer accepted, since {entry.until}: {finding.check} of {whose}: {entry.reason}"
         lines.append(Text(text, style="yellow"))
+    for entry in judgement.idle:
+        whose = f" of {visible(entry.target)}" if entry.target else ""
+        text = f"accepts nothing, take it out of the configuration: {visible(entry.rule)}{whose}: {entry.reason}"
+        lines.append(Text(text, style="yellow"))
+    for finding in judgement.known:
+        lines.append(Text(f"known: {finding.grade.value} {finding.check} of {named(names, finding.target)}"))
+    for known in judgement.fixed:
+        whose = f"{named(names, known.target)} {visible(known.role)}"
+        text = f"fixed: {visible(known.grade)} {visible(known.check)} of {whose}"
+        lines.append(Text(text, style="green"))
     untested = [role for role in run.roles if not role.is_tested and not role.error]
     for role in untested:
-        text = f"not tested: {visible(role.target)} {role.role}: {role.cells_run} of {role.cells} cells ran, under half"
+        ran = f"{role.cells_run} of {cells_text(role.cells)} ran, under half"
+        text = f"not tested: {named(names, role.target)} {role.role}: {ran}"
         lines.append(Text(text, style="yellow"))
+    lines += [Text(line) for line in _reasons(judgement, names)]
+    lines += [Text(f"{named(names, role.target)} {role.role}: {said}") for role in run.roles for said in role.complete]
     last = Text(judgement.verdict, style=style)
     last.append(f"   {judgement.counts} · left out: {judgement.left_out}", style="not bold")
-    last.append(f" · not tested: {', '.join(shown) or 'nothing'}", style="not bold")
     last.append(f" · {run.seconds:.1f} s", style="not bold")
     lines.append(last)
+    return lines
+
+
+def _reasons(judgement: Judgement, names: Mapping[str, str]) -> list[str]:
+    """Why something was not tested, a line for each reason: those of most cells, and how many more there are."""
+    reasons = judgement.not_tested
+    lines = []
+    for reason, cells in reasons[:REASONS_MOST]:
+        text = shortened(reason, names)
+        text = text if len(text) <= REASON_LENGTH else f"{text[: REASON_LENGTH - 1]}…"
+        lines.append(f"not tested: {f'{cells_text(cells)}: ' if cells else ''}{text}")
+    rest = [cells for _, cells in reasons[REASONS_MOST:]]
+    if rest:
+        more = f"{len(rest)} more reason{'' if len(rest) == 1 else 's'}"
+        lines.append(f"not tested: and {more}{f', {cells_text(sum(rest))}' if sum(rest) else ''}")
     return lines

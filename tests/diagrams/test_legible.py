@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import pytest
 
 from shakeproof.diagrams.canvas import Canvas
 from shakeproof.diagrams.figure import Figure
-from shakeproof.diagrams.palette import BG, COLOURS, INK, SIDES, TINTS, Colour, contrast
+from shakeproof.diagrams.palette import BG, COLOURS, INK, LINE, SIDES, TINTS, Colour, contrast
+from shakeproof.diagrams.sequence import draw_trace
 from shakeproof.diagrams.text_width import text_width
 from shakeproof.figures import draw, everything
+from shakeproof.model.trace import Trace
+from tests.diagrams.executed_traces import attacked_run, requests_run
 
 TEXT = 4.5  # WCAG 2.2, 1.4.3
+GRAPHIC = 3.0  # WCAG 2.2, 1.4.11
 TOUCH = 1.5  # points; letters rarely fill their line
 DARK = {colour.light: colour.dark for colour in COLOURS}
 BOX = re.compile(r'bb="([\d.,-]+)"')
@@ -33,8 +39,23 @@ class Area:
         down = min(self.bottom, other.bottom) - max(self.top, other.top)
         return across > TOUCH and down > TOUCH
 
+    @property
+    def edge(self) -> tuple[tuple[float, float], ...]:
+        """The middle of each side, where what it lies on can be seen."""
+        x, y = (self.left + self.right) / 2, (self.top + self.bottom) / 2
+        return (x, self.top - 1), (x, self.bottom + 1), (self.left - 1, y), (self.right + 1, y)
+
     def holds(self, x: float, y: float) -> bool:
         return self.left <= x <= self.right and self.top <= y <= self.bottom
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line, or the edge of a shape. points: on it; number: of the grounds that lie below it."""
+
+    colour: str
+    points: tuple[tuple[float, float], ...]
+    number: int
 
 
 @dataclass(frozen=True)
@@ -61,9 +82,19 @@ class Read:
             (Area(x0, self.height - y1, x1, self.height - y0), fill)
             for (x0, y0, x1, y1), fill in zip(boxes, fills, strict=False)
         ]
+        clusters = len(self.grounds)
+        self.lines = [
+            Line(edge, area.edge, number)
+            for number, (area, edge) in enumerate(
+                zip((area for area, _ in self.grounds), self._edges(source), strict=True)
+            )
+            if edge
+        ]
         self.texts: list[Text] = []
         for line in source.splitlines():
             name = line.strip().split(" ", 1)[0]
+            if "->" in line:
+                self._line(line, clusters)
             if "->" in line or "pos=" not in line or "style=invis" in line:
                 continue
             x, y = (float(part) for part in value(line, "pos").rstrip("!").split(","))
@@ -72,7 +103,27 @@ class Read:
             elif "filled" in value(line, "style"):
                 wide, high = 36 * float(value(line, "width")), 36 * float(value(line, "height"))
                 y = self.height - y
-                self.grounds.append((Area(x - wide, y - high, x + wide, y + high), value(line, "fillcolor")))
+                area = Area(x - wide, y - high, x + wide, y + high)
+                if float(value(line, "penwidth") or 1) > 0:
+                    self.lines.append(Line(value(line, "color"), area.edge, len(self.grounds)))
+                self.grounds.append((area, value(line, "fillcolor")))
+
+    @staticmethod
+    def _edges(source: str) -> list[str]:
+        """Of each cluster, the colour of its edge; "" where it has none."""
+        lines = [line for line in source.splitlines() if line.strip().startswith("bb=")]
+        return ["" if value(line, "penwidth") == "0" else value(line, "color") for line in lines]
+
+    def _line(self, line: str, below: int) -> None:
+        points = [part.split(",") for part in value(line, "pos").split() if part[0] not in "es"]
+        places = tuple((float(x), self.height - float(y)) for x, y in points)
+        # Its ends touch what it joins.
+        between = tuple(
+            (x0 + (x1 - x0) * share, y0 + (y1 - y0) * share)
+            for (x0, y0), (x1, y1) in pairwise(places)
+            for share in (0.2, 0.5, 0.8)
+        )
+        self.lines.append(Line(value(line, "color"), between, below))
 
     def _text(self, line: str, figure: Figure, name: str) -> None:
         place = figure.places[name]
@@ -89,6 +140,11 @@ class Read:
         area = Area(left, place.y - half, left + wide, place.y + half)
         self.texts.append(Text(words, area, value(line, "fontcolor")))
 
+    def under(self, line: Line) -> set[str]:
+        """What a line stands on."""
+        below = self.grounds[: line.number]
+        return {next(fill for area, fill in reversed(below) if area.holds(x, y)) for x, y in line.points}
+
     def ground(self, text: Text) -> str:
         x, y = (text.area.left + text.area.right) / 2, (text.area.top + text.area.bottom) / 2
         found: list[str] = [fill for area, fill in self.grounds if area.holds(x, y)]
@@ -98,10 +154,26 @@ class Read:
 PAIRS = [("diff", ("tls12.client", "tls12.server")), ("diff", ("http.client", "http.server"))]
 
 
-@pytest.fixture(scope="module", params=[*everything(), *PAIRS], ids=lambda value: "-".join([value[0], *value[1]]))
+RUNS: dict[str, Callable[[], Trace]] = {
+    "some 40 messages": lambda: requests_run(4),
+    "some 200 messages": lambda: requests_run(44),
+    "attacked": attacked_run,
+}
+
+
+@pytest.fixture(
+    scope="module",
+    params=[*everything(), *PAIRS, *((name, ()) for name in RUNS)],
+    ids=lambda v: "-".join([v[0], *v[1]]),
+)
 def read(request: pytest.FixtureRequest) -> Read:
     name, arguments = request.param
-    return Read(draw(name, arguments))
+    return Read(draw_trace(RUNS[name]()) if name in RUNS else draw(name, arguments))
+
+
+@pytest.mark.parametrize(("requests", "messages"), [(4, 42), (44, 202)])
+def test_runs_are_as_long_as_they_say(requests: int, messages: int) -> None:
+    assert len(requests_run(requests).messages()) == messages
 
 
 def test_texts_do_not_meet(read: Read) -> None:
@@ -128,6 +200,27 @@ def test_texts_have_contrast_to_their_ground(read: Read, theme: str) -> None:
         if theme == "dark":
             colour, ground = DARK[colour], DARK[ground]
         assert contrast(colour, ground) >= TEXT, (text.words, colour, ground)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_lines_have_contrast_to_their_ground(read: Read, theme: str) -> None:
+    assert read.lines
+    for line in read.lines:
+        for ground in read.under(line):
+            colours = (line.colour, ground) if theme == "light" else (DARK[line.colour], DARK[ground])
+            assert contrast(*colours) >= GRAPHIC, (line, ground)
+
+
+def test_line_on_a_ground_too_like_it_is_found() -> None:
+    canvas = Canvas()
+    canvas.panel(10, 10, 80, 30, TINTS["tls"][0])
+    canvas.line([(20, 25), (80, 25)], TINTS["tcp"][0], 1.4)
+    canvas.box(20, 15, 20, 5, BG, LINE, pen=1.1)
+    drawing = canvas.finish(200, 60, "sample")
+    read = Read(Figure("sample", drawing.source, ""))
+    edge, faint = sorted(read.lines, key=lambda line: -line.number)
+    assert read.under(faint) == read.under(edge) == {TINTS["tls"][0].light}
+    assert contrast(faint.colour, TINTS["tls"][0].light) < GRAPHIC <= contrast(edge.colour, TINTS["tls"][0].light)
 
 
 def drawn(*texts: tuple[float, float, str], colour: Colour = INK) -> Read:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,9 +11,11 @@ import pytest
 
 from shakeproof.diagrams import draw_trace
 from shakeproof.diagrams.label_places import free_corner
+from shakeproof.diagrams.lanes import DETAIL, place_lanes
 from shakeproof.diagrams.palette import BAD, COLOURS, LATE, OK
 from shakeproof.diagrams.rows import COMPACT_FROM, HEADS_EVERY, RowKind, plan_rows
-from shakeproof.model.trace import Fate, Kind, Lane, Step, Trace
+from shakeproof.diagrams.text_width import TITLE_LINES_MOST, text_width
+from shakeproof.model.trace import Fate, Kind, Lane, Phase, Step, Trace
 from tests.diagrams.goldens import same_as_golden
 from tests.diagrams.sample_traces import CLIENT, SERVER, C, S, crossing, full, hostile, long, message, mitm
 
@@ -234,3 +237,43 @@ def test_text_of_a_peer_is_shown_and_never_interpreted() -> None:
 def test_trace_made_of_both_says_how_many_messages_were_executed() -> None:
     steps = tuple(replace(step, time_s=None) if step.phase == "tcp" else step for step in full().steps)
     assert "18 messages, 15 of them executed." in dot(replace(full(), steps=steps))
+
+
+def test_long_title_is_broken_and_not_cut() -> None:
+    title = "a property: " + "what came, what was expected and what that rests on, in words that take their room; " * 2
+    trace = replace(full(), title=title)
+    shown = draw_trace(trace)
+    words = [html.unescape(re.sub(r"<[^<>]+>", "", found)) for found in re.findall(r"label=<(.*?)> ", shown.dot_source)]
+    lines = [line for line in words if line and line in title]
+    assert " ".join(lines) == title.strip()
+    assert shown.dot_source.count("\u2026") == dot(full()).count("\u2026")
+    endless = dot(replace(full(), title="word " * 100_000))
+    assert endless.count("word word") <= TITLE_LINES_MOST * 30
+
+
+def test_label_of_a_message_that_passes_a_lifeline_stands_beside_it() -> None:
+    detail = "as much detail as would reach well beyond the lifeline that stands in its way"
+    trace = Trace("t", mitm().lanes, (message(C, S, "Hello", detail, number=1),))
+    plan = plan_rows(trace, states=True, compact=None)
+    lanes = place_lanes(trace, plan)
+    middle = lanes.x[lanes.order[1].name]
+    place = next(place for place in draw_trace(trace).places.values() if place.size == DETAIL)
+    half = text_width(detail, DETAIL) / 2
+    assert not place.x - half < middle < place.x + half
+
+
+def test_compact_chart_tells_once_in_a_band_what_its_tunnels_are() -> None:
+    steps = []
+    for number in range(1, 41, 2):
+        phase = "one" if number < 20 else "two"
+        steps += [
+            message(C, S, "plain", number=number, phase=phase),
+            message(C, S, "secret", number=number + 1, phase=phase, protection="the keys"),
+        ]
+    trace = Trace("t", (CLIENT, SERVER), tuple(steps), (Phase("one", "One", "tcp"), Phase("two", "Two", "data")))
+    assert dot(trace, compact=True, folded=False).count("<B>encrypted with the keys") == 2
+    assert dot(trace, compact=False, folded=False).count("<B>encrypted with the keys") == 20
+    high = [plan_rows(trace, states=True, compact=compact) for compact in (True, False)]
+    tunnels = [[tunnel for band in plan.bands for tunnel in band.tunnels] for plan in high]
+    assert len(tunnels[0]) == len(tunnels[1]) == 20
+    assert [tunnel.told for tunnel in tunnels[0]].count(False) == 2

@@ -136,6 +136,39 @@ def test_reset_frees_a_place_in_the_backlog() -> None:
     assert len(lab.give("S", 100, port=6000)) == 1
 
 
+@pytest.mark.parametrize("ending", ["abort", "close", "ICMP error"])
+def test_half_open_connection_that_is_ended_frees_its_place_in_the_backlog(ending: str) -> None:
+    lab = HostLab()
+    listener = lab.host.listen(PORT, backlog=2)
+    for port in range(3000, 3020):
+        (answer,) = lab.give("S", 100, port=port)
+        assert letters(answer) == "SA"
+        assert len(listener.half_open) == 1
+        (connection,) = lab.host.connections.values()
+        if ending == "ICMP error":
+            lab.host.receive_icmp(icmp(connection, 3, 3), lab.now_s)
+        else:
+            getattr(connection, ending)(lab.now_s)
+        lab.out()
+        if ending == "close":  # the FIN waits for the ACK of our SYN; a reset ends both
+            lab.give("R", 101, port=port)
+        assert not listener.half_open
+        assert not lab.host.connections
+        assert listener.accept() is None
+
+
+def test_half_open_connection_that_is_aborted_leaves_the_one_in_time_wait_that_it_put_aside() -> None:
+    lab = HostLab()
+    old = in_time_wait(lab)
+    lab.give("S", 90_000)
+    (connection,) = lab.host.connections.values()
+    assert connection is not old
+    connection.abort(lab.now_s)
+    lab.out()
+    assert list(lab.host.connections.values()) == [old]
+    assert not lab.host.listeners[PORT].half_open
+
+
 def test_half_open_connections_time_out() -> None:
     lab = HostLab()
     lab.host.listen(PORT, backlog=1)

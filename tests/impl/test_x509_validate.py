@@ -43,6 +43,14 @@ EXPECTED = {
     CertificateDefect.ISSUER_NOT_CA: (Defect.ISSUER_NOT_CA, "certificate_unknown"),
     CertificateDefect.ISSUER_EXPIRED: (Defect.ISSUER_EXPIRED, "certificate_expired"),
     CertificateDefect.WRONG_KEY_USAGE: (Defect.LEAF_KEY_USAGE, "unsupported_certificate"),
+    CertificateDefect.SELF_SIGNED_LEAF: (Defect.SELF_SIGNED_LEAF, "unknown_ca"),
+    CertificateDefect.MISSING_INTERMEDIATE: (Defect.MISSING_INTERMEDIATE, "unknown_ca"),
+    CertificateDefect.PATHLEN_EXCEEDED: (Defect.PATHLEN_EXCEEDED, "certificate_unknown"),
+    CertificateDefect.WRONG_PURPOSE: (Defect.WRONG_EKU, "unsupported_certificate"),
+    CertificateDefect.NAME_EXCLUDED: (Defect.NAME_EXCLUDED, "certificate_unknown"),
+    CertificateDefect.UNKNOWN_CRITICAL: (Defect.UNKNOWN_CRITICAL, "certificate_unknown"),
+    CertificateDefect.NO_SAN: (Defect.NO_SAN, "certificate_unknown"),
+    CertificateDefect.WEAK_HASH: (Defect.WEAK_HASH, "certificate_unknown"),
 }
 
 
@@ -73,6 +81,7 @@ def test_a_single_defect_names_its_certificate_and_clause(defect: CertificateDef
         CertificateDefect.UNTRUSTED,
         CertificateDefect.ISSUER_NOT_CA,
         CertificateDefect.ISSUER_EXPIRED,
+        CertificateDefect.PATHLEN_EXCEEDED,
     )
     assert found.certificate_index == (None if defect is CertificateDefect.EMPTY else int(issuer))
     assert found.clause.startswith("RFC ")

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from shakeproof.model import certificate as certificate_table
+from shakeproof.model import certificate_checks as checks
 from shakeproof.model import http, tls12_client, tls12_server
 from shakeproof.model import messages as m
 from shakeproof.model import tcp_segments as t
@@ -18,6 +18,7 @@ from shakeproof.model.https import (
     LAYERS,
     PORTS,
     TCP_PHASE,
+    UNTOLD,
     Port,
     chain_fact,
     layer,
@@ -88,17 +89,31 @@ def test_ports_have_different_names() -> None:
 # ------------------------------------------------------------------------------------------------------ the verdict
 
 
-def test_every_defect_of_the_certificate_table_is_a_value_of_the_chain_fact() -> None:
-    defects = {d for message in certificate_table.OBSERVATIONS for fact in message.facts for d in fact.defects}
-    assert set(DEFECTS) == defects
+def test_every_defect_of_the_certificate_table_is_a_value_of_the_chain_fact_or_untold() -> None:
+    defects = {d for message in checks.OBSERVATIONS for fact in message.facts for d in fact.defects}
+    assert set(DEFECTS) | set(UNTOLD) == defects
+    assert not set(DEFECTS) & set(UNTOLD)
     assert {value.fact for value in DEFECTS.values()} == {m.CHAIN}
     assert not any(value.is_sound for value in DEFECTS.values())
 
 
+def test_what_the_chain_fact_has_a_value_for_is_told() -> None:
+    """Those of one name are told by that name; what it has besides is no defect of a chain that could be validated."""
+    names = {value.name for value in m.CHAIN.defects}
+    assert not names & {defect.name for defect in UNTOLD}
+    assert all(told.name == defect.name for defect, told in DEFECTS.items() if defect.name in names)
+    assert names - {told.name for told in DEFECTS.values()} == {"empty_chain", "wrong_key_type"}
+
+
 def test_verdict_without_defect_is_trusted_and_several_defects_are_joined() -> None:
     assert chain_fact([]) == (m.trusted,)
-    both: list[Value] = [certificate_table.expired, certificate_table.may_not_sign, certificate_table.issuer_not_ca]
-    assert chain_fact(both) == (m.expired, m.issuer_not_ca)
+    several: list[Value] = [checks.expired, checks.issuer_key_usage, checks.issuer_not_ca]
+    assert chain_fact(several) == (m.expired, m.issuer_not_ca)
+
+
+def test_defect_that_is_untold_is_refused_with_what_is_told() -> None:
+    with pytest.raises(ModelError, match=r"no value for .'weak_key'.; it has values for .*expired"):
+        chain_fact([checks.expired, checks.weak_key])
 
 
 def test_what_is_no_defect_of_the_certificate_table_is_refused() -> None:

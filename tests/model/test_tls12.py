@@ -165,6 +165,14 @@ CHAIN_ALERTS = {
     m.bad_signature: {"bad_certificate", "decrypt_error", "unknown_ca"},
     m.issuer_not_ca: SIX,
     m.wrong_usage: SIX | {"illegal_parameter", "handshake_failure"},
+    m.self_signed_leaf: {"unknown_ca"},
+    m.missing_intermediate: {"unknown_ca"},
+    m.pathlen_exceeded: SIX,
+    m.wrong_eku: SIX | {"illegal_parameter", "handshake_failure"},
+    m.name_excluded: SIX,
+    m.unknown_critical: SIX,
+    m.no_san: SIX,
+    m.weak_hash: SIX | {"illegal_parameter", "handshake_failure", "decrypt_error"},
     m.wrong_key_type: SIX | {"illegal_parameter", "handshake_failure"},
     m.broken_chain: {"bad_certificate", "decode_error"},
 }
@@ -232,6 +240,7 @@ DEFECTS += [
         pytest.param(role, prefix, message.symbol(value), named, id=f"{role.name}-{len(prefix)}-{value.name}")
         for role, prefix, message, table in DEFECTS
         for value, named in table.items()
+        if value != m.no_san
     ],
 )
 def test_a_defect_where_the_message_is_expected_is_refused_with_the_alerts_that_the_text_allows(
@@ -403,10 +412,23 @@ def test_what_concerns_curves_is_void_in_a_finite_field_and_the_other_way_round(
         assert client.is_void(curve, ServerKeyExchange.symbol(value))
 
 
-def test_a_wrong_key_usage_should_be_refused_and_other_faults_of_a_chain_must() -> None:
+def test_a_server_that_only_the_common_name_names_may_be_accepted_and_may_be_refused() -> None:
+    """RFC 6125 section 6.4.4 allows the last resort, and only where nothing else is wrong."""
+    for prefix, after in ((CLIENT_RSA[:2], "WAIT_SERVER_HELLO_DONE"), (CLIENT_ECDHE[:2], "WAIT_SERVER_KEY_EXCHANGE")):
+        here = walk(client, prefix)
+        ways = outcomes(client, here, Certificate.symbol(m.no_san))
+        assert {way.row.level for way in ways} == {Level.MAY}
+        assert {way.after.state.name for way in ways} == {after, "ABORTED"}
+        assert {name for way in ways for name in way.alerts} == CHAIN_ALERTS[m.no_san]
+        assert alerts(client, here, Certificate.symbol(m.no_san, m.wrong_eku)) >= SIX
+
+
+def test_a_wrong_key_usage_and_sha1_should_be_refused_and_other_faults_of_a_chain_must() -> None:
     here = walk(client, CLIENT_RSA[:2])
-    levels = {value: only(client, here, Certificate.symbol(value)).row.level for value in m.CHAIN.defects}
-    assert {value for value, level in levels.items() if level is Level.SHOULD} == {m.wrong_usage}
+    levels = {
+        value: only(client, here, Certificate.symbol(value)).row.level for value in m.CHAIN.defects if value != m.no_san
+    }
+    assert {value for value, level in levels.items() if level is Level.SHOULD} == {m.wrong_usage, m.weak_hash}
     assert set(levels.values()) == {Level.SHOULD, Level.MUST}
 
 

@@ -93,7 +93,7 @@ def test_a_client_without_a_certificate_may_be_let_in_and_has_nothing_to_prove()
     assert alerts(server, asked(EMPTY, KEYS), PROOF) == {"unexpected_message"}
 
 
-UNACCEPTABLE = [v for v in m.CHAIN.defects if v not in (m.empty_chain, m.broken_chain, m.wrong_name)]
+UNACCEPTABLE = [v for v in m.CHAIN.defects if v not in (m.empty_chain, m.broken_chain, m.wrong_name, m.no_san)]
 
 
 @pytest.mark.parametrize("value", UNACCEPTABLE, ids=repr)
@@ -143,7 +143,8 @@ def test_a_spoiled_secret_is_not_shown_by_how_a_doubtful_chain_is_refused() -> N
 
 def test_an_unparsable_chain_is_refused_and_a_clients_chain_names_no_server() -> None:
     assert alerts(server, asked(), Certificate.symbol(m.broken_chain)) == {"bad_certificate", "decode_error"}
-    assert server.is_void(asked(), Certificate.symbol(m.wrong_name))
+    for value in (m.wrong_name, m.no_san):
+        assert server.is_void(asked(), Certificate.symbol(value))
 
 
 def test_keys_without_the_certificate_that_was_asked_for_are_unexpected_or_fail_the_handshake() -> None:

@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shakeproof.properties.mapper import certificates
-from shakeproof.properties.mapper.certificates import CertificateDefect, Chain, chain, classify, observable
+from shakeproof.properties.mapper.certificates import CertificateDefect, Chain, chain, observable
 from shakeproof.properties.mapper.keys import KeyKind, Owner, private_key
+from shakeproof.properties.mapper.read_certificates import classify
 
 TIME = datetime(2026, 6, 1, tzinfo=UTC)
 KINDS: tuple[KeyKind, ...] = ("rsa", "ecdsa")
@@ -174,7 +175,24 @@ OPENSSL_REASONS = {
     CertificateDefect.ISSUER_NOT_CA: "invalid CA certificate",
     CertificateDefect.ISSUER_EXPIRED: "certificate has expired",
     CertificateDefect.WRONG_KEY_USAGE: "certificate purpose",  # unsuitable or, by version, unsupported
+    CertificateDefect.SELF_SIGNED_LEAF: "self",  # self-signed or, by version, self signed certificate
+    CertificateDefect.MISSING_INTERMEDIATE: "unable to get local issuer certificate",
+    CertificateDefect.PATHLEN_EXCEEDED: "path length constraint exceeded",
+    CertificateDefect.WRONG_PURPOSE: "certificate purpose",
+    CertificateDefect.NAME_EXCLUDED: "excluded subtree violation",
+    CertificateDefect.UNKNOWN_CRITICAL: "unhandled critical extension",
 }
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_openssl_reads_the_common_name_as_a_last_resort(kind: KeyKind, tmp_path: Path) -> None:
+    assert openssl_client_says(chain(kind, frozenset({CertificateDefect.NO_SAN})), tmp_path) == "accepted"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_openssl_does_not_even_load_a_certificate_signed_with_sha1(kind: KeyKind, tmp_path: Path) -> None:
+    with pytest.raises(ssl.SSLError, match=r"(?i)ca.md.too.weak"):
+        openssl_client_says(chain(kind, frozenset({CertificateDefect.WEAK_HASH})), tmp_path)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -310,6 +310,22 @@ def test_deviation_is_another_alert_or_none() -> None:
     assert not any(grade.is_failure for grade in found - {Grade.REFUSED_VALID})
 
 
+def test_row_that_is_reported_counts_as_exercised_whatever_came_of_it() -> None:
+    def silent(reaction: Reaction, count: int) -> Reaction:
+        return Reaction(b"", True) if reaction.closed else reaction
+
+    _, outcomes = run_all(BrokenTarget(silent), "tls12.client", CBC)
+    reported = {
+        outcome.problem.row.id: outcome.exercised
+        for outcome in outcomes
+        if outcome.problem is not None and outcome.problem.row is not None and not outcome.unreached
+    }
+    assert len(reported) > 10
+    assert [row for row, exercised in reported.items() if row not in exercised] == []
+    unreached = replace(outcomes[0], unreached="the honest prefix fails")
+    assert unreached.judged == ()
+
+
 def test_ignoring_what_is_forbidden_is_a_deviation_and_no_failure() -> None:
     class Ignoring(ScriptedEndpoint):
         def feed(self, data: bytes) -> Reaction:

@@ -110,6 +110,14 @@ def test_time_goes_on_and_is_the_network_s() -> None:
     assert {round((s.received_s or 0) - (s.time_s or 0), 6) for s in segments(honest())} == {0.02}
 
 
+def test_time_never_goes_back_from_step_to_step() -> None:
+    times = [step.time_s for step in hostile().steps if step.time_s is not None]
+    assert times == sorted(times)
+    late = next(step for step in hostile().steps if step.fate is Fate.LATE)
+    brought = next(step for step in hostile().steps if step.carrier == late.number)
+    assert brought.time_s == late.received_s != late.time_s
+
+
 @pytest.mark.parametrize("make", [lambda: https_run(RSA), lambda: hostile_run(ECDHE)], ids=["honest", "hostile"])
 def test_run_is_the_same_each_time_and_survives_being_saved(make: Callable[[], Trace]) -> None:
     trace = make()

@@ -197,10 +197,10 @@ def test_an_end_that_nobody_can_see_is_not_tested_and_never_a_success(monkeypatc
     for target in (Ending(Reaction(closed=True)), Unseen(Reaction(closed=True, end="orderly"))):
         partial = partial_of(target, monkeypatch)
         assert partial.findings == []
-        assert len(partial.not_tested[UNTOLD]) == ends
-        assert "ApplicationData and the end of the transport" in partial.not_tested[UNTOLD][0]
+        assert len(partial.beside[UNTOLD]) == ends
+        assert "ApplicationData and the end of the transport" in partial.beside[UNTOLD][0]
     seen = partial_of(Ending(Reaction(closed=True, end="orderly")), monkeypatch)
-    assert UNTOLD not in seen.not_tested
+    assert UNTOLD not in seen.beside
     assert [finding.grade for finding in seen.findings] == [Grade.WENT_ON]
     assert seen.findings[0].word[-1] == "ApplicationData and the end of the transport"
     assert seen.findings[0].trace.steps[-1].message == "end of the transport"

@@ -11,7 +11,7 @@ from shakeproof.model.facts import Fact, Value
 from shakeproof.model.notation import Message, Symbol
 from shakeproof.properties.mapper import limits
 from shakeproof.properties.mapper.hypotheses import HYPOTHESES, KeyHypothesis
-from tests.properties.mapper_pairs import ALL_SETUPS, ALPHABET, Pair, Setup, handshake_of
+from tests.properties.mapper_pairs import ALL_SETUPS, ALPHABET, SETUPS, SPECIAL_SETUPS, Pair, Setup, handshake_of
 
 STAGES = 16
 
@@ -64,7 +64,9 @@ def test_a_key_of_another_kind_is_not_taken_for_a_wrong_usage_before_there_is_a_
     assert seen.symbol == m.Certificate.symbol()
 
 
-@pytest.mark.parametrize("setup", ALL_SETUPS, ids=str)
+@pytest.mark.parametrize(
+    "setup", [*SETUPS, *(pytest.param(setup, marks=pytest.mark.slow) for setup in SPECIAL_SETUPS)], ids=str
+)
 def test_every_symbol_reads_back_where_its_sender_may_say_it(setup: Setup) -> None:
     told: set[Symbol] = set()
     for symbol in ALPHABET:

@@ -134,5 +134,5 @@ def test_violation_says_property_text_clause_and_sentence() -> None:
 
 
 def test_every_property_has_a_sentence() -> None:
-    assert len(safety.PROPERTIES) == 10
+    assert len(safety.PROPERTIES) == 16
     assert all(sentence and sentence[0].islower() for sentence in safety.PROPERTIES.values())

@@ -159,6 +159,7 @@ def test_lower_grade_is_passed_over_and_kept_until_something_graver_shows() -> N
     assert isinstance(machine.finds.violation, WentOn)
 
 
+@pytest.mark.slow
 def test_fault_of_a_lower_grade_only_is_found_within_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shards, "GRAVER_WITHIN", 2)
     done = run_shard(Shard("client", 0, 1, "ci", "endless-warnings", 0), math.inf, lambda _: None)

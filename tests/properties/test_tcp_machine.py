@@ -249,6 +249,21 @@ def test_fault_is_objected_to_and_the_clean_one_is_not(
     assert violation.clause.startswith("RFC ")
 
 
+def test_failure_says_in_words_what_the_table_allows() -> None:
+    words = ("TIME-WAIT (time_wait_running) <- Segment[SYN, BEYOND]",)
+    violation = repeat(
+        TcpMachine, "syn-resets", [("configure", {"setup": "active"}), ("words", {"words": words})]
+    ).violation
+    assert violation is not None
+    assert (
+        str(violation)
+        .splitlines()[0]
+        .endswith(
+            "it told its user ResetReceived, expected that it sends ACK, stays in TIME-WAIT and tells its user nothing"
+        )
+    )
+
+
 def test_old_timestamp_that_is_taken_is_objected_to() -> None:
     calls = odd("DATA, CURRENT, OUTDATED")
     assert found(machine("timestamps"), calls) is None

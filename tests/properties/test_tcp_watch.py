@@ -127,14 +127,14 @@ class Watched:
         return self.end.segments_to_send(0.0), told
 
     def give(
-        self, bits: Flags = NO_FLAGS, change: Change | None = None, **fields: Any
+        self, bits: Flags = NO_FLAGS, change: Change | None = None, *, throttled: bool = False, **fields: Any
     ) -> safety.PropertyViolation | None:
         """The answer to a segment, changed before the watch sees it."""
         segment = self.segment(bits, **fields)
         sent, told = self.answer(segment)
         if change is not None:
             sent, told = change(sent, told)
-        return self.watch.receive(segment, sent, told)
+        return self.watch.receive(segment, sent, told, throttled=throttled)
 
     def send(self, data: bytes, change: Change | None = None) -> safety.PropertyViolation | None:
         """A SEND, and what came of it, changed."""
@@ -281,6 +281,43 @@ def test_what_ends_at_a_listener_is_in_listen_again() -> None:
     reset = Segment(B.port, A.port, 7, 0, Flags.RST)
     assert watch.receive(reset, [], []) is None
     assert watch.state == t.LISTEN.name
+
+
+CHALLENGED: list[dict[str, Any]] = [
+    {"bits": Flags.RST, "seq": 1000 + 40},
+    {"bits": Flags.SYN},
+    {"seq": 1000 - 40},
+    {"bits": Flags.PSH, "data": b"text", "ack": 7},
+]
+
+
+@pytest.mark.parametrize("segment", CHALLENGED)
+def test_challenge_may_be_left_out_where_there_were_too_many(segment: dict[str, Any]) -> None:
+    watched = Watched(challenge_acks=1, delayed_ack=True)
+    assert watched.give(Flags.PSH, data=b"text") is None
+    assert watched.give(**segment) is None
+    assert watched.send(b"more") is None
+    assert watched.give(Flags.PSH, data=b"text") is None  # its acknowledgment is delayed, and so still owed later
+    assert watched.give(**segment, throttled=True) is None
+    assert not watched.watch.is_blind
+    assert watched.watch.state == "ESTABLISHED"
+    due_s = watched.end.next_timeout()
+    assert due_s is not None
+    told = watched.end.tick(due_s)
+    sent = watched.end.segments_to_send(due_s)
+    assert sent, "the delayed acknowledgment"
+    assert watched.watch.tick(sent, told) is None
+    assert watched.give(Flags.FIN, untold) is not None, "what comes afterwards is judged"
+
+
+@pytest.mark.parametrize("segment", CHALLENGED)
+def test_challenge_that_is_left_out_without_need_is_objected_to(segment: dict[str, Any]) -> None:
+    assert Watched().give(change=silent, **segment) is not None
+
+
+def test_what_is_no_challenge_is_owed_however_many_there_were() -> None:
+    assert Watched().give(Flags.PSH, silent, data=b"text", throttled=True, seq=1000 - 40) is not None
+    assert Watched().give(Flags.PSH, untold, data=b"text", throttled=True) is not None
 
 
 def test_after_a_syn_with_text_nothing_is_judged() -> None:

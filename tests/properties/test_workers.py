@@ -6,13 +6,14 @@ import math
 import multiprocessing
 import os
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from shakeproof.properties.workers import run_in_processes
+from shakeproof.properties.workers import run_in_processes, share_of
 
 ENDLESS = 1
 
@@ -57,3 +58,45 @@ def test_what_is_not_needed_does_not_start_and_is_not_waited_for() -> None:
     )
     assert set(heard) == {0, ENDLESS, "done 0"}
     assert multiprocessing.active_children() == []
+
+
+def cut(task: int, deadline: float, say: Callable[[Any], None]) -> int:
+    """Say the task; one that never ends takes no notice of its deadline."""
+    say(("begun", task))
+    if task == ENDLESS:
+        threading.Event().wait()
+    return task
+
+
+@pytest.mark.slow
+def test_task_that_does_not_end_in_time_is_ended_and_told_of() -> None:
+    heard: list[Any] = []
+    lost: list[int] = []
+    deadline = time.monotonic() + 3
+    run_in_processes(cut, (ENDLESS, 0, 2), {0: 1, 1: 1, 2: 1}, deadline, 2, heard.append, lose=lost.append)
+    assert time.monotonic() < deadline + 3
+    assert lost == [ENDLESS]
+    assert {0, 2} <= set(heard)
+
+
+def test_task_that_was_cut_short_goes_on_while_there_is_time() -> None:
+    results: list[int] = []
+
+    def again(result: int) -> int | None:
+        results.append(result)
+        return result if results.count(result) < 3 else None
+
+    heard: list[Any] = []
+    run_in_processes(cut, (0, 2), {0: 1, 2: 1}, time.monotonic() + 60, 2, heard.append, again=again)
+    assert sorted(results) == [0, 0, 0, 2, 2, 2]
+    assert [one for one in heard if isinstance(one, int)].count(0) == 1
+
+
+def test_share_leaves_to_the_others_what_those_that_run_do_not_claim() -> None:
+    deadline = time.monotonic() + 60
+    weights = {0: 5000, **dict.fromkeys(range(1, 11), 300)}
+    assert share_of(0, weights, list(range(11)), deadline, 2) == pytest.approx(60, abs=1)
+    # The other worker is free for all of the time: each of the ten has a tenth, whatever the first weighs.
+    assert share_of(1, weights, list(range(1, 11)), deadline, 2, claimed=60) == pytest.approx(6, abs=1)
+    assert share_of(10, weights, [10], deadline, 2, claimed=60) == pytest.approx(60, abs=1)
+    assert share_of(1, weights, list(range(1, 11)), deadline, 2, claimed=120) > 0

@@ -12,14 +12,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from shakeproof.diagrams.render import RendererMissingError
-from shakeproof.diagrams.sequence import draw_trace
-from shakeproof.figures import draw_role
 from shakeproof.model.roles import ROLES
 from shakeproof.properties.audit import audit
 from shakeproof.properties.findings import Finding, FindingConfirmed, Grade, RoleDone, RoleRun, RoleStarted, Run
-from shakeproof.reports.folder import machine_stem
-from shakeproof.reports.html import audit_html
+from shakeproof.reports.html import audit_html, pictures_of
 from shakeproof.reports.summary import judge_run
 from shakeproof.reports.timeline import Timeline
 
@@ -39,19 +35,6 @@ def page_of(run: Run, *, pictures: bool = False) -> str:
         timeline(RoleDone(role))
     judged = judge_run(run, (), "must", today=dt.date(2026, 6, 1))
     return audit_html(judged, version="0", pictures=pictures_of(run) if pictures else {}, timeline=timeline)
-
-
-def pictures_of(run: Run) -> dict[str, str]:
-    """What the folder of the report would have drawn; nothing where there is nothing to draw with."""
-    try:
-        drawn = {finding.id: draw_trace(finding.trace).render("svg").decode() for finding in run.findings}
-        machines = {
-            machine_stem(role): draw_role(role.role, coverage=role.exercised).render("svg").decode()
-            for role in run.roles
-        }
-    except RendererMissingError:
-        return {}
-    return {**drawn, **machines}
 
 
 def executed(rogue: str = ROGUE) -> Finding:

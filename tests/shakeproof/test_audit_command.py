@@ -8,19 +8,24 @@ import json
 import os
 import subprocess
 import sys
+import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 import shakeproof as sp
 from shakeproof.cli import main
+from shakeproof.model.roles import ROLES
 from shakeproof.model.trace import Trace
 from shakeproof.properties.targets.ours import OurTarget
 from shakeproof.store import Store, finding_from_json, finding_to_json
+from tests.shakeproof.schemas import check_run, check_sarif
 
 ROGUE = "expired-certificate"
+FORMATS = "html,json,junit,sarif,pcapng,pytest,text"
 
 
 @dataclass
@@ -50,7 +55,8 @@ def audited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Audited]:
     out = io.StringIO()
     try:
         with contextlib.redirect_stdout(out):
-            code = main(["audit", "--rogue", ROGUE, "--role", "client", "--seed", "3", "-j", "1", "--time", "5m"])
+            asked = ["--role", "client", "--seed", "3", "-j", "1", "--time", "5m", "--matrix", "--format", FORMATS]
+            code = main(["audit", "--rogue", ROGUE, *asked])
         run = json.loads((folder / "shakeproof-report" / "run.json").read_text(encoding="utf-8"))
         yield Audited(folder, code, out.getvalue(), run["findings"][0]["id"])
     finally:
@@ -80,6 +86,42 @@ def test_audit_writes_the_report(audited: Audited) -> None:
     (role,) = run["roles"]
     assert role["cells"] == role["cells_run"] > 200
     assert audited.id in (report / "summary.txt").read_text(encoding="utf-8")
+
+
+def test_audit_writes_json_that_its_schema_describes(audited: Audited) -> None:
+    run = json.loads((audited.folder / "shakeproof-report" / "run.json").read_text(encoding="utf-8"))
+    check_run(run)
+    with pytest.raises(jsonschema.ValidationError):
+        check_run(run | {"verdict": "FINE"})
+
+
+def test_audit_writes_sarif_that_the_oasis_schema_describes(audited: Audited) -> None:
+    log = json.loads((audited.folder / "shakeproof-report" / "run.sarif").read_text(encoding="utf-8"))
+    check_sarif(log)
+    results = log["runs"][0]["results"]
+    assert [result["properties"]["id"] for result in results if result["level"] == "error"] == [audited.id]
+    assert all(result["locations"][0]["physicalLocation"]["region"]["startLine"] >= 1 for result in results)
+
+
+def test_audit_writes_junit_with_one_case_for_each_rule(audited: Audited) -> None:
+    root = ET.parse(audited.folder / "shakeproof-report" / "junit.xml").getroot()
+    names = [case.get("name", "") for case in root.iter("testcase")]
+    assert len(names) == len(set(names))
+    assert {row.code for row in ROLES["tls12.client"].rows} <= set(names)
+    (failure,) = root.iter("failure")
+    assert failure.get("type") == "FAIL went-on"
+    message = failure.get("message", "")
+    assert "Certificate[EXPIRED]" in message
+    assert message.endswith("(RFC 5280 section 6.1.3).")
+    passed = [case for case in root.iter("testcase") if not {child.tag for child in case} & {"failure", "skipped"}]
+    assert len(passed) > 50
+
+
+def test_audit_draws_and_prints_the_matrix(audited: Audited) -> None:
+    drawn = {path.suffix for path in (audited.folder / "shakeproof-report").glob("matrix.*")}
+    assert drawn in ({".svg", ".png"}, {".gv"}), "the latter where there is no Graphviz"
+    (line,) = [line for line in audited.out.splitlines() if line.startswith("  Certificate[EXPIRED]")]
+    assert line.endswith("✗ FAIL")
 
 
 def test_replay_by_id_fails_with_the_rogue_and_is_fixed_without(audited: Audited) -> None:
@@ -167,6 +209,7 @@ def test_draw_trace_draws_the_finding(audited: Audited, capfdbinary: pytest.Capt
     assert "EXPIRED" in capfdbinary.readouterr().out.decode()
 
 
+@pytest.mark.slow
 def test_generated_test_fails_while_the_finding_is_there(audited: Audited) -> None:
     def run(name: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", "/dev/null", name]
@@ -191,8 +234,13 @@ def test_audit_from_python_gives_findings_with_charts(tmp_path: Path) -> None:
     assert "EXPIRED" in worst.chart.text()
     saved = run.save(tmp_path / "run.json")
     assert json.loads(saved.read_text(encoding="utf-8"))["findings"][0]["id"] == worst.id
-    with pytest.raises(ValueError, match="html"):
-        run.save(tmp_path / "run.html")
+    page = run.save(tmp_path / "made" / "run.html").read_text(encoding="utf-8")
+    assert worst.id in page
+    assert '<svg class="chart"' in page
+    assert '<svg class="machine"' in page
+    assert "index.html" in {path.name for path in run.save(tmp_path / "folder").iterdir()}
+    with pytest.raises(ValueError, match="can't save a run as"):
+        run.save(tmp_path / "run.pdf")
 
 
 def test_audit_from_python_refuses_what_is_no_target() -> None:
@@ -222,7 +270,9 @@ def test_accepted_finding_does_not_fail_the_audit(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "shakeproof.toml").write_text(
-        '[[accept]]\nrule = "*"\ntarget = "shakeproof"\nreason = "planted"\nuntil = 2999-12-31\n', encoding="utf-8"
+        '[targets.ours]\nconnect = "shakeproof"\n'
+        '[[accept]]\nrule = "*"\ntarget = "ours"\nreason = "planted"\nuntil = 2999-12-31\n',
+        encoding="utf-8",
     )
     assert main(["audit", "--rogue", ROGUE, "--role", "client", "-j", "1", "--time", "5m"]) == 0
     out = capsys.readouterr().out

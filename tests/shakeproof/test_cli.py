@@ -8,11 +8,14 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from shakeproof import __version__
-from shakeproof.cli import main
+from shakeproof.cli import app, main
+from shakeproof.commands.parsing import MAY_BE_EMPTY
+from shakeproof.commands.running import BROKEN_PIPE
 from shakeproof.exits import unknown
 from shakeproof.properties.findings import CellDone, Listener, RoleStarted, Run
 
@@ -95,6 +98,59 @@ def test_bad_input_is_usage_with_a_suggestion(line: str, said: str, capsys: pyte
     assert not captured.out
 
 
+def options(command: str) -> list[tuple[str, str, bool]]:
+    """Name, parameter and whether it is repeatable, of each option of a command that takes a value."""
+    import typer.main
+
+    group: Any = typer.main.get_command(app)
+    return [
+        (max(each.opts, key=len), each.name, each.multiple)
+        for each in group.commands[command].params
+        if each.param_type_name == "option" and not each.is_flag
+    ]
+
+
+COMMANDS = ("audit", "test", "draw", "replay", "serve", "fetch", "list", "rogues", "verify")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_option_that_is_empty_is_usage_and_not_as_if_it_were_absent(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, parameter, _ in options(command):
+        if parameter not in MAY_BE_EMPTY.get(command, ()):
+            assert main([command, name, ""]) == 2, name
+            said = capsys.readouterr().err
+            assert said.startswith(f"shakeproof: {name} came with an empty value; expected "), name
+            assert "None" not in said
+            assert len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_option_that_is_given_twice_is_usage_unless_it_is_repeatable(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, _, repeatable in options(command):
+        if not repeatable:
+            assert main([command, name, "1", name, "2"]) == 2, name
+            assert capsys.readouterr().err == f"shakeproof: {name} was given twice; it is expected once\n"
+
+
+def test_empty_value_that_means_something_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
+    assert {(command, each) for command, names in MAY_BE_EMPTY.items() for each in names} <= {
+        (command, parameter) for command in COMMANDS for _, parameter, _ in options(command)
+    }
+    assert main(["replay", "0123", "--rogue", ""]) == 2
+    assert "no saved finding" in capsys.readouterr().err
+
+
+def test_switch_may_come_twice_but_not_with_its_opposite(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fetch", "--trace", "--trace", "http://x"]) == 2
+    assert "given" not in capsys.readouterr().err
+    assert main(["fetch", "--tickets", "--no-tickets", "https://x"]) == 2
+    assert "--tickets/--no-tickets was given twice" in capsys.readouterr().err
+
+
 def test_unknown_names_all_candidates() -> None:
     assert "There are: alpha, beta." in str(unknown("letter", "zzz", ["alpha", "beta"]))
     assert "Did you mean 'alpha'?" in str(unknown("letter", "alpah", ["alpha", "beta"]))
@@ -108,9 +164,10 @@ def test_bad_settings_are_usage(elsewhere: Path, capsys: pytest.CaptureFixture[s
 
 def test_audit_where_nothing_listens_is_not_tested(closed_port: int, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["audit", f"127.0.0.1:{closed_port}", "-j", "1"]) == 3
-    *_, verdict, _ = capsys.readouterr().out.splitlines()
+    *_, why, verdict, _ = capsys.readouterr().out.splitlines()
     assert verdict.startswith("NOT TESTED")
-    assert "refused" in verdict
+    assert why.startswith("not tested: ")
+    assert "refused" in why
 
 
 def test_audit_named_target_of_the_settings(
@@ -196,12 +253,61 @@ def test_error_of_ours_is_saved_and_reported(
     assert str(saved) in said
 
 
-def test_closed_pipe_ends_quietly() -> None:
+@pytest.mark.parametrize("command", ["list rogues", "--help"])
+def test_closed_pipe_ends_quietly(command: str) -> None:
     run = subprocess.run(
-        f"{sys.executable} -m shakeproof list clauses | head -1", shell=True, capture_output=True, text=True, check=True
-    )
+        ["bash", "-c", f'{sys.executable} -m shakeproof {command} | head -1; echo "${{PIPESTATUS[0]}}" >&2'],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
     assert len(run.stdout.splitlines()) == 1
-    assert not run.stderr
+    assert run.stderr in (f"{BROKEN_PIPE}\n", "0\n"), "0: head was slow enough for all of it to fit into the pipe"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "--help",
+        "--version",
+        "audit --help",
+        "audit shakeproof -j 1",
+        "test -j 1",
+        "rogues -j 1",
+        "draw tcp-handshake -f txt",
+        "draw key-exchange -f dot -o -",
+        "draw full -f pcapng -o -",
+        "list rogues",
+        "explain 7.4.9",
+        "doctor",
+        "verify chain.pem --anchors chain.pem",
+    ],
+)
+def test_output_that_nobody_reads_ends_every_command_quietly(
+    line: str, elsewhere: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from shakeproof.material import factory_anchors_pem
+
+    (elsewhere / "chain.pem").write_text(factory_anchors_pem(), encoding="ascii")
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w", encoding="utf-8") as stdout:
+        monkeypatch.setattr("sys.stdout", stdout)
+        assert main(line.split()) == BROKEN_PIPE
+        assert sys.stdout is stdout
+        print("what still comes goes nowhere", file=stdout, flush=True)
+    assert not capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_output_that_is_closed_or_full_is_no_error_of_ours() -> None:
+    def run(redirection: str) -> subprocess.CompletedProcess[str]:
+        line = f"{sys.executable} -m shakeproof list roles {redirection}"
+        return subprocess.run(["bash", "-c", line], capture_output=True, text=True)
+
+    closed = run(">&-")
+    assert (closed.returncode, closed.stderr) == (0, "")
+    full = run("> /dev/full")
+    assert full.returncode == 2
+    assert full.stderr == "shakeproof: standard output: can't be written to (No space left on device)\n"
 
 
 @pytest.mark.parametrize("what", ["roles", "properties", "targets", "figures", "rogues", "clauses"])
@@ -228,6 +334,12 @@ def test_doctor_knows_what_is_installed(capsys: pytest.CaptureFixture[str]) -> N
         ("RFC 5246 section 7.4.9 preceded", "not preceded by a ChangeCipherSpec"),
         ("TLS12-CLIENT-WAIT-FINISHED-FINISHED-MISMATCH", "abort(decrypt_error)"),
         ("tls12-client-wait-finished-finished-mismatch", "abort(decrypt_error)"),
+        ("TLS12-CLIENT-OPEN-ALERT-CLOSURE-TRUNCATED", "in order to avoid a truncation attack"),
+        ("TLS12-CLIENT-OPEN-ALERT-CLOSURE-TRUNCATED", "here      the transport ended right behind it"),
+        ("TLS12-CLIENT-WAIT-FINISHED-FINISHED-MISMATCH-FRAGMENTED", "here      cut up into several records"),
+        ("tls12-client-open-alert-warning-stay-bounded", "no RFC gives one, it is our reading"),
+        ("TLS12-SERVER-ALIKE-BAD-BLOCK-BAD-VERSION", "answered in the same way, whichever came"),
+        ("HONEST-HANDSHAKE", "an honest peer's connection must open"),
         ("deviation", "another alert than required"),
         ("FAIL", "after an event that forbids it"),
     ],
@@ -247,16 +359,18 @@ def test_draw_writes_what_it_says(elsewhere: Path, capsys: pytest.CaptureFixture
     ("file", "start"),
     [
         ("client.svg", b"<svg "),
-        ("a/b.PNG", b"\x89PNG"),
+        ("b.PNG", b"\x89PNG"),
         ("client.gv", b"digraph"),
         ("x.dot", b"digraph"),
         ("x.txt", b"TCP three-way handshake"),
+        ("there/x.svg", b"<svg "),
         ("x.pcapng", b"\x0a\x0d\x0d\x0a"),
     ],
 )
 def test_draw_writes_the_file_that_it_is_told(
     file: str, start: bytes, elsewhere: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    (elsewhere / "there").mkdir()
     name = "full" if file.endswith(".pcapng") else "tcp-handshake"
     assert main(["draw", name, "-o", file]) == 0
     assert capsys.readouterr().out.split("  (")[0].strip() == file
@@ -264,10 +378,30 @@ def test_draw_writes_the_file_that_it_is_told(
     assert data.startswith(start)
 
 
+@pytest.mark.parametrize(
+    ("out", "said"),
+    [
+        ("nonexistent/x.png", "-o nonexistent/x.png: there is no folder nonexistent; make it"),
+        ("nonexistent/x.pcapng", "there is no folder nonexistent"),
+        ("file/x.svg", "there is no folder file"),
+        ("x.jpg", "-o x.jpg: jpg is no format that is written; name a file that ends in .svg"),
+    ],
+)
+def test_draw_to_a_file_that_is_mistyped_makes_no_folder(
+    out: str, said: str, elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (elsewhere / "file").touch()
+    assert main(["draw", "full", "-o", out]) == 2
+    assert said in capsys.readouterr().err
+    assert [path.name for path in elsewhere.iterdir()] == ["file"]
+
+
 def test_draw_into_a_folder_that_is_called_like_a_file(elsewhere: Path) -> None:
     (elsewhere / "old.svg").mkdir()
     assert main(["draw", "tcp-handshake", "-f", "txt", "-o", "old.svg"]) == 0
     assert main(["draw", "tcp-handshake", "-f", "txt", "-o", "v1.2"]) == 0
+    assert main(["draw", "tcp-handshake", "-f", "txt", "-o", "new.svg/"]) == 0
+    assert (elsewhere / "new.svg" / "tcp-handshake.txt").is_file()
     assert (elsewhere / "old.svg" / "tcp-handshake.txt").is_file()
     assert (elsewhere / "v1.2" / "tcp-handshake.txt").is_file()
 

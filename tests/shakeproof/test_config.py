@@ -71,6 +71,7 @@ def test_load_finds_the_table_of_a_project_above(tmp_path: Path) -> None:
     ("text", "said"),
     [
         ("tiem = '20s'", "Did you mean 'time'"),
+        ("profile = ''", "profile is empty"),
         ("seed = 'x'", "expected int"),
         ("seed = true", "expected int"),
         ("targets = 3", "targets is a table"),

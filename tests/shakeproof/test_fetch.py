@@ -134,6 +134,10 @@ def test_output_file_and_odd_record_sizes(tmp_path: Path, ca: str) -> None:
         (CertificateDefect.WRONG_NAME, "certificate_unknown", "RFC 9525 section 6.3"),
         (CertificateDefect.UNTRUSTED, "unknown_ca", "RFC 5280 section 6.1.1 (d)"),
         (CertificateDefect.BAD_SIGNATURE, "bad_certificate", "RFC 5280 section 6.1.3 (a)(1)"),
+        (CertificateDefect.PATHLEN_EXCEEDED, "certificate_unknown", "RFC 5280 section 6.1.4 (l)"),
+        (CertificateDefect.NAME_EXCLUDED, "certificate_unknown", "RFC 5280 section 6.1.3 (c)"),
+        (CertificateDefect.WRONG_PURPOSE, "unsupported_certificate", "RFC 5280 section 4.2.1.12"),
+        (CertificateDefect.SELF_SIGNED_LEAF, "unknown_ca", "RFC 5280 section 6.1.1 (d)"),
     ],
 )
 def test_certificate_is_refused_with_its_alert_and_clause(
@@ -150,10 +154,28 @@ def test_certificate_is_refused_with_its_alert_and_clause(
     assert len(captured.err.splitlines()) == 1
 
 
-def test_rogue_takes_what_is_to_be_refused(ca: str, capfd: pytest.CaptureFixture[str]) -> None:
-    with Serving(server_config(credentials=(defective(CertificateDefect.EXPIRED),))) as serving:
+@pytest.mark.parametrize(
+    ("defect", "rogue"),
+    [
+        (CertificateDefect.EXPIRED, "expired-certificate"),
+        (CertificateDefect.ISSUER_EXPIRED, "expired-issuer"),
+        (CertificateDefect.NOT_YET_VALID, "not-yet-valid-certificate"),
+        (CertificateDefect.BAD_SIGNATURE, "certificate-signature-unchecked"),
+        (CertificateDefect.ISSUER_NOT_CA, "basic-constraints-ignored"),
+        (CertificateDefect.PATHLEN_EXCEEDED, "path-length-ignored"),
+        (CertificateDefect.WRONG_PURPOSE, "purpose-ignored"),
+        (CertificateDefect.NAME_EXCLUDED, "constraints-ignored"),
+        (CertificateDefect.UNKNOWN_CRITICAL, "critical-ignored"),
+        (CertificateDefect.NO_SAN, "common-name-fallback"),
+        (CertificateDefect.WRONG_NAME, "wrong-name"),
+    ],
+)
+def test_rogue_takes_what_is_to_be_refused(
+    defect: CertificateDefect, rogue: str, ca: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with Serving(server_config(credentials=(defective(defect),))) as serving:
         url = f"https://127.0.0.1:{serving.port}/"
-        assert fetch(url, "--name", SERVER_NAME, "--ca", ca, "--rogue", "expired-certificate") == 0
+        assert fetch(url, "--name", SERVER_NAME, "--ca", ca, "--rogue", rogue) == 0
     assert "It holds." in capfd.readouterr().out
 
 

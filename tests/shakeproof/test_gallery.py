@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from shakeproof.diagrams.compare import compare, from_json, to_json
-from shakeproof.diagrams.flow import flow_of
 from shakeproof.diagrams.flow_chart import draw_flow
 from shakeproof.diagrams.machine import draw_machine
 from shakeproof.diagrams.machines import picture_of
@@ -23,9 +22,10 @@ from shakeproof.diagrams.stack import draw_stack
 from shakeproof.exits import UsageError
 from shakeproof.figures import FIGURES, Options, draw, everything
 from shakeproof.gallery import Shown, index_page
-from shakeproof.machines import coverage_of, machine, read_run
+from shakeproof.machines import Broken, changed, coverage_of, machine, read_run
+from shakeproof.model.certificate_checks import CHECKS
 from shakeproof.model.roles import ROLES
-from shakeproof.model.trace import Check, Trace
+from shakeproof.model.trace import Check, Lane, Step, Trace
 from shakeproof.properties.safety import SERVER_AUTHENTICATED
 from shakeproof.scenes import (
     certificate_flow,
@@ -110,12 +110,11 @@ def test_flow_changes_with_any_question_and_alert_of_the_table() -> None:
             assert draw_flow(changed).dot_source != drawn
 
 
-def test_flow_is_that_of_any_role_of_questions() -> None:
-    flow = flow_of(ROLES["certificate"], title="T", start="S", end="E")
-    questions = [check.question for check in flow.checks]
-    assert len(questions) <= 9
-    asked = {state.sentence for state in ROLES["certificate"].states}
-    assert set(questions) <= asked
+def test_certificate_flow_has_every_check_in_at_most_nine_boxes() -> None:
+    flow = certificate_flow()
+    assert len(flow.checks) <= 9
+    numbers = {int(number) for check in flow.checks for number in re.findall(r"\d+", check.remark)}
+    assert numbers == {check.number for check in CHECKS} == set(range(1, 25))
 
 
 def test_stack_changes_with_the_lengths_of_the_run() -> None:
@@ -189,8 +188,58 @@ def test_executed_flow_ends_in_the_alert_of_the_validator(defect: str) -> None:
     flow = executed_flow(result)
     (failed,) = [check for check in flow.checks if check.outcome is Check.FAILED]
     assert not flow.ended
-    assert failed.alert
-    assert failed.remark
+    assert failed.alert == result.alert
+    assert result.defects[0].explanation in failed.remark
+
+
+def test_failed_flow_shows_the_failing_certificate_alone() -> None:
+    flow = executed_flow(validated(["expired"]))
+    at = next(index for index, check in enumerate(flow.checks) if check.outcome is Check.FAILED)
+    assert {check.outcome for check in flow.checks[at + 1 :]} == {Check.NONE}
+    assert not any(check.went for check in flow.checks[at:])
+    assert not any(jump.taken for jump in flow.jumps)
+    assert all("not run for the leaf" in check.remark for check in flow.checks[at + 1 :])
+    assert "expired" in flow.title
+    assert any("issuer had passed" in line for line in flow.subtitle)
+    assert flow.checks[at].refusal == "certificate_expired (45)"
+
+
+def test_tcp_picture_says_where_a_reset_leads_by_the_table() -> None:
+    said = picture_of(ROLES["tcp"]).subtitle[0]
+    assert "A RST may lead SYN-RECEIVED to LISTEN or TIME-WAIT." in said
+    assert "changes nothing in LISTEN and CLOSED" in said
+    assert "every state" not in said
+    less = copy.copy(ROLES["tcp"])
+    less.rows = tuple(row for row in less.rows if ":passively" not in row.id)
+    assert "to LISTEN or" not in picture_of(less).subtitle[0]
+
+
+def test_certificate_labels_tell_the_ways_of_a_state_apart() -> None:
+    goals: dict[tuple[str, str], set[str]] = {}
+    for move in picture_of(ROLES["certificate"]).moves:
+        if move.trigger.startswith("yes"):
+            goals.setdefault((move.source, move.trigger), set()).add(move.target)
+    assert all(len(targets) == 1 for targets in goals.values()), goals
+
+
+def test_records_under_keys_that_anybody_has_are_no_green_tunnel() -> None:
+    lanes = (Lane("a", "A"), Lane("b", "B", side="server"))
+    steps = tuple(Step(n, sender="a", receiver="b", message="x", protection="poor keys") for n in (1, 2))
+    green = draw_trace(Trace("t", lanes, steps), theme="light").dot_source
+    red = draw_trace(Trace("t", lanes, steps, meta={"weak": ["poor keys"]}), theme="light").dot_source
+    assert "#0e6a46" in green
+    assert "#0e6a46" not in red
+    assert "poor keys, known to all" in red
+
+
+@pytest.mark.parametrize("protection", ["", "the session keys"])
+def test_judged_message_is_red(protection: str) -> None:
+    lanes = (Lane("a", "A"), Lane("b", "B", side="server"))
+    step = Step(1, sender="a", receiver="b", message="x", protection=protection)
+    sound = draw_trace(Trace("t", lanes, (step,)), theme="light").dot_source
+    judged = draw_trace(Trace("t", lanes, (replace(step, verdict="not allowed"),)), theme="light").dot_source
+    assert "#b42318" not in sound
+    assert "#b42318" in judged
 
 
 # -------------------------------------------------------------------------------------------- coverage and differences
@@ -210,6 +259,49 @@ def test_difference_to_a_rogue_is_the_row_that_its_finding_names() -> None:
     assert [(move.source, move.target) for move in missing] == [("WAIT_FINISHED", "ABORTED")]
     assert [(move.source, move.target) for move in extra] == [("WAIT_FINISHED", "CONNECTED")]
     assert missing[0].trigger == extra[0].trigger
+
+
+def _early_ccs(reached: str) -> Broken:
+    check = next(row.code for row in ROLES["tls12.client"].rows if "OPEN - WAIT_CHANGE_CIPHER_SPEC" in row.id)
+    return Broken("tls12.client", check, "nothing; afterwards: took it as valid", "WAIT_CERTIFICATE",
+                  "ChangeCipherSpec[ONE]", reached)  # fmt: skip
+
+
+def test_input_that_went_on_is_drawn_from_its_state_to_the_one_reached() -> None:
+    role = ROLES["tls12.client"]
+    found = compare(picture_of(role), changed(role, [_early_ccs("WAIT_SERVER_HELLO_DONE")], "rogue"))
+    (extra,) = [move for move in found.moves if move.difference is Difference.EXTRA]
+    assert (extra.source, extra.target) == ("WAIT_CERTIFICATE", "WAIT_SERVER_HELLO_DONE")
+    assert "ChangeCipherSpec[one]" in extra.trigger
+    assert "unexpected_message" in extra.action
+    assert not [move for move in (*found.moves, *found.elsewhere) if move.difference is Difference.CHANGED]
+
+
+def test_changed_row_names_the_input_and_the_old_output_uncut() -> None:
+    role = ROLES["tls12.client"]
+    row = next(row for row in role.rows if "expired | not_yet_valid" in row.id)
+    got = "Alert[FATAL, BAD_CERTIFICATE], closed"
+    broken = Broken(role.name, row.code, got, "WAIT_CERTIFICATE", "Certificate[NOT_YET_VALID]")
+    closing = next(row for row in role.rows if row.id.endswith("OPEN:Alert[closure]"))
+    listed = Broken(role.name, closing.code, "closed", "WAIT_SERVER_HELLO", "Alert[CLOSURE]")
+    figure = draw_machine(compare(picture_of(role), changed(role, [broken, listed], "openssl")))
+    assert f"Certificate[not_yet_valid]: {got}" in figure.plain
+    assert "instead of alert certificate_expired" in figure.plain
+    assert "instead of send Alert[closure]" in figure.plain
+    assert "instead of send Alert[closure]" in figure.dot_source
+    assert "others: no difference seen" in figure.dot_source
+    assert "\u2026" not in figure.dot_source
+
+
+def test_row_that_never_ran_is_not_said_to_be_the_same() -> None:
+    role = ROLES["tls12.client"]
+    ran = [row.id for row in role.rows if not row.is_rest][:5]
+    found = compare(picture_of(role), changed(role, [], "a run", dict.fromkeys(ran, 3)))
+    unrun = [move for move in (*picture_of(role).all_moves,) if move.css not in {
+        row.code.lower() for row in role.rows if row.id in ran}]  # fmt: skip
+    assert f"of them {len(unrun)} never ran" in found.subtitle[0]
+    assert "the same in both" not in found.subtitle[0]
+    assert sum(move.unrun for move in found.moves) > 0
 
 
 @pytest.mark.parametrize(

@@ -17,27 +17,32 @@ import pytest
 
 from shakeproof.config import Accepted
 from shakeproof.diagrams import render
+from shakeproof.diagrams.picture import describe
 from shakeproof.diagrams.sequence import draw_trace
 from shakeproof.figures import draw_role
 from shakeproof.impl.tls.messages import Certificate
 from shakeproof.impl.tls.records import encode_record
+from shakeproof.machines import coverage_of, covered, read_run
 from shakeproof.model.roles import ROLES
 from shakeproof.model.trace import Step, Trace
 from shakeproof.properties.failures import Failure
 from shakeproof.properties.findings import FindingConfirmed, Grade, RoleDone, RoleStarted, Run
 from shakeproof.properties.recorded import Tally
 from shakeproof.properties.safety import CLIENT_FOLLOWS_TABLE
-from shakeproof.properties.stateful import PropertyResult, TestRun
+from shakeproof.properties.stateful import PropertyResult, TestRun, run_properties
 from shakeproof.reports.folder import FolderReport
-from shakeproof.reports.html import TEMPLATES, audit_html
+from shakeproof.reports.html import TEMPLATES, audit_html, pictures_of
 from shakeproof.reports.html import render as render_page
-from shakeproof.reports.html_clauses import SHADES, heat
+from shakeproof.reports.html_clauses import SHADES, Broken, heat
+from shakeproof.reports.html_steps import states_of, steps_of
 from shakeproof.reports.html_svg import Mark, chart_svg, machine_svg
-from shakeproof.reports.html_tests import properties_page
+from shakeproof.reports.html_tests import coverage_json, properties_page
+from shakeproof.reports.html_view import audit_page
+from shakeproof.reports.json import SCHEMA
 from shakeproof.reports.summary import judge_run
 from shakeproof.reports.timeline import Timeline
 from tests.shakeproof.made_findings import LANES, made_finding, made_run, made_trace
-from tests.shakeproof.made_pages import SIZE_MOST, chain_of_names, large_page, page_of, pictures_of
+from tests.shakeproof.made_pages import SIZE_MOST, chain_of_names, large_page, page_of
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'&{{7*7}}</script><script>alert(2)</script>"
 ROOT = Path(__file__).parent.parent.parent
@@ -119,6 +124,67 @@ def test_page_too_little_tested_says_so_and_is_not_good() -> None:
     page = page_of(made_run(cells=10, cells_run=4, left=6))
     assert 'class="verdict unsure"' in page
     assert "Too little of openssl as TLS 1.2 client was tested" in page
+
+
+def test_page_too_little_tested_heads_with_how_much_ran() -> None:
+    run = made_run(cells=1000, cells_run=375, left=700)
+    tree = Tree(page_of(run))
+    text = " ".join(" ".join(tree.text).split())
+    assert "Not enough was tested: 38 % of the cells of openssl as TLS 1.2 client ran within its 60 s" in text
+    assert "was tested in part" in text
+    left = audit_page(judge_run(run, (), "must", today=TODAY), version="0", pictures={}, files=(), timeline=()).left_out
+    assert sum(cells for _, cells, _ in left) == 1000 - 375, "the cells add up"
+
+
+def test_page_of_an_answer_that_is_missing_says_so_in_sentences() -> None:
+    finding = replace(
+        made_finding(Grade.DEVIATION, title="Alert[CLOSURE] in WAIT_FINISHED: ended the connection, but with closed"),
+        expected="CLOSED, sends(Alert[closure])", got="closed", sentence="A certificate has expired.",
+    )  # fmt: skip
+    text = " ".join(" ".join(Tree(page_of(made_run(finding))).text).split())
+    assert "It had to answer with Alert[closure] and end the connection." in text
+    assert "It closed the connection without an alert." in text
+    assert "without the answer that is due" in text
+    assert "rests on RFC 5246 section 7.4.9" in text
+    assert text.count("shakeproof replay abc123") == 2, "on the first screen too"
+
+
+def test_states_repeated_are_marked_once() -> None:
+    steps = tuple(
+        Step(number, sender="tester", receiver="target", message="x", before={"target": "A"}, after={"target": state})
+        for number, state in enumerate(("A", "B", "A", "B", "A"), 1)
+    )
+    trace = Trace("t", LANES, steps)
+    views = steps_of(trace, "tls12.client", {}, "target")
+    assert [wrong for _, wrong in states_of(trace, views, "target", "A")] == [False, False, False, False, True]
+    at = [wrong for _, wrong in states_of(trace, views, "target", "A", at=4)]
+    assert at == [False, False, True, False, False], "where step 4 came"
+
+
+@pytest.mark.usefixtures("require_dot")
+def test_early_ccs_is_marked_where_it_came_everywhere_alike(tmp_path: Path) -> None:
+    run = run_properties(profile="ci", rogue="early-ccs")
+    tree = Tree(render_page(properties_page(run, {}, command="shakeproof test", facts={})))
+    text = " ".join(" ".join(tree.text).split())
+    assert "a fault planted on purpose (early-ccs: " in text
+    assert "ChangeCipherSpec[ONE] in WAIT_SERVER_HELLO_DONE: took it as valid" in text
+    assert "does not hold: whatever" not in text
+    assert "short conversations of the suite" in text
+    (wrong,) = [found["data-state"] for found in tree.of("li") if found.get("class") == "wrong"]
+    (walk,) = [found for found in tree.of("div") if found.get("class") == "walk"]
+    assert wrong == walk["data-state"] == "WAIT_SERVER_HELLO_DONE"
+    (failure,) = run.failures
+    (step,) = [step for step in failure.trace if step.verdict]
+    assert (step.message, step.before["target"]) == ("ChangeCipherSpec", "WAIT_SERVER_HELLO_DONE")
+    assert f"step {step.number} " in failure.trace.steps[-1].note
+    (tmp_path / "coverage.json").write_text(coverage_json(run), encoding="utf-8")
+    counts = coverage_of(read_run(tmp_path), "tls12.client")
+    assert counts == {row: count for row, count in run.tally.rows.items() if row.startswith("tls12.client:")}
+    assert counts[step.row] > 0, "what was judged was exercised"
+    picture = covered(ROLES["tls12.client"], read_run(tmp_path))
+    broken = [move for move in picture.all_moves if move.broken]
+    assert broken
+    assert all("with a finding" in describe(move) for move in broken)
 
 
 def test_page_accepted_finding_is_shown_with_its_reason() -> None:
@@ -256,7 +322,7 @@ def test_svg_takes_nothing_over_that_could_run_or_load() -> None:
 def test_heat_counts_rows_by_section_and_marks_what_is_broken() -> None:
     role = ROLES["tls12.client"]
     rows = [row for row in role.rows if any(clause.reference == "RFC 5246 section 7.4.9" for clause in row.clauses)]
-    documents = heat(role.rows, {rows[0].id: 2}, [made_finding()])
+    documents = heat(role.rows, {rows[0].id: 2}, [Broken("RFC 5246 section 7.4.9", "abc123", True)])
     cell = next(c for d in documents if d.rfc == 5246 for c in d.cells if c.section == "7.4.9")
     assert (cell.done, cell.rows, cell.broken, cell.is_failure) == (1, len(rows), ("abc123",), True)
     assert 0 < cell.shade < SHADES
@@ -346,5 +412,51 @@ def test_templates_are_packaged() -> None:
     with (ROOT / "pyproject.toml").open("rb") as file:
         data = tomllib.load(file)["tool"]["setuptools"]["package-data"]["shakeproof.reports"]
     packaged = {path for pattern in data for path in (ROOT / "shakeproof" / "reports").glob(pattern)}
-    assert packaged == set(TEMPLATES.iterdir())
-    assert {path.name for path in packaged} == {"report.html", "report.css", "report.js"}
+    assert packaged == {*TEMPLATES.iterdir(), SCHEMA}
+    assert {path.name for path in TEMPLATES.iterdir()} == {"report.html", "report.css", "report.js"}
+
+
+@pytest.mark.usefixtures("require_dot")
+@pytest.mark.parametrize(
+    ("rogue", "role", "state"),
+    [("finished-unchecked", "tls12.client", "WAIT_FINISHED"), ("in-window-reset", "tcp", "LAST-ACK")],
+)
+def test_page_of_failed_properties_has_the_machine_beside_the_chart(rogue: str, role: str, state: str) -> None:
+    run = run_properties(profile="ci", rogue=rogue)
+    page = render_page(properties_page(run, {}, command="shakeproof test", facts={}))
+    tree = Tree(page)
+    (walk,) = [found for found in tree.of("div") if found.get("class") == "walk"]
+    assert walk["data-state"] == state
+    assert any(found.get("id") == walk["data-machine"] for found in tree.of("section"))
+    known = {found["data-state"] for found in tree.of("g") if "data-state" in found}
+    assert {one.name for one in ROLES[role].states} <= known
+    (wrong,) = [found["data-state"] for found in tree.of("li") if found.get("class") == "wrong"]
+    assert wrong == state
+    edges = {found["data-edge"] for found in tree.of("tr") if found.get("data-edge")}
+    drawn = {name for found in tree.of("g") for name in found.get("class", "").split()}
+    assert edges
+    assert edges <= drawn
+    assert "broken" in drawn
+    assert not tree.open
+
+
+@pytest.mark.usefixtures("require_dot")
+def test_chart_longer_than_a_sheet_is_cut_between_rows_for_paper() -> None:
+    names = [f"{'<>'[number % 2]}Message{number}" for number in range(60)]
+    text = draw_trace(made_trace(*names), compact=False).render("svg").decode()
+    chart = chart_svg(text, "f-1")
+    assert 'id="chart-f-1"' in chart.body
+    assert len(chart.parts) > 1
+    views = [[float(part) for part in re.findall(r'viewBox="([^"]*)"', one)[0].split()] for one in chart.parts]
+    assert all('href="#chart-f-1"' in one for one in chart.parts)
+    whole = [float(part) for part in re.findall(r'viewBox="([^"]*)"', chart.body)[0].split()]
+    assert views[0][1] == whole[1]
+    assert sum(view[3] for view in views) == pytest.approx(whole[3], abs=1)
+    assert max(view[3] for view in views) < 1.25 * min(view[3] for view in views), "of about the same height"
+    assert all(view[3] <= 1.2 * view[2] + 1 for view in views)
+    lines = [float(y) for y in re.findall(r'<text[^>]* y="([-\d.]+)"', chart.body)]
+    cuts = [view[1] for view in views[1:]]
+    assert not [(cut, y) for cut in cuts for y in lines if y - 9 < cut < y + 2]
+    assert chart_svg(text).parts == ()
+    short = draw_trace(made_trace(*names[:6])).render("svg").decode()
+    assert chart_svg(short, "f-2").parts == ()

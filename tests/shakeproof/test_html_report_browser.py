@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from shakeproof.properties.findings import Grade
 from tests.shakeproof.chromium import Chromium, find_program
-from tests.shakeproof.made_findings import made_finding, made_run
+from tests.shakeproof.made_findings import made_finding, made_run, made_trace
 from tests.shakeproof.made_pages import FINDINGS, executed, large_page, large_run, page_of
 
 pytestmark = pytest.mark.slow
@@ -108,6 +110,50 @@ def test_arrow_keys_step_through_the_chart_and_light_the_state(browser: Chromium
     assert at(browser)["at"].endswith(" steps")
 
 
+def test_arrow_keys_without_focus_are_for_the_chart_in_view(browser: Chromium, page: Path) -> None:
+    browser.open(page)
+    browser.press("ArrowRight")
+    assert at(browser)["now"] == "", "no chart is in view"
+    browser.evaluate("document.querySelector('.walk').scrollIntoView()")
+    browser.press("ArrowRight")
+    assert at(browser)["at"].startswith("step 1 of ")
+    browser.press("ArrowRight")
+    assert at(browser)["at"].startswith("step 2 of ")
+
+
+def test_step_and_its_sentence_stay_in_view_in_a_long_chart(browser: Chromium, tmp_path: Path) -> None:
+    path = tmp_path / "long.html"
+    trace = made_trace(*(f"{'<>'[number % 2]}Message{number}" for number in range(60)))
+    path.write_text(page_of(made_run(replace(made_finding(), trace=trace)), pictures=True), encoding="utf-8")
+    browser.open(path)
+    browser.evaluate("document.querySelector('.walk').scrollIntoView()")
+    script = """(() => { const walk = document.querySelector('.walk'); const box = (what) =>
+      Array.from(walk.querySelectorAll(what)).map((item) => item.getBoundingClientRect());
+      const heads = box('.stay')[0].bottom, said = box('.said')[0];
+      const now = box('.picture svg.chart .now');
+      return [said.top >= 0 && said.bottom <= innerHeight,
+        now.length > 0 && now.every((one) => one.top >= heads - 1 && one.bottom <= innerHeight)]; })()"""
+    for keys in (("ArrowRight",), ("ArrowRight",) * 25, ("ArrowRight",) * 34, ("ArrowLeft",) * 40):
+        browser.press(*keys)
+        assert browser.evaluate(script) == [True, True], keys
+
+
+def test_no_label_of_the_machine_beside_a_chart_is_cut(browser: Chromium, page: Path) -> None:
+    browser.open(page)
+    browser.evaluate("document.querySelector('.walk').scrollIntoView()")
+    script = """(() => { const place = document.querySelector('.walk .window');
+      const all = place.getBoundingClientRect();
+      const texts = Array.from(place.querySelectorAll('text')).filter((item) =>
+        getComputedStyle(item).visibility !== 'hidden').map((item) => item.getBoundingClientRect())
+        .filter((one) => one.right > all.left && one.left < all.right && one.bottom > all.top && one.top < all.bottom);
+      return [texts.length, texts.filter((one) => one.left < all.left || one.right > all.right).length]; })()"""
+    for _ in range(4):
+        shown, cut = browser.evaluate(script)
+        assert shown > 3
+        assert cut == 0
+        browser.press("ArrowRight")
+
+
 def test_keyboard_alone_reaches_the_chart(browser: Chromium, page: Path) -> None:
     browser.open(page)
     for _ in range(80):
@@ -201,6 +247,22 @@ def test_every_finding_is_on_paper(browser: Chromium, tmp_path: Path, require_to
     assert text.count("FORGED") == FINDINGS, "each with its chart"
     assert text.count("Step by step") == FINDINGS
     assert text.count("16 03 03 00 35") == FINDINGS, "and its bytes"
+
+
+def test_long_chart_is_whole_on_paper(browser: Chromium, tmp_path: Path, require_tool: Callable[[str], str]) -> None:
+    reader = require_tool("pdftotext")
+    path, paper = tmp_path / "long.html", tmp_path / "long.pdf"
+    names = [f"Message{number}" for number in range(200)]
+    finding = replace(made_finding(), trace=made_trace(*(f"{'<>'[n % 2]}{name}" for n, name in enumerate(names))))
+    path.write_text(page_of(made_run(finding), pictures=True), encoding="utf-8")
+    browser.open(path)
+    paper.write_bytes(browser.pdf())
+    read = subprocess.run([reader, "-layout", paper, "-"], check=True, capture_output=True, text=True).stdout
+    words = Counter(re.findall(r"Message\d+", read))
+    assert [name for name in names if words[name] < 2] == [], "in the chart and in the table"
+    sheets = read.split("\f")
+    drawn = [sheet for sheet in sheets if "plays the peer" in sheet]
+    assert len(drawn) > 2, "over several sheets, each with the heads of its lanes"
 
 
 @pytest.mark.parametrize("dark", [False, True])

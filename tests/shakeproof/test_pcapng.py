@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 import subprocess
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,11 +14,16 @@ import pytest
 
 from shakeproof.cli import main
 from shakeproof.impl.tcp import BadChecksum, Flags
+from shakeproof.model.roles import ROLES
 from shakeproof.model.trace import Fate, Lane, Step, Trace, number_steps
+from shakeproof.properties.conversation import Conversation
+from shakeproof.properties.courses import first_course
 from shakeproof.properties.findings import FindingConfirmed
+from shakeproof.properties.suites import honest_prefixes
+from shakeproof.properties.targets import find_target
 from shakeproof.reports.folder import FolderReport
 from shakeproof.reports.pcapng import MADE, MSS, capture, save_capture
-from shakeproof.scenes import hostile_capture, https_capture
+from shakeproof.scenes import hostile_capture, hostile_trace, https_capture, https_trace
 from tests.shakeproof.made_findings import LANES, made_finding
 from tests.shakeproof.pcapng_files import Capture, parse
 
@@ -42,6 +49,26 @@ def record(sender: str, receiver: str, data: bytes, **fields: object) -> Step:
 
 def made(*steps: Step, lanes: tuple[Lane, ...] = (CLIENT, SERVER), secrets: tuple[str, ...] = ()) -> Trace:
     return Trace("made by hand", lanes, number_steps(steps), secrets=secrets)
+
+
+def sound(trace: Trace) -> Trace:
+    """The trace without the segments whose checksum is wrong, which our reader does not take."""
+    return replace(trace, steps=tuple(s for s in trace.steps if s.layer != "tcp" or s.fate is not Fate.REJECTED))
+
+
+@cache
+def cut_off() -> Trace:
+    """An audit's conversation with our client, whose transport ends after the ServerHello."""
+    role = ROLES["tls12.client"]
+    target = find_target("shakeproof")
+    setup = next(iter(target.setups(role.name)))
+    conversation = Conversation(target, role, setup, b"seed", record=True)
+    conversation.begin()
+    ways = honest_prefixes(role, first_course(setup, role.name)).values()
+    conversation.send(next(way for way in ways if way)[0])
+    conversation.end()
+    conversation.dispose()
+    return conversation.trace("cut off")
 
 
 def stream(found: Capture, port: int) -> bytes:
@@ -84,12 +111,43 @@ def test_comment_says_what_a_packet_is_what_it_carries_and_by_which_clause() -> 
     assert any("Validate the certificate" in comment for comment in comments)
 
 
+def steps_of(found: Capture) -> list[list[int]]:
+    """The numbers of the steps that each packet's comment speaks of."""
+    return [[int(number) for number in re.findall(r"^step (\d+): ", each.comment, re.M)] for each in found.packets]
+
+
+def test_comments_of_a_packet_have_the_steps_in_their_order_and_none_is_left_out() -> None:
+    for trace in (full(), records_only(), cut_off(), sound(hostile_capture())):
+        numbers = steps_of(parse(capture(trace)))
+        assert all(each == sorted(each) for each in numbers)
+        assert sorted(itertools.chain(*numbers)) == [step.number for step in trace]
+
+
+@pytest.mark.parametrize(("name", "picture"), [("full", https_trace), ("hostile", hostile_trace)])
+def test_steps_of_a_drawn_capture_have_the_numbers_of_its_picture(
+    name: str, picture: Callable[[], Trace], tmp_path: Path
+) -> None:
+    assert main(["draw", name, "-f", "pcapng", "-o", str(tmp_path)]) == 0
+    data = (tmp_path / f"{name}.pcapng").read_bytes().decode(errors="replace")
+    drawn = picture()
+    lanes = {lane.name: lane for lane in drawn.lanes}
+    for step in drawn.steps:
+        sentence = replace(step, before={}, after={}).sentence(lanes).removesuffix(".")
+        assert f"step {step.number}: {sentence}" in data
+    assert f"step {len(drawn.steps) + 1}: " not in data
+    assert "Steps have their numbers in the picture of the run" in data
+
+
+def test_picture_of_another_run_is_refused() -> None:
+    with pytest.raises(ValueError, match="of another run, which has its step 1"):
+        capture(full(), hostile_trace())
+
+
 def test_every_fate_is_in_a_comment_of_its_packet() -> None:
     trace = hostile_capture()
     with pytest.raises(BadChecksum):
         parse(capture(trace))  # the segment that was rejected for its checksum is there as it was
-    sound = replace(trace, steps=tuple(s for s in trace.steps if s.layer != "tcp" or s.fate is not Fate.REJECTED))
-    found = parse(capture(sound))
+    found = parse(capture(sound(trace)))
     for fate in set(Fate) - {Fate.DELIVERED}:
         assert any(f": {fate.value}" in packet.comment for packet in found.packets), fate
     (late,) = [packet for packet in found.packets if ": late" in packet.comment]
@@ -143,6 +201,17 @@ def test_lost_record_is_an_empty_segment_and_the_stream_is_what_arrived() -> Non
     assert (lost.segment.data, arrived.segment.data) == (b"", b"two")
     assert lost.comment.endswith(": lost.")
     assert stream(found, 443) == b"two"
+
+
+def test_end_of_the_transport_is_a_fin_of_whoever_ended_it() -> None:
+    found = parse(capture(cut_off()))
+    *before, last = found.packets
+    (server,) = {packet.source for packet in found.packets if packet.segment.source_port == 443}
+    assert (last.source, last.segment.flags, last.segment.data) == (server, Flags.FIN | Flags.ACK, b"")
+    assert "end of the transport" in last.comment
+    assert not any(packet.segment.flags & Flags.FIN for packet in before)
+    said = [packet.segment for packet in before if packet.source == server]
+    assert last.segment.seq == (said[-1].seq + said[-1].length) % (1 << 32), "it ends behind what was sent"
 
 
 HELLO_AND_DONE = bytes.fromhex("16 0303 0009 02000001ff 0e000000")
@@ -255,6 +324,12 @@ def test_tshark_shows_handshake_decrypted_http_and_our_comments(require_tool: Ca
     assert [packet["http.request.uri"] for packet in seen if packet["http.request.uri"]] == ["/"]
     assert [packet["http.response.code"] for packet in seen if packet["http.response.code"]] == ["200"]
     assert all(packet["frame.comment"].startswith("step ") for packet in seen)
+
+
+def test_tshark_shows_where_the_transport_ended(require_tool: Callable[[str], str]) -> None:
+    seen = read_by_wireshark(require_tool("tshark"), capture(cut_off()))
+    assert "[FIN, ACK]" in seen[-1]["_ws.col.Info"]
+    assert "end of the transport" in seen[-1]["frame.comment"]
 
 
 def test_tshark_decrypts_records_in_tcp_that_was_made_around_them(require_tool: Callable[[str], str]) -> None:

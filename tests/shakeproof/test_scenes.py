@@ -10,11 +10,14 @@ from pathlib import Path
 import pytest
 
 from shakeproof.diagrams.sequence import draw_trace
+from shakeproof.exits import UsageError
 from shakeproof.figures import FIGURES, Options, draw
 from shakeproof.model.trace import Fate, Kind, Trace
+from shakeproof.properties.targets.base import Setup
 from shakeproof.scenes import (
     SUITES,
     KeyExchangeName,
+    data_exchange_trace,
     hostile_capture,
     hostile_trace,
     https_capture,
@@ -49,6 +52,39 @@ def test_picture_shows_every_record_and_tcp_s_handshake_and_end(key_exchange: Ke
         *(("tcp", title) for title in ("SYN", "SYN-ACK", "ACK")),
         *(("close", title) for title in ("FIN-ACK", "ACK", "FIN-ACK", "ACK")),
     ]
+
+
+RESUMES = Setup(session="id")
+
+
+@pytest.mark.parametrize("key_exchange", ["rsa", "dhe", "ecdhe"])
+def test_resumption_has_tcp_s_handshake_first_and_says_whose_certificate_is_validated(
+    key_exchange: KeyExchangeName,
+) -> None:
+    trace = https_trace(key_exchange, RESUMES)
+    tcp = [(step.phase, step.title) for step in trace.messages() if step.layer == "tcp"]
+    assert tcp[:3] == [("tcp", title) for title in ("SYN", "SYN-ACK", "ACK")]
+    reached = [step for step in trace.steps if step.after.get("server") == "ESTABLISHED" != step.before.get("server")]
+    assert [step.phase for step in reached] == ["tcp"]
+    assert "Certificate" not in {step.message for step in trace.steps}
+    (validated,) = [step for step in trace.steps if step.title.startswith("Validate")]
+    assert "saved" in validated.title
+    assert "first connection" in validated.lines[0].text
+    assert "no key exchange" in trace.subtitle
+    times = [step.time_s for step in trace.steps if step.time_s is not None]
+    assert times == sorted(times)
+
+
+def test_full_handshake_validates_the_certificate_that_came() -> None:
+    (validated,) = [step for step in https_trace().steps if step.title.startswith("Validate")]
+    assert "saved" not in validated.title
+    assert "Certificate" in {step.message for step in https_trace().steps[: validated.number]}
+
+
+@pytest.mark.parametrize("name", ["full", "key-exchange"])
+def test_resumption_with_client_authentication_is_refused(name: str) -> None:
+    with pytest.raises(UsageError, match="one of the two"):
+        draw(name, (), Options(client_auth=True, resume=True))
 
 
 @pytest.mark.parametrize("key_exchange", EXCHANGES)
@@ -102,3 +138,19 @@ def test_picture_in_the_readme_is_today_s() -> None:
     said = html.unescape(found.group(1))
     for sentence in draw("full").sentences:
         assert sentence in said
+
+
+@pytest.mark.parametrize("key_exchange", EXCHANGES)
+def test_data_exchange_shows_who_seals_and_opens_each_record(key_exchange: KeyExchangeName) -> None:
+    trace = data_exchange_trace(key_exchange)
+    records = [step for step in https_trace(key_exchange) if step.layer == "http"]
+    assert [step.label for step in trace] == [
+        "Encrypt the request", records[0].title, "Decrypt the request",
+        "Encrypt the response", records[1].title, "Decrypt the response",
+    ]  # fmt: skip
+    for at, record in ((0, records[0]), (3, records[1])):
+        sealed, opened = trace.steps[at], trace.steps[at + 2]
+        assert (sealed.sender, opened.sender) == (record.sender, record.receiver)
+        assert f"a record of {len(record.data)} bytes" in sealed.lines[0].text
+        assert record.detail.rpartition(", ")[2] in opened.lines[0].text
+        assert (sealed.time_s, opened.time_s) == (record.time_s, record.received_s)

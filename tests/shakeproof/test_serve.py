@@ -514,7 +514,8 @@ def test_bad_input_is_usage(
     line: str, said: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert main(["serve", "--listen", "127.0.0.1:0", *line.split()]) == 2
+    listen = () if line.startswith("--listen") else ("--listen", "127.0.0.1:0")
+    assert main(["serve", *listen, *line.split()]) == 2
     captured = capsys.readouterr()
     assert said in captured.err
     assert not captured.out

@@ -53,14 +53,14 @@ def test_clean_implementation_holds_and_statistics_are_printed(capsys: pytest.Ca
 
 
 def test_rogue_is_found_with_a_run_to_paste(elsewhere: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["test", "--rogue", "expired-certificate"]) == 1
+    assert main(["test", "--rogue", "certificate-unchecked"]) == 1
     out = capsys.readouterr().out
     assert "✗ client-follows-table" in out
-    assert "Certificate[EXPIRED]" in out
-    assert "RFC 5280 section 6.1.3" in out
+    assert "Certificate[SELF_SIGNED_LEAF]" in out
+    assert "RFC 5280 section 6.1" in out
     begins = out.index("from shakeproof.properties.endpoint_machine import")
     code = out[begins : out.index("    test_client_follows_table()\n")]
-    assert "state.certificate_defect(" in code
+    assert "state.words(" in code
     assert out.splitlines()[-1].startswith("FAILED   client-follows-table")
 
     (pasted,) = (elsewhere / "shakeproof-report").glob("*.py")
@@ -68,7 +68,7 @@ def test_rogue_is_found_with_a_run_to_paste(elsewhere: Path, capsys: pytest.Capt
     assert again.returncode == 1
     assert "WentOn" in again.stderr
     clean = elsewhere / "clean.py"
-    clean.write_text(pasted.read_text(encoding="utf-8").replace("'expired-certificate'", "''"), encoding="utf-8")
+    clean.write_text(pasted.read_text(encoding="utf-8").replace("'certificate-unchecked'", "''"), encoding="utf-8")
     assert subprocess.run([sys.executable, str(clean)], capture_output=True).returncode == 0
     assert Trace.load(pasted.with_suffix(".json")).messages()
     assert any(pasted.with_suffix(suffix).exists() for suffix in (".svg", ".gv"))
@@ -103,3 +103,14 @@ def test_idle_rules_and_rows_are_named() -> None:
     first, *rest = exercised(run)
     assert first.startswith("rows exercised")
     assert rest == [f"  tls12.client  {len(role.rows) - 1} of {len(role.rows)}", f"    never: {role.rows[0].id}"]
+
+
+def test_rogue_of_certificates_is_found_with_the_shortest_chain(
+    elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["test", "--rogue", "constraints-with-case"]) == 1
+    out = capsys.readouterr().out
+    assert "✗ chain-judged" in out
+    assert "tester ── Certificate[excluded-in-capitals@1] ─▶ validator" in out
+    assert "state.judge(faults=('excluded-in-capitals@1',))" in out
+    assert "tcp          left out: the rogue constraints-with-case is a fault of another role" in out

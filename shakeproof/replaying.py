@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shakeproof.exits import Exit
+from shakeproof.config import load
+from shakeproof.console import visible
+from shakeproof.exits import Exit, UsageError
 from shakeproof.model.machine import Role
-from shakeproof.model.notation import Symbol
+from shakeproof.model.notation import Alike, Symbol
 from shakeproof.model.roles import ROLES
 from shakeproof.model.trace import Trace
 from shakeproof.properties.conformance import Problem, Runner, judge
 from shakeproof.properties.conversation import Conversation, calls_of
 from shakeproof.properties.courses import courses
-from shakeproof.properties.findings import Finding
-from shakeproof.properties.suites import Word, honest_prefixes, needed, plainly
+from shakeproof.properties.findings import Finding, Grade
+from shakeproof.properties.suites import Word, delivered, honest_prefixes, needed, plainly
 from shakeproof.properties.targets import find_target
 from shakeproof.properties.targets.base import Target, TargetError
 from shakeproof.store import SavedFinding
@@ -43,13 +46,33 @@ class Replayed:
         return {FIXED: Exit.OK, FAILED: Exit.FINDINGS}.get(self.status, Exit.OURS)
 
 
+STARTED = ("exec:", "python:")
+"""How the name of a target begins that is code of somebody's."""
+
+
+def own_target(saved: SavedFinding) -> str:
+    """The target that the finding was made on, where its file may decide that.
+
+    A saved file is data only, and may come from anybody: raises UsageError where it names code that would be run.
+    """
+    name = saved.finding.target
+    if name.startswith(STARTED):
+        kind = "command" if name.startswith("exec:") else "Python module"
+        raise UsageError(
+            f"{saved.finding.id} was found on a {kind} ({visible(name)}), and none that stands in a file is run: "
+            f"name it with --on, if it is yours"
+        )
+    return name
+
+
 def replay(saved: SavedFinding, *, target: str = "", rogue: str | None = None) -> Replayed:
     """Run the finding's word again. target: another one than its own; rogue: another one than its own.
 
-    A saved file is data only: the target is looked up by name, and nothing that stands in the file is run.
+    The finding's own target is looked up by name, in the user's configuration too. Raises UsageError where that would
+    be code named in the file.
     """
     finding = saved.finding
-    name = target or finding.target
+    name = load(Path.cwd()).connect(target or own_target(saved))
     # A rogue belongs to our implementation: on another target the finding's own does not apply.
     planted = rogue if rogue is not None else saved.rogue if name == "shakeproof" else ""
     try:
@@ -57,6 +80,10 @@ def replay(saved: SavedFinding, *, target: str = "", rogue: str | None = None) -
     except TargetError as error:
         return Replayed(ERROR, str(error), finding)
     try:
+        if not target and not there.is_local:
+            raise UsageError(
+                f"{finding.id} was found on {visible(name)}, which is not on this machine: name it yourself"
+            )
         return _replay(saved, there)
     except TargetError as error:
         return Replayed(ERROR, f"the target can't be tested: {error}", finding)
@@ -77,7 +104,9 @@ def _replay(saved: SavedFinding, target: Target) -> Replayed:
     word = word_of(finding, role, runner)
     if isinstance(word, str):
         return Replayed(ERROR, word, finding)
-    unreached = ""
+    alike = next((one for one in role.alike if _names(one) == finding.input and "-ALIKE-" in finding.check), None)
+    if alike is not None:
+        return _compare(finding, runner, word, alike)
     for _ in range(TRIES):
         problem, unreached, talk = _run(runner, word)
         trace = talk.trace(f"replay of {finding.id}", finding.clause) if talk else None
@@ -92,27 +121,51 @@ def _replay(saved: SavedFinding, target: Target) -> Replayed:
     return Replayed(FIXED, f"not seen in {TRIES} runs", finding, trace)
 
 
+def _names(alike: Alike) -> str:
+    return " and ".join(symbol.text for symbol in alike.symbols)
+
+
+def _compare(finding: Finding, runner: Runner, word: Word, alike: Alike) -> Replayed:
+    """A finding about inputs that must be answered alike: only several runs together show it."""
+    outcome = runner.run(word, record=True)
+    if outcome.unreached:
+        return Replayed(ERROR, f"the place of the finding is not reached: {outcome.unreached}", finding)
+    for _ in range(TRIES):
+        seen = runner.compare(word.prefix, alike)
+        if seen is not None:
+            trace = runner.shown(word.prefix, (seen.other, *alike.follow)).trace(
+                f"replay of {finding.id}", finding.clause
+            )
+            told = f"to {seen.one.text}: {'; '.join(seen.to_one)}. To {seen.other.text}: {'; '.join(seen.to_other)}"
+            return Replayed(FAILED, f"{Grade.DISTINGUISHES.value}: answered differently. {told}", finding, trace)
+    return Replayed(FIXED, f"answered alike in {TRIES} runs", finding)
+
+
 def word_of(finding: Finding, role: Role, runner: Runner) -> Word | str:
     """The finding's inputs as a word of today's table; why there is none, where the table has changed."""
     symbols: Mapping[str, Symbol] = {
         symbol.text: symbol for symbol in (*role.symbols, *(message.symbol() for message in calls_of(role)))
     }
-    inputs, manner = plainly(finding.word)
+    inputs, ways_to_travel = delivered(finding.word)
+    inputs, manner = plainly(inputs)
     unknown = [text for text in inputs if text not in symbols]
     if unknown or not inputs:
         return f"its inputs are not in the alphabet of {role.name} any more: {', '.join(unknown) or 'it has none'}"
-    *prefix, last = (symbols[text] for text in inputs)
-    for course in courses(runner.setup, role.name):
-        for configuration, way in honest_prefixes(role, course).items():
-            if (*way, *needed(role, configuration, last)) == tuple(prefix):
-                return Word(tuple(prefix), configuration, last, course, *manner)
-    return f"its first {len(prefix)} inputs are no honest way through {role.name} any more"
+    sent = tuple(symbols[text] for text in inputs)
+    ways = [(c, *one) for c in courses(runner.setup, role.name) for one in honest_prefixes(role, c).items()]
+    for at in reversed(range(len(sent))):  # what a complete suite has behind the cell is its suffix
+        prefix, last, suffix = sent[:at], sent[at], sent[at + 1 :]
+        for course, configuration, way in ways:
+            if (*way, *needed(role, configuration, last)) == prefix:
+                return Word(prefix, configuration, last, course, *manner, suffix, ways_to_travel)
+    return f"its first {len(sent) - 1} inputs are no honest way through {role.name} any more"
 
 
 def _run(runner: Runner, word: Word) -> tuple[Problem | None, str, Conversation | None]:
     if word.symbol.message not in calls_of(runner.role):
         outcome = runner.run(word, record=True)
-        return outcome.problem, outcome.unreached, outcome.conversation
+        why = outcome.unreached or outcome.meaningless or outcome.untold
+        return outcome.problem, why, outcome.conversation
     talk = runner.open(record=True)
     try:
         refused = runner.prefix_fails(word, talk)

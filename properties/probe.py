@@ -1,0 +1,216 @@
+"""What a target takes part in, found out before it is audited: nobody configures anything by hand.
+
+Each setup gets one honest connection with data both ways. A setup in which the target declines (it has no such suite,
+no such certificate, resumes nothing, refuses to renegotiate) is not tested, and that is the reason; one in which
+something goes wrong is audited, since that is what an audit is for.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from shakeproof.model import messages as m
+from shakeproof.model.machine import Configuration, Role
+from shakeproof.model.messages import Alert, ApplicationData, ClientHello, ServerHello
+from shakeproof.model.notation import Symbol
+from shakeproof.properties.conformance import Problem, Runner, judge
+from shakeproof.properties.conversation import Conversation, Exchange
+from shakeproof.properties.courses import Course, courses
+from shakeproof.properties.findings import Grade
+from shakeproof.properties.suites import honest_path, honest_prefixes
+from shakeproof.properties.targets.base import Setup, Target, TargetError
+
+SILENCES = 2
+"""Setups in which a target says nothing at all, after which no other is tried: each costs the longest wait."""
+TIME_SHARE = 0.25
+"""The most of an audit's time that finding out may take."""
+NO_TIME = "there was no time to find out whether it takes part"
+
+Outcome = Literal["works", "declined", "broken", "silent"]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One honest connection. why: what kept it from working."""
+
+    outcome: Outcome
+    why: str = ""
+    answers: bool = False
+
+    @property
+    def works(self) -> bool:
+        """Whether it did."""
+        return self.outcome == "works"
+
+
+@dataclass(frozen=True)
+class Probed:
+    """What a target takes part in, in one role.
+
+    setups: to audit, in order; declined: others, with the reason; hopeless: why no honest handshake completed, "" where
+    one did; takes_many: whether several connections at once are well; speaks_older: whether it also speaks a version
+    before TLS 1.2; answers: whether data is answered, so that it shows what was accepted.
+    """
+
+    setups: tuple[Setup, ...]
+    declined: tuple[tuple[Setup, str], ...] = ()
+    hopeless: str = ""
+    takes_many: bool = True
+    speaks_older: bool = False
+    answers: bool = True
+
+    @property
+    def text(self) -> str:
+        """For people."""
+        of = len(self.setups) + len(self.declined)
+        if self.hopeless:
+            return f"no honest handshake completed: {self.hopeless}"
+        parts = [f"{len(self.setups)} of {of} setups"]
+        parts.append("several connections at once" if self.takes_many else "one connection at a time")
+        parts += ["versions before TLS 1.2 too"] if self.speaks_older else []
+        parts += [] if self.answers else ["answers no data"]
+        return ", ".join(parts)
+
+
+def probe(target: Target, role: Role, seed: int, deadline: float) -> Probed:
+    """Find out which setups a target takes part in. deadline: of time.monotonic.
+
+    Raises TargetError where it can't even be started or reached.
+    """
+    every = target.setups(role.name)
+    if not target.is_probed:
+        return Probed(every, takes_many=target.takes_many)
+    trials: dict[Setup, Trial] = {}
+    for setup in every:
+        silent = sum(trial.outcome == "silent" for trial in trials.values())
+        if silent >= SILENCES and not any(trial.works for trial in trials.values()):
+            trials[setup] = Trial("declined", "the target says nothing")
+        elif time.monotonic() > deadline:
+            trials[setup] = Trial("declined", NO_TIME)
+        else:
+            began = time.monotonic()
+            trials[setup] = try_setup(Runner(target, role, setup, seed))
+            if len(trials) == 1:
+                deadline += time.monotonic() - began  # how long it took to start says nothing about the others
+    working = [setup for setup, trial in trials.items() if trial.works]
+    if not working:
+        return _hopeless(trials)
+    first = Runner(target, role, working[0], seed)
+    return Probed(
+        tuple(setup for setup, trial in trials.items() if trial.outcome != "declined"),
+        tuple((setup, trial.why) for setup, trial in trials.items() if trial.outcome == "declined"),
+        takes_many=target.takes_many or _takes_many(first),
+        speaks_older=role.name.endswith(".server") and _speaks_older(first),
+        answers=any(trial.answers for trial in trials.values()),
+    )
+
+
+def _hopeless(trials: dict[Setup, Trial]) -> Probed:
+    """Nothing works. Where it breaks, one setup is audited all the same: what breaks it is a finding."""
+    failed = [setup for setup, trial in trials.items() if trial.outcome in ("broken", "silent")]
+    shown = trials[failed[0]] if failed else next(iter(trials.values()), Trial("declined", "there is no setup to try"))
+    declined = tuple((setup, trial.why) for setup, trial in trials.items() if setup not in failed[:1])
+    return Probed(tuple(failed[:1]), declined, hopeless=shown.why, takes_many=False)
+
+
+def try_setup(runner: Runner) -> Trial:
+    """One honest connection for each course of the setup, until one works."""
+    trials: list[Trial] = []
+    for course in courses(runner.setup, runner.role.name):
+        trials.append(_try_course(runner, course))
+        if trials[-1].outcome != "declined":
+            break
+    return trials[-1]
+
+
+def _try_course(runner: Runner, course: Course) -> Trial:
+    ways = honest_prefixes(runner.role, course)
+    place, path = max(ways.items(), key=lambda way: (len(way[1]), way[0].state is runner.role.accepting))
+    onward = honest_path(runner.role, place, course) or ()
+    talk = runner.open()
+    try:
+        if talk.unprepared:
+            return Trial("declined", talk.unprepared)
+        return _connect(talk, (*path, *onward), place, len(path), runner)
+    finally:
+        talk.dispose()
+
+
+def _connect(talk: Conversation, path: Sequence[Symbol], place: Configuration, at: int, runner: Runner) -> Trial:
+    """Along the path, past the place where so many symbols lead, and then data."""
+    exchange = talk.begin()
+    problem = judge(exchange, talk.oracle)
+    if problem is not None:
+        return _failed(problem, exchange, talk, first=True)
+    connected = False
+    for number, symbol in enumerate((*path, ApplicationData.symbol())):
+        if number == at and place not in talk.oracle.configurations:
+            return Trial("declined", runner.other_choice(place, talk.oracle.configurations))
+        if talk.oracle.is_over:
+            return Trial("declined", f"the target ended the connection: it said {exchange.got}")
+        meaningless = talk.peer.applicable(symbol)
+        if meaningless:
+            return Trial("declined", meaningless)
+        before = talk.oracle.fork()
+        exchange = talk.send(symbol)
+        problem = judge(exchange, before)
+        before.release()
+        if problem is not None:
+            return _failed(problem, exchange, talk, first=number == 0 or connected)
+        connected = connected or talk.oracle.is_accepting
+    return Trial("works", answers=exchange.carries_data)
+
+
+def _failed(problem: Problem, exchange: Exchange, talk: Conversation, *, first: bool) -> Trial:
+    """What went wrong. first: whether a target that has no such thing says so here."""
+    after = f"to {exchange.symbol.text} " if exchange.symbol is not None else ""
+    why = f"{problem.why}; {after}it said {exchange.got}"
+    if exchange.reaction.note:
+        why += f" ({exchange.reaction.note})"
+    if problem.grade in (Grade.HANG, Grade.INCONCLUSIVE) and not talk.oracle.exercised:
+        return Trial("silent", why)
+    refused = exchange.stopped and not exchange.progress and not exchange.reaction.crashed
+    if first and refused:
+        alerts = [item.symbol for item in exchange.seen if item.symbol.message is Alert]
+        version = any(alert.has(m.protocol_version) for alert in alerts)
+        hint = ": it does not speak TLS 1.2" if version else ""
+        return Trial("declined" if alerts else "broken", f"it refused {after.strip() or 'to begin'}{hint}; {why}")
+    return Trial("broken", why)
+
+
+def _takes_many(runner: Runner) -> bool:
+    """Whether an honest connection works while another one is open."""
+    try:
+        other = runner.target.connect(runner.role.name, runner.setup)
+    except TargetError:
+        return False
+    try:
+        return try_setup(runner).works
+    except TargetError:
+        return False
+    finally:
+        other.dispose()
+
+
+def _speaks_older(runner: Runner) -> bool:
+    """Whether a ClientHello that offers no TLS 1.2 is answered with a ServerHello."""
+    ways = honest_prefixes(runner.role, courses(runner.setup, runner.role.name)[0])
+    start = next(place for place, path in ways.items() if not path)
+    symbols = [one for one in runner.role.symbols if one.message is ClientHello and one.has(m.old_version)]
+    for symbol in symbols:
+        rows = runner.role.enabled(start, symbol)
+        if not rows:
+            continue
+        talk = runner.open()
+        try:
+            talk.begin()
+            if talk.peer.applicable(symbol):
+                continue
+            seen = talk.send(symbol).seen
+            return any(item.symbol.message is ServerHello for item in seen)
+        finally:
+            talk.dispose()
+    return False

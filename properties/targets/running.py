@@ -1,0 +1,227 @@
+"""Programs that an audit starts: in a session of their own, drained, and stopped whatever happens to us.
+
+A process that starts programs has one warden: a tiny process that knows the groups of those that run, and ends them
+when its standard input ends; the folder that they used goes with them. That happens also where we are killed, and
+nobody can write a `finally` for that.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+from shakeproof.properties.targets.base import TargetError
+
+KEPT_BYTES = 8192
+"""How much of what a program says is kept: its last words."""
+LAST_LINES = 4
+"""How many lines of them are told."""
+LINE_LENGTH = 200
+TERM_S = 1.0
+"""For a program to end when it is asked to; then it is killed."""
+POLL_S = 0.002
+DRAIN_S = 0.5
+"""For what it said last, once it has ended."""
+READ_BYTES = 65536
+
+_WARDEN = """
+import os, shutil, signal, sys, time
+groups, folders = set(), set()
+for line in sys.stdin:
+    sign, what = line[0], line[1:-1]
+    if sign == "/":
+        folders.add(bytes.fromhex(what))
+    else:
+        (groups.add if sign == "+" else groups.discard)(int(what))
+for which in (signal.SIGTERM, signal.SIGKILL):
+    for group in groups:
+        try:
+            os.killpg(group, which)
+        except OSError:
+            pass
+    if groups and which == signal.SIGTERM:
+        time.sleep(0.3)
+for _ in range(50):
+    for folder in list(folders):
+        shutil.rmtree(folder, ignore_errors=True)
+    if not any(map(os.path.exists, folders)):
+        break
+    time.sleep(0.1)
+"""
+"""What it does. A folder is removed again as long as processes that end write into it."""
+
+
+class _Warden:
+    """Ends the groups, and removes the folders, that it has been told of, once this process is gone."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._owner = 0
+        self._process: subprocess.Popen[str] | None = None
+
+    def tell(self, sign: str, what: int | str) -> None:
+        """ "+": this group runs; "-": it does not any more; "/": this folder, its name in hexadecimal, is ours."""
+        with self._lock:
+            if self._process is None or self._owner != os.getpid():
+                self._owner = os.getpid()
+                self._process = subprocess.Popen(  # noqa: S603  # our own program
+                    [sys.executable, "-I", "-S", "-c", _WARDEN],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL,
+                    start_new_session=True,
+                    text=True,
+                )
+            assert self._process.stdin is not None
+            with contextlib.suppress(OSError):
+                self._process.stdin.write(f"{sign}{what}\n")
+                self._process.stdin.flush()
+
+    def dismiss(self) -> None:
+        """Nobody is left to watch for: it ends."""
+        with self._lock:
+            process, self._process = self._process, None
+        if process is not None and self._owner == os.getpid() and process.stdin is not None:
+            process.stdin.close()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(TERM_S)
+
+
+_warden = _Warden()
+atexit.register(_warden.dismiss)
+
+
+def watch_folder(folder: Path) -> None:
+    """The folder is removed when this process is gone, whatever becomes of it."""
+    _warden.tell("/", os.fsencode(folder.absolute()).hex())
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Signals that would raise an error wait until the end: between a start and its being known nothing may come."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    arrived: list[int] = []
+    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {number: signal.getsignal(number) for number in numbers}
+    before = {number: handler for number, handler in before.items() if callable(handler)}
+    for number in before:
+        signal.signal(number, lambda number, _: arrived.append(number))
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if arrived:
+            signal.raise_signal(arrived[0])
+
+
+class Running:
+    """A program that was started. Raises TargetError where it can't be."""
+
+    def __init__(self, command: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None) -> None:
+        self.command = tuple(command)
+        with _undisturbed():
+            self.process = self._started(folder, environment)
+            _warden.tell("+", self.process.pid)
+        self._last = b""
+        assert self.process.stdout is not None
+        self._reader = threading.Thread(target=self._drain, args=(self.process.stdout,), daemon=True)
+        self._reader.start()
+
+    def _started(self, folder: Path, environment: Mapping[str, str] | None) -> subprocess.Popen[bytes]:
+        try:
+            return subprocess.Popen(  # noqa: S603  # what the user wants audited
+                self.command,
+                cwd=folder,
+                env={**os.environ, **(environment or {})},
+                stdin=subprocess.PIPE,  # open, for lines that tell it something: some programs end where it ends
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except (OSError, ValueError) as error:
+            what = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
+            raise TargetError(f"{self.command[0]} can't be started: {what}") from error
+
+    @property
+    def pid(self) -> int:
+        """Its process id, which is that of its group too."""
+        return self.process.pid
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it runs."""
+        return self.process.poll() is None
+
+    def tell(self, line: str) -> bool:
+        """One line to its standard input; whether it could be told."""
+        if self.process.stdin is None:
+            return False
+        try:
+            self.process.stdin.write(f"{line}\n".encode())
+            self.process.stdin.flush()
+        except (OSError, ValueError):
+            return False
+        return True
+
+    @property
+    def said(self) -> str:
+        """All that is kept of what it said."""
+        return self._last.decode("utf-8", "replace")
+
+    @property
+    def last_words(self) -> str:
+        """Its last lines, in one."""
+        if not self.is_alive:
+            self._reader.join(TERM_S)
+        lines = [line.strip() for line in self.said.splitlines() if line.strip()]
+        return " / ".join(line[:LINE_LENGTH] for line in lines[-LAST_LINES:])
+
+    @property
+    def death(self) -> str:
+        """How it ended, in words; "" where it has not."""
+        code = self.process.poll()
+        if code is None:
+            return ""
+        if code >= 0:
+            return f"exit status {code}"
+        with contextlib.suppress(ValueError):
+            return f"signal {signal.Signals(-code).name}"
+        return f"signal {-code}"
+
+    def stop(self, *, kindly: bool = True) -> None:
+        """End it and all of its group; kindly: ask first."""
+        if self.process.stdin is not None:
+            with contextlib.suppress(OSError):
+                self.process.stdin.close()
+        if kindly and self.is_alive:
+            self._signal(signal.SIGTERM)
+            until = time.monotonic() + TERM_S
+            while self.is_alive and time.monotonic() < until:
+                time.sleep(POLL_S)
+        self._signal(signal.SIGKILL)
+        self.process.wait()
+        _warden.tell("-", self.pid)
+        # Whoever left the group may still hold the pipe: nobody waits long for that.
+        self._reader.join(DRAIN_S)
+
+    def _signal(self, which: signal.Signals) -> None:
+        # Its pid is ours until it is waited for; a group outlives its first process as long as it has another.
+        with contextlib.suppress(OSError):
+            os.killpg(self.pid, which)
+
+    def _drain(self, stream: IO[bytes]) -> None:
+        with stream:
+            while data := os.read(stream.fileno(), READ_BYTES):
+                self._last = (self._last + data)[-KEPT_BYTES:]

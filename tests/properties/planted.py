@@ -1,0 +1,66 @@
+"""Tables with a planted fault that a single input does not show: for targets that follow them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from shakeproof.model.machine import Role
+from shakeproof.model.messages import Alert, ApplicationData, ClientKeyExchange, warning, wrapped
+from shakeproof.model.notation import STAY, Row, State, States, TableLine
+from shakeproof.model.roles import ROLES
+
+SERVER = ROLES["tls12.server"]
+HIDDEN = State("HIDDEN", "as the state before it, but data is taken", "keys")
+
+
+def with_hidden_state(role: Role = SERVER, at: str = "WAIT_CHANGE_CIPHER_SPEC") -> Role:
+    """The role with a state that a warning alert leads to: everything is as before there, but data is let pass."""
+    state = next(one for one in role.states if one.name == at)
+    lines: list[TableLine] = []
+    for line in role.lines:
+        if not isinstance(line, Row) or state not in line.states.members:
+            lines.append(line)
+        elif line.pattern.message is Alert and warning in line.pattern.guards and line.next is STAY:
+            lines += [line_in(line, (*others(line, state), HIDDEN)), replace(line_in(line, (state,)), next=HIDDEN)]
+        elif line.pattern.message is ApplicationData:
+            lines.append(line)
+        else:
+            lines.append(line_in(line, (*line.states.members, HIDDEN)))
+    rows = [line for line in role.lines if isinstance(line, Row) and line.states.members == (role.accepting,)]
+    data = next(row for row in rows if row.pattern.message is ApplicationData)
+    lines.append(line_in(data, (HIDDEN,)))
+    return replace(role, lines=lines)
+
+
+def with_second_hello(role: Role = SERVER) -> Role:
+    """The server with one transition more: a second ClientHello is answered anew where ClientKeyExchange is awaited."""
+    first = next(one for one in role.states if one.name == "WAIT_CLIENT_HELLO")
+    second = next(one for one in role.states if one.name == "WAIT_CLIENT_KEY_EXCHANGE")
+    more = [
+        line_in(line, (second,))
+        for line in role.lines
+        if isinstance(line, Row) and line.states.members == (first,) and line.next is second
+    ]
+    return replace(role, lines=[*role.lines, *more])
+
+
+def others(line: Row, state: State) -> tuple[State, ...]:
+    """The states of a row but this one."""
+    return tuple(one for one in line.states.members if one is not state)
+
+
+def line_in(line: Row, states: tuple[State, ...]) -> Row:
+    """The row in these states."""
+    return replace(line, states=States(states))
+
+
+def with_second_key_exchange(role: Role = SERVER) -> Role:
+    """The server with one transition more: a second ClientKeyExchange is let pass where ChangeCipherSpec is awaited."""
+    here = next(one for one in role.states if one.name == "WAIT_CHANGE_CIPHER_SPEC")
+    sound = next(
+        line
+        for line in role.lines
+        if isinstance(line, Row) and line.pattern.message is ClientKeyExchange and wrapped in line.pattern.guards
+    )
+    more = replace(line_in(sound, (here,)), guards=(), effects=(), next=STAY)
+    return replace(role, lines=[*role.lines, more])
