@@ -91,6 +91,8 @@ def words_run(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.mark.slow
 def test_interrupted_audit_goes_on_and_comes_to_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    # What Hypothesis draws depends on the modules that are loaded by then, so that two runs of one process may differ.
+    monkeypatch.setattr(engine, "_run_schedules", lambda *_: None)
     *_, whole = audit("--seed", "3")
     assert not left(), "what has ended leaves nothing to go on with"
     with interrupted(STOP_AFTER):
