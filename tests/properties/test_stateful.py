@@ -92,6 +92,7 @@ def test_another_seed_makes_another_run(tiny: str) -> None:
     assert first.tallies != other.tallies
 
 
+@pytest.mark.slow
 def test_interrupted_run_leaves_no_process_behind() -> None:
     def interrupt(event: TestEvent) -> None:
         if isinstance(event, MachineProgress):
@@ -123,6 +124,7 @@ def test_rogue_is_found_with_a_run_that_can_be_pasted(rogue: str, tmp_path: Path
     assert Trace.from_json(failure.trace.to_json()) == failure.trace
 
 
+@pytest.mark.slow
 def test_properties_can_be_chosen(tiny: str) -> None:
     run = run_properties([DATA_INTACT], profile=tiny, rogue="expired-certificate", seed=SEED)
     assert [result.name for result in run.results] == [DATA_INTACT]

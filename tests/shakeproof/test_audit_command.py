@@ -265,6 +265,7 @@ def test_clean_audit_of_ours_conforms(audited: Audited, tmp_path: Path, monkeypa
     assert main(["audit", "shakeproof", "--role", "server", "-j", "1", "--time", "5m", "--fail-on", "deviation"]) == 0
 
 
+@pytest.mark.slow
 def test_accepted_finding_does_not_fail_the_audit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
