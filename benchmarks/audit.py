@@ -27,11 +27,13 @@ import time
 from dataclasses import dataclass
 from importlib import metadata
 
-from shakeproof.properties.audit import Task, audit, close_targets, run_task
+from shakeproof.properties.audit import audit
 from shakeproof.properties.courses import is_basic
 from shakeproof.properties.findings import OUT_OF_TIME
 from shakeproof.properties.targets import find_target
 from shakeproof.properties.targets.base import SETUPS, Setup, TargetError
+from shakeproof.properties.task_run import close_targets, run_task
+from shakeproof.properties.tasks import Task
 
 TARGETS = ("openssl", "shakeproof")
 GOAL = 200

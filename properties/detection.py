@@ -13,11 +13,12 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from multiprocessing import get_context
 
-from shakeproof.properties.audit import Found, Said, Task, run_task, words_of
 from shakeproof.properties.findings import Finding, Grade
 from shakeproof.properties.rogues import ROGUES
 from shakeproof.properties.safety import grade_of
 from shakeproof.properties.targets import find_target
+from shakeproof.properties.task_run import run_task
+from shakeproof.properties.tasks import Found, Said, Task, words_of
 
 SUITE, HYPOTHESIS = "suite", "hypothesis"
 ENGINES: dict[str, str] = {

@@ -90,7 +90,7 @@ def _verdicts(wanted: str) -> Iterator[Explanation]:
 
 def _checks(wanted: str) -> Iterator[Explanation]:
     """Checks that are about something else than one row."""
-    from shakeproof.properties.audit import alike_check  # an engine is much to load for the other questions
+    from shakeproof.properties.confirmation import alike_check  # an engine is much to load for the other questions
 
     if wanted.upper() == HONEST_HANDSHAKE:
         yield Explanation(HONEST_HANDSHAKE, ("an honest peer's connection must open; without that nothing is tested",))

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from shakeproof.console import visible
-from shakeproof.properties.audit import Found, Partial, Progress, Said, Task
 from shakeproof.properties.findings import Finding
+from shakeproof.properties.tasks import Found, Partial, Progress, Said, Task
 from shakeproof.store import SEEDS, SIZE_MOST, SavedFinding, Store, finding_from_json, finding_to_json, write_whole
 
 FORMAT = "shakeproof.unfinished/1"

@@ -469,7 +469,7 @@ def finding_view(
         state=plain(finding.state),
         files=tuple(name for kind in BESIDE if (name := f"{finding.id}.{kind}") in files),
         known=known,
-        must=plain(required_sentence(finding.expected, finding.role)),
+        must=plain(required_sentence(finding.expected, finding.role, finding.check)),
         came=plain(came_sentence(finding.got)),
     )  # fmt: skip
 

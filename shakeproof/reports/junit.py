@@ -15,8 +15,8 @@ from shakeproof.console import visible
 from shakeproof.model.roles import ROLES
 from shakeproof.properties.findings import Finding, Grade, RoleRun
 from shakeproof.reports.chart import chart_lines
-from shakeproof.reports.required import required_text
 from shakeproof.reports.summary import Judgement
+from shakeproof.reports.wording import required_text
 
 NAME = "junit.xml"
 
@@ -118,7 +118,7 @@ def _untested(judgement: Judgement, role: RoleRun) -> ET.Element:
 def sentence(finding: Finding) -> str:
     """The finding as one whole sentence, with its authority."""
     where = f"got {finding.input} in {finding.state}" if finding.input else f"was in {finding.state}"
-    said = required_text(finding)
+    said = required_text(finding.expected, finding.role, finding.check)
     demand = (f"answer with {said}" if said == finding.expected else said) if said else "go on as the table says"
     clause = f" ({finding.clause})" if finding.clause else ""
     return (
@@ -129,7 +129,7 @@ def sentence(finding: Finding) -> str:
 
 def details(finding: Finding) -> Iterable[str]:
     """What a person wants to see below the sentence."""
-    yield f"required: {required_text(finding)}; came: {finding.got}"
+    yield f"required: {required_text(finding.expected, finding.role, finding.check)}; came: {finding.got}"
     if finding.sentence:
         yield f'{finding.clause}: "{finding.sentence}"'
     yield f"configuration: {finding.setup}; seen {finding.seen[0]} of {finding.seen[1]} times"

@@ -26,8 +26,8 @@ from shakeproof.properties.findings import (
 )
 from shakeproof.reports.chart import chart_lines
 from shakeproof.reports.names import named, short_names, shortened
-from shakeproof.reports.required import required_text
 from shakeproof.reports.summary import Judgement, cells_text, rows_text
+from shakeproof.reports.wording import required_text
 
 SAY_EVERY_S = 5.0
 """Where the output is no terminal, a line this often: enough for a log, and a CI sees that it lives."""
@@ -271,7 +271,8 @@ def print_finding(
     )
     for line in chart_lines(finding.trace):
         out.print(indent + line)
-    out.print(f"{indent}required: {visible(required_text(finding))}; came: {visible(finding.got)}")
+    required = required_text(finding.expected, finding.role, finding.check)
+    out.print(f"{indent}required: {visible(required)}; came: {visible(finding.got)}")
     if finding.sentence:
         said = f'{finding.clause}: "{visible(finding.sentence)}"'
         for line in textwrap.wrap(said, max(40, min(out.width, 120) - len(indent))):

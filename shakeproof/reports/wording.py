@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from shakeproof.model.clauses import KEYWORDS, Clause
 from shakeproof.model.machine import Role
-from shakeproof.model.notation import Row
+from shakeproof.model.messages import Alert
+from shakeproof.model.notation import Abort, Output, Row, State
 from shakeproof.model.roles import ROLES
 from shakeproof.properties.findings import Finding, Grade
 
-_ABORT = re.compile(r"^abort\(([a-z_, ]+)\)")
-_SENDS = re.compile(r"^sends\((.*)\)$")
+_ABORT = re.compile(r"abort\(([a-z_, ]+)\)")
 _ALERT = re.compile(r"Alert\[(FATAL|CLOSURE|WARNING)[^\]]*\]")
 _OUTSIDE = re.compile(r",\s*(?![^\[\](){}]*[\])}])")
 """A comma that is in no brackets."""
@@ -19,29 +20,52 @@ _OUTSIDE = re.compile(r",\s*(?![^\[\](){}]*[\])}])")
 
 def row_of(role: Role, check: str) -> Row | None:
     """The row that a check is about."""
+    return next(iter(rows_of(role, check)), None)
+
+
+def rows_of(role: Role, check: str) -> list[Row]:
+    """The rows that a check may be about, the likeliest first."""
     fitting = [row for row in role.rows if check == row.code or check.startswith(f"{row.code}-")]
-    return max(fitting, key=lambda row: len(row.code), default=None)
+    return sorted(fitting, key=lambda row: -len(row.code))
 
 
-def required_sentence(expected: str, role: str = "") -> str:
-    """What had to come, as a sentence; what is no outcome of a row stays as it is. role: whose states it names."""
-    if not expected:
-        return ""
-    alerts = _ABORT.match(expected)
+def required_text(expected: str, role: str = "", check: str = "") -> str:
+    """What had to come, in words: a row says it in the table's notation. What is no notation stays as it is.
+
+    role, check: whose row it is; without a check that a row has, any row of the role that demands this.
+    """
+    alerts = _ABORT.fullmatch(expected)
     if alerts:
-        return f"It had to end the connection with the fatal alert {' or '.join(alerts[1].split(', '))}."
-    states = {state.name: state for state in ROLES[role].states} if role in ROLES else {}
-    parts = _OUTSIDE.split(expected)
-    if parts[0] not in states:
-        return f"Required: {expected}."
-    said = []
-    for part in parts[1:]:
-        sends = _SENDS.match(part)
-        said.append(f"answer with {_joined(_OUTSIDE.split(sends[1]))}" if sends else part)
-    state = states[parts[0]]
-    final = ROLES[role].is_final(state)
-    said.append("end the connection" if final else f"then be in the state {state.name} ({state.sentence})")
-    return f"It had to {' and '.join(said)}."
+        return f"end the connection with the fatal alert {_joined(alerts[1].split(', '), 'or')}"
+    table = ROLES.get(role)
+    rows = rows_of(table, check) or table.rows if table is not None else ()
+    row = next((row for row in rows if row.outcome == expected), None)
+    if row is None or table is None:
+        return expected
+    if isinstance(row.next, Abort):
+        return "end the connection with a fatal alert" + (f", one of {row.next.name}" if row.next.name else "")
+    parts = [f"answer with {_joined([_sent(output) for output in row.outputs])}"] if row.outputs else []
+    parts += [f"tell the application {_joined([signal.name for signal in row.signals])}"] if row.signals else []
+    if isinstance(row.next, State) and table.is_final(row.next):
+        parts.append("end the connection")
+    elif isinstance(row.next, State):
+        parts.append(f"go on to {row.next.name}" if parts else f"take it, and go on to {row.next.name}")
+    elif not parts:
+        parts.append("take it, and go on" if row.goes_on else "take it, and stay in the same state")
+    return ", then ".join(parts)
+
+
+def _sent(output: Output) -> str:
+    # Of an alert the name alone says nothing; of any other message the facts are those that were agreed.
+    message = output.pattern.message
+    name = output.pattern.text if message is Alert else message.name
+    return f"{name}{' where agreed' if output.guard else ''}{' (optional)' if output.optional else ''}"
+
+
+def required_sentence(expected: str, role: str = "", check: str = "") -> str:
+    """The same as a sentence; "" where nothing is known to have been required."""
+    text = required_text(expected, role, check)
+    return f"It had to {text}." if text != expected else f"Required: {text}." if text else ""
 
 
 def came_sentence(got: str) -> str:
@@ -108,8 +132,8 @@ def why_words(level: str, role: str, check: str, reference: str, sentence: str) 
     return "rests on", clause.implied if clause is not None else ""
 
 
-def _joined(parts: list[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}" if parts else "nothing"
+def _joined(parts: Sequence[str], last: str = "and") -> str:
+    return f"{', '.join(parts[:-1])} {last} {parts[-1]}" if len(parts) > 1 else parts[0] if parts else "nothing"
 
 
 def percent(part: int, whole: int) -> int:

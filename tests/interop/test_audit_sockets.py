@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from shakeproof.properties.audit import Task, audit, close_targets, run_task
+from shakeproof.properties.audit import audit
 from shakeproof.properties.findings import Grade
 from shakeproof.properties.targets.base import SETUPS
 from shakeproof.properties.targets.process import make_files
+from shakeproof.properties.task_run import close_targets, run_task
+from shakeproof.properties.tasks import Task
 from tests.interop.peers import Process
 
 S_SERVER = (

@@ -26,7 +26,8 @@ from shakeproof.model.messages import (
 from shakeproof.model.notation import Kind, Row, State, TableLine
 from shakeproof.model.roles import ROLES
 from shakeproof.model.tls12 import REQUESTED, doubtful, identified
-from shakeproof.properties.audit import Task, audit, confirm, words_of
+from shakeproof.properties.audit import audit
+from shakeproof.properties.confirmation import confirm
 from shakeproof.properties.conformance import Outcome, Runner, judge
 from shakeproof.properties.courses import courses
 from shakeproof.properties.findings import Finding, Grade, Run
@@ -35,6 +36,7 @@ from shakeproof.properties.suites import Word, honest_prefixes
 from shakeproof.properties.targets.base import Endpoint, Reaction, Setup, Target
 from shakeproof.properties.targets.ours import OurEndpoint, OurTarget, make_server
 from shakeproof.properties.targets.scripted import ScriptedEndpoint, ScriptedTarget
+from shakeproof.properties.tasks import Task, words_of
 
 TLS_ROLES = ("tls12.client", "tls12.server")
 CBC = Setup("rsa", "rsa", "cbc")

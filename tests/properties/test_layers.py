@@ -13,7 +13,6 @@ from shakeproof.model import messages as m
 from shakeproof.model.machine import Role
 from shakeproof.model.roles import ROLES
 from shakeproof.properties import safety
-from shakeproof.properties.audit import Partial, Task, run_task
 from shakeproof.properties.conformance import UNTOLD, Outcome, Runner
 from shakeproof.properties.endpoint_base import REPEATS
 from shakeproof.properties.findings import Grade
@@ -24,6 +23,8 @@ from shakeproof.properties.targets.base import Endpoint, Reaction, Setup, Target
 from shakeproof.properties.targets.openssl import OpenSslTarget
 from shakeproof.properties.targets.ours import OurTarget, make_client, make_server
 from shakeproof.properties.targets.scripted import ScriptedEndpoint, ScriptedTarget
+from shakeproof.properties.task_run import run_task
+from shakeproof.properties.tasks import Partial, Task
 
 PLAIN = Setup("rsa", "rsa", "cbc")
 SETUPS = (PLAIN, Setup("ecdhe", "rsa", "gcm"), Setup("ecdhe", "rsa", "chacha"), replace(PLAIN, encrypt_then_mac=True))
@@ -184,8 +185,9 @@ def test_a_target_that_dies_of_the_end_of_the_transport_crashes(role: Role) -> N
 
 
 def partial_of(target: Target, monkeypatch: pytest.MonkeyPatch) -> Partial:
-    monkeypatch.setattr("shakeproof.properties.audit.find_target", lambda name, rogue="": target)
-    monkeypatch.setattr("shakeproof.properties.audit.words_of", lambda task: quick(ROLES[task.role], task.setup)[:2])
+    monkeypatch.setattr("shakeproof.properties.task_run.find_target", lambda name, rogue="": target)
+    monkeypatch.setattr("shakeproof.properties.tasks.find_target", lambda name, rogue="": target)
+    monkeypatch.setattr("shakeproof.properties.tasks.quick", lambda role, setup, before: quick(role, setup)[:2])
     return run_task(Task("ending", "", "tls12.server", PLAIN, 0), float("inf"), lambda said: None)
 
 

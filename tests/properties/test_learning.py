@@ -15,13 +15,14 @@ from shakeproof.learned import difference, machine_text, summary_of, write
 from shakeproof.model.machine import Role
 from shakeproof.model.messages import Certificate, expired
 from shakeproof.model.roles import ROLES
-from shakeproof.properties.audit import Task, run_task
 from shakeproof.properties.complete import INCOMPLETE, reference
 from shakeproof.properties.conformance import Runner
 from shakeproof.properties.learning import CLOSED, END, WORDS_MOST, CutError, Learned, alphabet_of, learn
 from shakeproof.properties.targets.base import Endpoint, Reaction, Setup, Target
 from shakeproof.properties.targets.ours import OurTarget
 from shakeproof.properties.targets.scripted import ScriptedEndpoint, ScriptedTarget
+from shakeproof.properties.task_run import run_task
+from shakeproof.properties.tasks import Task
 from tests.properties.planted import with_hidden_state, with_second_key_exchange
 
 CLIENT, SERVER = ROLES["tls12.client"], ROLES["tls12.server"]

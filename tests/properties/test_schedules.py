@@ -13,8 +13,8 @@ from shakeproof.impl.tls.records import HEADER_LENGTH
 from shakeproof.model.machine import Role
 from shakeproof.model.messages import Certificate, expired, wrong_name
 from shakeproof.model.roles import ROLES
-from shakeproof.properties.audit import Task, confirm, run_task
 from shakeproof.properties.complete import reference
+from shakeproof.properties.confirmation import confirm
 from shakeproof.properties.conformance import Outcome, Problem, Runner
 from shakeproof.properties.delivery import cut, merged, writes
 from shakeproof.properties.findings import Grade
@@ -23,6 +23,8 @@ from shakeproof.properties.suites import Delivery, Word, delivered, flights, qui
 from shakeproof.properties.targets.base import Endpoint, Reaction, Setup, Target
 from shakeproof.properties.targets.ours import OurEndpoint, OurTarget, make_client, make_server
 from shakeproof.properties.targets.scripted import ScriptedTarget
+from shakeproof.properties.task_run import run_task
+from shakeproof.properties.tasks import Task
 from shakeproof.replaying import word_of
 
 CLIENT, SERVER = ROLES["tls12.client"], ROLES["tls12.server"]
@@ -152,16 +154,16 @@ def test_a_target_that_refuses_one_step_later_however_it_comes_is_no_failure() -
 
 
 def test_an_audit_runs_schedules_in_each_setup_and_reports_what_they_find(monkeypatch: pytest.MonkeyPatch) -> None:
-    from shakeproof.properties import audit
+    from shakeproof.properties import task_run, tasks
 
-    monkeypatch.setattr(audit, "find_target", lambda *_, **__: Made(NeedsWholeHeaders))
-    monkeypatch.setattr(audit, "words_of", lambda _: ())
+    monkeypatch.setattr(task_run, "find_target", lambda *_, **__: Made(NeedsWholeHeaders))
+    monkeypatch.setattr(tasks, "quick", lambda *_: ())
     task = Task("shakeproof", "", "tls12.server", Setup("ecdhe", "rsa", "gcm"), 0)
     partial = run_task(task, time.monotonic() + FOREVER_S, lambda _: None)
     grades = {finding.grade for finding in partial.findings}
     assert grades
     assert grades <= {Grade.REFUSED_VALID, Grade.HANG}
-    assert 0 < len(partial.findings) <= audit.SCHEDULES_FOUND_MOST
+    assert 0 < len(partial.findings) <= task_run.SCHEDULES_FOUND_MOST
     assert all(any("cut at" in text for text in finding.word) for finding in partial.findings)
     assert partial.words > 20
 

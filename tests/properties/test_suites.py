@@ -9,7 +9,6 @@ import pytest
 from shakeproof.model import messages as m
 from shakeproof.model.machine import Role
 from shakeproof.model.roles import ROLES
-from shakeproof.properties.audit import Task, words_of
 from shakeproof.properties.conformance import Runner
 from shakeproof.properties.courses import chosen_values, concerns, courses, first_course, is_basic
 from shakeproof.properties.findings import Grade
@@ -28,6 +27,7 @@ from shakeproof.properties.suites import (
 from shakeproof.properties.targets.base import SETUPS, Endpoint, Reaction, Setup, Target
 from shakeproof.properties.targets.ours import OurTarget
 from shakeproof.properties.targets.scripted import ScriptedEndpoint, ScriptedTarget
+from shakeproof.properties.tasks import Task, words_of
 
 CLIENT, SERVER = ROLES["tls12.client"], ROLES["tls12.server"]
 PLAIN = Setup("rsa", "rsa", "cbc")

@@ -11,8 +11,9 @@ import pytest
 from shakeproof.cli import main
 from shakeproof.config import Accepted
 from shakeproof.exits import Exit, UsageError
-from shakeproof.properties import audit as engine
+from shakeproof.properties import task_run, tasks
 from shakeproof.properties.findings import Finding, Grade, Run
+from shakeproof.properties.suites import quick
 from shakeproof.properties.targets.base import Setup
 from shakeproof.properties.targets.ours import OurTarget
 from shakeproof.reports.baseline import load_baseline
@@ -158,10 +159,9 @@ def test_json_tells_what_is_known_and_fixed(tmp_path: Path) -> None:
 def test_audit_compares_with_the_report_that_it_replaces(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words_of = engine.words_of
     monkeypatch.setattr(OurTarget, "setups", lambda target, role: (Setup("rsa", "rsa", "cbc"),))
-    monkeypatch.setattr(engine, "words_of", lambda task: words_of(task)[:110])
-    monkeypatch.setattr(engine, "floods", lambda role, words: [])
+    monkeypatch.setattr(tasks, "quick", lambda *asked: quick(*asked)[:110])
+    monkeypatch.setattr(task_run, "floods", lambda role, words: [])
     monkeypatch.chdir(tmp_path)
     asked = ["--role", "client", "--seed", "3", "-j", "1", "--time", "5m", "--format", "json"]
     again = ["--baseline", "shakeproof-report/run.json"]

@@ -142,7 +142,7 @@ def test_page_of_an_answer_that_is_missing_says_so_in_sentences() -> None:
         expected="CLOSED, sends(Alert[closure])", got="closed", sentence="A certificate has expired.",
     )  # fmt: skip
     text = " ".join(" ".join(Tree(page_of(made_run(finding))).text).split())
-    assert "It had to answer with Alert[closure] and end the connection." in text
+    assert "It had to answer with Alert[closure], then end the connection." in text
     assert "It closed the connection without an alert." in text
     assert "without the answer that is due" in text
     assert "rests on RFC 5246 section 7.4.9" in text

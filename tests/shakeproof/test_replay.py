@@ -10,11 +10,12 @@ import pytest
 import shakeproof as sp
 from shakeproof.cli import main
 from shakeproof.exits import UsageError
-from shakeproof.properties.audit import Task, run_task
 from shakeproof.properties.findings import Finding, Grade
 from shakeproof.properties.suites import Word
 from shakeproof.properties.targets.base import Setup
 from shakeproof.properties.targets.ours import OurTarget
+from shakeproof.properties.task_run import run_task
+from shakeproof.properties.tasks import Task
 from shakeproof.replaying import ERROR, FAILED, FIXED, own_target, replay
 from shakeproof.store import SavedFinding, finding_to_json
 from tests.shakeproof.made_findings import made_finding
@@ -26,10 +27,10 @@ def distinguished() -> Finding:
     setup = Setup("rsa", "rsa", "cbc")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(OurTarget, "setups", lambda target, role: (setup,))
-        patch.setattr("shakeproof.properties.audit._run_words", lambda *_: None)
-        patch.setattr("shakeproof.properties.audit._run_manners", lambda *_: None)
-        patch.setattr("shakeproof.properties.audit._run_calls", lambda *_: None)
-        patch.setattr("shakeproof.properties.audit._run_schedules", lambda *_: None)
+        patch.setattr("shakeproof.properties.task_run._run_words", lambda *_: None)
+        patch.setattr("shakeproof.properties.task_run._run_manners", lambda *_: None)
+        patch.setattr("shakeproof.properties.task_run._run_calls", lambda *_: None)
+        patch.setattr("shakeproof.properties.task_run._run_schedules", lambda *_: None)
         partial = run_task(Task("shakeproof", "robot", "tls12.server", setup, 3), float("inf"), lambda _: None)
     (finding,) = [one for one in partial.findings if one.grade is Grade.DISTINGUISHES]
     return finding

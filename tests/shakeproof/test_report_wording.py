@@ -18,9 +18,9 @@ from shakeproof.properties.findings import FindingConfirmed, Grade, NotTested, R
 from shakeproof.reports.folder import FolderReport
 from shakeproof.reports.json import run_to_json
 from shakeproof.reports.names import file_name, short_names, target_stem
-from shakeproof.reports.required import required_text
 from shakeproof.reports.summary import break_off, judge_run
 from shakeproof.reports.terminal import TerminalReport, verdict_lines
+from shakeproof.reports.wording import required_text
 from tests.shakeproof.made_findings import made_finding, made_run
 
 TODAY = dt.date(2026, 6, 1)
@@ -136,14 +136,12 @@ def test_interrupted_run_prints_the_cells_of_each_role_and_one_reason() -> None:
 def test_required_is_a_sentence_not_the_notation_of_a_table() -> None:
     for role in ROLES.values():
         for row in role.rows:
-            finding = replace(made_finding(check=row.code), role=role.name, expected=row.outcome)
-            text = required_text(finding)
+            text = required_text(row.outcome, role.name, row.code)
             assert text
             assert not re.search(r"\b(now|pick|keep|forget|sends|maybe|tells|abort)\(", text), (row.code, text)
     hello = next(row for row in ROLES["tls12.server"].rows if len(row.outputs) > 2)
-    finding = replace(made_finding(check=hello.code), role="tls12.server", expected=hello.outcome)
-    assert required_text(finding).startswith("answer with ServerHello")
-    assert required_text(replace(finding, expected="nothing: it is over")) == "nothing: it is over"
+    assert required_text(hello.outcome, "tls12.server", hello.code).startswith("answer with ServerHello")
+    assert required_text("nothing: it is over", "tls12.server", hello.code) == "nothing: it is over"
 
 
 def test_command_of_a_report_has_the_seed_once() -> None:

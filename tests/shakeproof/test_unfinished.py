@@ -17,10 +17,11 @@ import pytest
 
 from shakeproof.cli import main
 from shakeproof.properties import audit as engine
-from shakeproof.properties.audit import Partial, Said
+from shakeproof.properties import task_run, tasks
 from shakeproof.properties.conformance import Outcome, Runner
-from shakeproof.properties.suites import Word
+from shakeproof.properties.suites import Word, quick
 from shakeproof.properties.targets.ours import OurTarget
+from shakeproof.properties.tasks import Partial, Progress, Said, Task
 from shakeproof.unfinished import Unfinished
 from tests.properties.test_scratch import heed_signals
 
@@ -35,10 +36,10 @@ STOP_AFTER = 150
 @pytest.fixture(autouse=True)
 def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Some words in two setups, in a folder of its own."""
-    setups, words_of = OurTarget.setups, engine.words_of
+    setups = OurTarget.setups
     monkeypatch.setattr(OurTarget, "setups", lambda target, role: setups(target, role)[:2])
-    monkeypatch.setattr(engine, "words_of", lambda task: words_of(task)[:WORDS])
-    monkeypatch.setattr(engine, "floods", lambda role, words: [])
+    monkeypatch.setattr(tasks, "quick", lambda *asked: quick(*asked)[:WORDS])
+    monkeypatch.setattr(task_run, "floods", lambda role, words: [])
     monkeypatch.chdir(tmp_path)
 
 
@@ -49,7 +50,7 @@ def interrupted(after: int) -> Iterator[None]:
 
     def hear(board: engine.Board, said: Said) -> None:
         sound(board, said)
-        if isinstance(said, engine.Progress) and sum(partial.done for partial in board._so_far.values()) >= after:
+        if isinstance(said, Progress) and sum(partial.done for partial in board._so_far.values()) >= after:
             raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
@@ -92,7 +93,7 @@ def words_run(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 @pytest.mark.slow
 def test_interrupted_audit_goes_on_and_comes_to_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     # What Hypothesis draws depends on the modules that are loaded by then, so that two runs of one process may differ.
-    monkeypatch.setattr(engine, "_run_schedules", lambda *_: None)
+    monkeypatch.setattr(task_run, "_run_schedules", lambda *_: None)
     *_, whole = audit("--seed", "3")
     assert not left(), "what has ended leaves nothing to go on with"
     with interrupted(STOP_AFTER):
@@ -107,7 +108,7 @@ def test_interrupted_audit_goes_on_and_comes_to_the_same(monkeypatch: pytest.Mon
     assert rest["seed"] == 3, "without --seed, that of the run that was interrupted"
     assert "taken up: a run that was interrupted" in out
     assert essence(rest) == essence(whole)
-    assert len(ran) < whole["roles"][0]["words"] - STOP_AFTER + 2 * engine.PROGRESS_EVERY
+    assert len(ran) < whole["roles"][0]["words"] - STOP_AFTER + 2 * task_run.PROGRESS_EVERY
     assert not left()
 
 
@@ -193,7 +194,7 @@ def test_store_that_cannot_be_written_costs_resumption_alone(tmp_path: Path) -> 
 
 def test_progress_is_written_once_a_second_and_whole_when_interrupted(tmp_path: Path) -> None:
     now = [0.0]
-    task = engine.Task("shakeproof", "", "tls12.client", OurTarget("").setups("tls12.client")[0], 3)
+    task = Task("shakeproof", "", "tls12.client", OurTarget("").setups("tls12.client")[0], 3)
     run = Unfinished(tmp_path / "run", clock=lambda: now[0])
 
     def done() -> int:
@@ -202,7 +203,7 @@ def test_progress_is_written_once_a_second_and_whole_when_interrupted(tmp_path: 
 
     for second, words, written in ((0.0, 20, 20), (0.5, 40, 20), (1.0, 60, 60), (1.5, 80, 60)):
         now[0] = second
-        run.overhear(engine.Progress(task, words, Partial(task, done=words)))
+        run.overhear(Progress(task, words, Partial(task, done=words)))
         assert done() == written
     run.flush()
     assert done() == 80

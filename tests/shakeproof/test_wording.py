@@ -19,7 +19,7 @@ CLIENT = "tls12.client"
     [
         ("abort(decrypt_error)", "It had to end the connection with the fatal alert decrypt_error."),
         ("abort(a, b)", "It had to end the connection with the fatal alert a or b."),
-        ("CLOSED, sends(Alert[closure])", "It had to answer with Alert[closure] and end the connection."),
+        ("CLOSED, sends(Alert[closure])", "It had to answer with Alert[closure], then end the connection."),
         ("CLOSED", "It had to end the connection."),
         ("the same answers", "Required: the same answers."),
         ("", ""),
