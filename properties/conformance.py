@@ -102,10 +102,10 @@ def judge(exchange: Exchange, before: Oracle) -> Problem | None:
 
 
 def by_level(problem: Problem) -> Problem:
-    """A recommendation that is not followed is a warning, whatever came of it."""
+    """A recommendation that is not followed is a warning, whatever came of it, if it is known that anything did."""
     rows = problem.exchange.rows
     advice = bool(rows) and all(row.level is Level.SHOULD for row in rows)
-    return replace(problem, grade=Grade.WARNING) if advice else problem
+    return replace(problem, grade=Grade.WARNING) if advice and problem.grade is not Grade.INCONCLUSIVE else problem
 
 
 def _judge(exchange: Exchange, before: Oracle) -> Problem | None:

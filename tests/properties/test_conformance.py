@@ -268,6 +268,32 @@ def test_inconclusive_is_silence_that_only_a_timer_tells_from_slowness() -> None
     assert Grade.INCONCLUSIVE in grades(BrokenTarget(lambda r, n: Reaction(exact=False) if n == 3 else r))
 
 
+@pytest.mark.parametrize(
+    ("exact", "graded"),
+    [(True, {Grade.DEVIATION, Grade.WARNING}), (False, {Grade.INCONCLUSIVE})],
+    ids=["known", "timed"],
+)
+def test_silence_to_a_forbidden_input_is_held_against_a_target_only_where_it_is_known(
+    exact: bool, graded: set[Grade]
+) -> None:
+    mute = BrokenTarget(lambda r, n: Reaction(exact=exact))
+    _, outcomes = run_all(mute, "tls12.client", CBC)
+    problems = [outcome.problem for outcome in outcomes if outcome.problem is not None]
+    assert {problem.grade for problem in problems if "stayed silent, and stayed so" in problem.why} == graded
+
+
+def test_what_does_not_repeat_is_inconclusive() -> None:
+    _, outcomes = run_all(BrokenTarget(lambda r, n: Reaction() if n == 3 else r), "tls12.client", CBC)
+    word, problem = next(
+        (word, outcome.problem)
+        for word, outcome in zip(words("tls12.client", CBC), outcomes, strict=True)
+        if outcome.problem is not None and outcome.problem.grade is Grade.HANG
+    )
+    finding = confirm(Runner(ScriptedTarget(), ROLES["tls12.client"], CBC, 1), word, problem)
+    assert (finding.grade, finding.seen) == (Grade.INCONCLUSIVE, (0, 3))
+    assert "0 of 3 times" in finding.title
+
+
 def test_refused_valid_is_a_target_that_closes_on_a_legal_input() -> None:
     assert Grade.REFUSED_VALID in grades(BrokenTarget(lambda r, n: Reaction(b"", True) if n == 2 else r))
 

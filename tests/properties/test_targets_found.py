@@ -92,6 +92,7 @@ def test_stack_in_python_takes_part_in_the_basic_setups(stack: str, role: str) -
     assert all(why for _, why in probed.declined)
     assert {"ticket"} <= {setup.session for setup, _ in probed.declined}
     assert any(setup.renegotiation for setup, _ in probed.declined)
+    assert not set(probed.setups) & {setup for setup, _ in probed.declined}
 
 
 @pytest.mark.slow
