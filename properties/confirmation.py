@@ -86,7 +86,8 @@ def finding_of(
     role: Role = runner.role
     symbol = exchange.symbol
     what = f"{symbol.text} in {exchange.state}" if symbol else f"in {exchange.state}"
-    title = f"{what}: {problem.why}" + (f" ({problem.how})" if problem.how else "")
+    under = problem.how.partition(", under ")[2]  # the rest of it says again what `why` says
+    title = f"{what}: {problem.why}" + (f" (under {under})" if under else "")
     talk = outcome.conversation if outcome else None
     told = f"{title}. {clause.reference}." if clause else f"{title}."
     expected = problem.expected or "an honest handshake"
