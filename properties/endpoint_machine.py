@@ -42,12 +42,12 @@ from shakeproof.model.notation import Symbol
 from shakeproof.model.roles import ROLES
 from shakeproof.model.trace import Fate
 from shakeproof.properties.courses import chosen_values
-from shakeproof.properties.endpoint_base import (
+from shakeproof.properties.endpoint_base import EndpointBase
+from shakeproof.properties.endpoint_words import (
     FORGERIES,
     LONGEST_HANDSHAKE,
     MANNERS,
     SUITE_NAMES,
-    EndpointBase,
     fruitless_messages,
     honest_messages,
     identity,

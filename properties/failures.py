@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 from hypothesis.errors import UnsatisfiedAssumption
 
 from shakeproof.model.trace import Trace
-from shakeproof.properties.endpoint_base import MANNERS, SUITE_NAMES
+from shakeproof.properties.endpoint_words import MANNERS, SUITE_NAMES
 from shakeproof.properties.marking import marked
 from shakeproof.properties.recorded import LOWER, Arguments, Finds, RecordedMachine, Tally
 from shakeproof.properties.safety import PropertyViolation

@@ -19,8 +19,8 @@ from shakeproof.model.trace import Fate
 from shakeproof.properties import adversary_records as records
 from shakeproof.properties.adversary import RECORD, SIDES, Side
 from shakeproof.properties.adversary_records import FORGERIES
-from shakeproof.properties.endpoint_base import SUITE_NAMES, manners
 from shakeproof.properties.endpoint_machine import CHAIN_DEFECTS, SMALLEST
+from shakeproof.properties.endpoint_words import SUITE_NAMES, manners
 from shakeproof.properties.interaction_base import FIRST, OFF_PATH, ON_PATH, SMALL_PAGE, SPLICED
 from shakeproof.properties.interaction_segments import SegmentRules
 from shakeproof.properties.recorded import beginning, step

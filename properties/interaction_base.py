@@ -19,7 +19,7 @@ from shakeproof.properties import adversary_segments as segments
 from shakeproof.properties.adversary import ATTACKER, RECORD, SEGMENT, SIDES, VERBS, Knowledge, Level, Side, other
 from shakeproof.properties.adversary_records import Unit, Wire
 from shakeproof.properties.adversary_segments import Transit
-from shakeproof.properties.endpoint_base import SUITE_NAMES, setup_of
+from shakeproof.properties.endpoint_words import SUITE_NAMES, setup_of
 from shakeproof.properties.interaction_ends import AS_SERVER, FACING, Relay, Station
 from shakeproof.properties.interaction_trace import Chronicle
 from shakeproof.properties.party import Application, Party, Turn

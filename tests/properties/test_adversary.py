@@ -9,7 +9,7 @@ from shakeproof.model.trace import Fate
 from shakeproof.properties import adversary, adversary_records
 from shakeproof.properties.adversary import RECORD, SEGMENT, VERBS, Side
 from shakeproof.properties.adversary_records import FORGERIES, Unit, Wire
-from shakeproof.properties.endpoint_base import SUITE_NAMES
+from shakeproof.properties.endpoint_words import SUITE_NAMES
 from shakeproof.properties.interaction import InteractionMachine
 from shakeproof.properties.party import Party
 

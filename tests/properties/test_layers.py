@@ -14,7 +14,7 @@ from shakeproof.model.machine import Role
 from shakeproof.model.roles import ROLES
 from shakeproof.properties import safety
 from shakeproof.properties.conformance import UNTOLD, Outcome, Runner
-from shakeproof.properties.endpoint_base import REPEATS
+from shakeproof.properties.endpoint_words import REPEATS
 from shakeproof.properties.findings import Grade
 from shakeproof.properties.rogues import ROGUES
 from shakeproof.properties.stateful import ClientMachine, ServerMachine

@@ -14,7 +14,7 @@ from shakeproof.impl.tls.suites import SUITES_BY_NAME
 from shakeproof.model.roles import ROLES
 from shakeproof.model.trace import Trace
 from shakeproof.properties import shards
-from shakeproof.properties.endpoint_base import SUITE_NAMES, setup_of, untried, words_by_name
+from shakeproof.properties.endpoint_words import SUITE_NAMES, setup_of, untried, words_by_name
 from shakeproof.properties.failures import Failure, repeat
 from shakeproof.properties.machines import MACHINES, PROFILES
 from shakeproof.properties.recorded import LOWER, Finds, FoundError, RecordedMachine, Tally

@@ -17,7 +17,7 @@ from shakeproof.model.clauses import Level
 from shakeproof.model.machine import Role
 from shakeproof.model.roles import ROLES
 from shakeproof.model.trace import Trace
-from shakeproof.properties.endpoint_base import MANNERS, SUITE_NAMES, identity, setup_of, words_by_name
+from shakeproof.properties.endpoint_words import MANNERS, SUITE_NAMES, identity, setup_of, words_by_name
 from shakeproof.properties.failures import failure_of
 from shakeproof.properties.machines import Profile
 from shakeproof.properties.recorded import LOWER, Finds

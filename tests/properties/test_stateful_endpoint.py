@@ -11,8 +11,8 @@ from shakeproof.model.messages import ApplicationData, ServerHello, ecdhe, resum
 from shakeproof.model.roles import ROLES
 from shakeproof.properties import safety
 from shakeproof.properties.courses import chosen_values
-from shakeproof.properties.endpoint_base import MANNERS, SUITE_NAMES, setup_of
 from shakeproof.properties.endpoint_machine import ClientMachine, EndpointMachine, ServerMachine
+from shakeproof.properties.endpoint_words import MANNERS, SUITE_NAMES, setup_of
 from shakeproof.properties.play import belonging, choices, next_honest
 from shakeproof.properties.recorded import RecordedMachine
 from shakeproof.properties.stateful import repeat

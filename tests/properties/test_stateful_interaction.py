@@ -11,7 +11,7 @@ from shakeproof.model import messages as m
 from shakeproof.model.trace import Fate, Trace
 from shakeproof.properties import safety
 from shakeproof.properties.adversary import SIDES
-from shakeproof.properties.endpoint_base import MANNERS, SUITE_NAMES
+from shakeproof.properties.endpoint_words import MANNERS, SUITE_NAMES
 from shakeproof.properties.interaction import PAGES, InteractionMachine
 from shakeproof.properties.mapper.hypotheses import Keys
 from shakeproof.properties.observer import HANDSHAKE
