@@ -26,12 +26,13 @@ class Trigger:
 
     def text(self, usual: Iterable[str] = ()) -> str:
         """In words; facts that are `usual` are left out."""
-        facts = [fact for fact in self.facts if fact not in usual and not _is_long_negation(fact)]
+        facts = [fact for fact in self.facts if fact not in usual and not is_long_negation(fact)]
         inner = f"[{', '.join(facts)}]" if facts else ""
         return ", ".join([self.head + inner, *self.conditions])
 
 
-def _is_long_negation(fact: str) -> bool:
+def is_long_negation(fact: str) -> bool:
+    """Whether a fact only says that it is none of many others."""
     return fact.startswith("~(") and fact.count("|") >= NEGATED_MOST
 
 
@@ -100,10 +101,10 @@ def usual_of(triggers: Iterable[str]) -> Usual:
 
 def joined(triggers: Sequence[str], usual: Usual) -> list[str]:
     """The triggers in as few texts as possible: those of one head and the same conditions are alternatives."""
-    found = _without_either([parse(text) for text in triggers])
+    found = without_either([parse(text) for text in triggers])
     groups: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for trigger in found:
-        facts = [f for f in trigger.facts if f not in usual.of(trigger.head) and not _is_long_negation(f)]
+        facts = [f for f in trigger.facts if f not in usual.of(trigger.head) and not is_long_negation(f)]
         groups.setdefault((trigger.head, trigger.conditions), []).append(" ".join(facts))
     out: list[tuple[str, tuple[str, ...]]] = []
     for (head, conditions), alternatives in groups.items():
@@ -125,7 +126,7 @@ def joined(triggers: Sequence[str], usual: Usual) -> list[str]:
     return list(dict.fromkeys(said))
 
 
-def _without_either(triggers: list[Trigger]) -> list[Trigger]:
+def without_either(triggers: list[Trigger]) -> list[Trigger]:
     """Two that differ only in a condition and its negation are one without it."""
     found = list(dict.fromkeys(triggers))
     changed = True

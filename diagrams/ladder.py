@@ -119,6 +119,7 @@ class _Ladder:
                 self._say(cells)
         elif row.kind is RowKind.TIME:
             cells = self._empty("┄")
+            self._columns(cells, step)
             word = f" {clean(step.label or step.detail)} "
             _put(cells, (min(self.at.values(), default=0) + self.end - len(word)) // 2 + 1, word)
             self._say(cells)

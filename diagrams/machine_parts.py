@@ -139,7 +139,11 @@ class Elsewhere:
         room = self.step - 24
         block: list[_Entry] = []
         head = f"{words}: " if meaning else words
-        lines = wrap(meaning, 8.5, max(room - text_width(head, 9, bold=True), 120.0)) if meaning else [""]
+        beside = max(room - text_width(head, 9, bold=True), 120.0)
+        if meaning and max(text_width(word, 8.5) for word in meaning.split()) > beside:
+            lines = ["", meaning]  # no word is cut: they all stand below
+        else:
+            lines = wrap(meaning, 8.5, beside) if meaning else [""]
         block.append(_Entry(head, muted=lines[0]))
         if len(lines) > 1:
             block += [_Entry("", muted=line) for line in wrap(" ".join(lines[1:]), 8.5, room - self.INDENT)]

@@ -261,7 +261,7 @@ class Arrow:
         if rest:
             text = f"and {len(rest)} more"
             if self.measured:
-                text += f": {_executed(rest)}"
+                text += f": {executed(rest)}"
             lines.append(Words(text, False, MUTED))
         return Label(tuple(lines))
 
@@ -292,7 +292,7 @@ class Arrow:
                 ]
             lines += [replace(words, text=line, tag=tag if number + 1 == len(broken) else "")
                       for number, line in enumerate(broken)]  # fmt: skip
-        action = _executed(group) if self.measured else clean(move.action)
+        action = executed(group) if self.measured else clean(move.action)
         if move.replaced:
             lines += [Words("", False, MUTED, struck=line) for line in wrap(clean(move.replaced), ACTION, most)]
             lines += [Words(line, False, MUTED) for line in wrap(action, ACTION, most)]
@@ -316,9 +316,9 @@ class Arrow:
             text = _fitting(_counted(told), room)
         above = replace(words, text=text)
         actions = [clean(move.action) for move in told if move.action]
-        below = "; ".join(dict.fromkeys(actions)) if differing else _actions_in(actions, most)
+        below = "; ".join(dict.fromkeys(actions)) if differing else actions_in(actions, most)
         if self.measured:
-            below = _executed(self.moves)
+            below = executed(self.moves)
         if differing and len(differing) < len(self.moves):
             below += f"; {len(self.moves) - len(differing)} others: no difference seen"
         # What differs is why there is the picture: it is never cut, and the line makes room for it.
@@ -347,24 +347,24 @@ def fewer(text: str, most: float) -> list[str]:
     return []
 
 
-def _executed(moves: Sequence[Move]) -> str:
+def executed(moves: Sequence[Move]) -> str:
     """How often these were executed, all in all."""
     count, never = sum(move.count or 0 for move in moves), sum(move.count == 0 for move in moves)
     return times(count) + (f", {never} of {len(moves)} never executed" if never and count else "")
 
 
-def _fitting(texts: Sequence[str], room: float) -> str:
-    """As many of the texts as fit on a line, and how many more there are."""
+def _fitting(texts: Sequence[tuple[str, int]], room: float) -> str:
+    """As many of the texts as fit on a line, and how many more transitions there are."""
     for shown in range(len(texts), 0, -1):
-        more = f" and {len(texts) - shown} more" if shown < len(texts) else ""
-        text = ", ".join(texts[:shown]) + more
+        rest = sum(count for _, count in texts[shown:])
+        text = ", ".join(text for text, _ in texts[:shown]) + (f" and {rest} more" if rest else "")
         if text_width(text, TRIGGER, bold=True) <= room:
             return text
-    return elide(texts[0], TRIGGER, room, bold=True)
+    return elide(texts[0][0], TRIGGER, room, bold=True)
 
 
-def _counted(moves: Sequence[Move]) -> list[str]:
-    """How many transitions each head has, where they do not fit."""
+def _counted(moves: Sequence[Move]) -> list[tuple[str, int]]:
+    """Each head with how many transitions it has, where they do not fit; and that number."""
     heads: dict[str, int] = {}
     for move in moves:
         head = parse(move.trigger).head
@@ -374,11 +374,11 @@ def _counted(moves: Sequence[Move]) -> list[str]:
         first, _, rest = head.partition(" ")
         text = rest if rest and first == verb else head  # "recv" is said once
         verb = first
-        texts.append(f"{text} in {count} ways" if count > 1 else text)
+        texts.append((f"{text} in {count} ways" if count > 1 else text, count))
     return texts
 
 
-def _actions_in(actions: Sequence[str], most: float) -> str:
+def actions_in(actions: Sequence[str], most: float) -> str:
     """The actions, what they have in common once; where they do not fit, the first and how many more."""
     words = [action.split(" ", 1) for action in dict.fromkeys(actions)]
     if not words:

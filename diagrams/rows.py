@@ -106,6 +106,10 @@ def counted(trace: Trace) -> str:
     """What the chart shows, in words: how many messages, and where they come from."""
     count = len(trace.messages())
     messages = f"{count} message{'' if count == 1 else 's'}"
+    numbered = sum(step.number > 0 for step in trace.steps)
+    if count < numbered:
+        # Actions and stretches of time are steps with numbers, too: the rows count to that many.
+        messages += f" in {numbered} steps"
     if trace.origin == "counterexample":
         return f"Counterexample of {messages}."
     if trace.origin == "table":

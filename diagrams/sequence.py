@@ -228,6 +228,7 @@ class _Chart:
                 if lane in self.lanes.x:
                     self._pill(lane, state, y + PILL_AT, step_class(step, "state"))
         elif row.kind is RowKind.TIME:
+            self._columns(step, y + 13)
             text = elide(clean(step.label or step.detail), 9, self.lanes.width - 2 * MARGIN)
             self.canvas.text(middle, y + 13, text, 9, MUTED, italic=True, css=step_class(step, "time"))
         elif row.kind is RowKind.NOTE:

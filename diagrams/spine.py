@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from shakeproof.diagrams.briefly import brief, counts
 from shakeproof.diagrams.canvas import Canvas, Drawing
 from shakeproof.diagrams.machine_parts import (
     HEAD_SIZE,
@@ -34,8 +35,10 @@ PORT = 6.0  # between two lines that end at one side of a state
 TRACK = 22.0  # between two tracks
 TRACK_FIRST = 42.0  # from the states to the first track
 AWAY = 8.0  # from a line to its label
-STUB_LABEL = 300.0
-TRACK_LABEL = 190.0
+STUB_LABEL = 240.0
+TRACK_LABEL = 120.0
+PATH_LABEL = 230.0
+LOOP_LABEL = 200.0
 SIDE_LABEL = 190.0
 LOOP_REACH = 26.0
 
@@ -53,6 +56,11 @@ class _Row:
     height: float = NODE_HEIGHT
 
     @property
+    def loop_label(self) -> Label:
+        assert self.loop is not None, "only a loop has a label here"
+        return brief(self.loop, LOOP_LABEL)
+
+    @property
     def stub_at(self) -> float:
         """Where failures leave, counted from the middle of the state."""
         return -9.0 if self.loop else 0.0
@@ -65,8 +73,7 @@ class _Row:
     @property
     def label_at(self) -> float:
         """Top of a loop's label, counted from the middle of the state."""
-        assert self.loop is not None, "only a loop has a label here"
-        return 5.5 if self.stub else -self.loop.label().height / 2
+        return 5.5 if self.stub else -self.loop_label.height / 2
 
     @property
     def above(self) -> float:
@@ -79,7 +86,7 @@ class _Row:
         """The same below the middle."""
         stub = self.stub_at + 15.0 if self.stub else 0.0
         return max(
-            self.height / 2, self.beside, stub, self.label_at + self.loop.label().height + 2.0 if self.loop else 0.0
+            self.height / 2, self.beside, stub, self.label_at + self.loop_label.height + 2.0 if self.loop else 0.0
         )
 
 
@@ -95,7 +102,7 @@ class _Side:
     @property
     def reach(self) -> float:
         """Height above and below the middle that a loop's label takes."""
-        return self.loop.label().height / 2 if self.loop else 0.0
+        return brief(self.loop, TRACK_LABEL).height / 2 if self.loop else 0.0
 
 
 @dataclass(slots=True)
@@ -108,6 +115,17 @@ class _Track:
     y0: float = 0.0
     y1: float = 0.0
     label_top: float = 0.0
+    inside: bool = False
+
+    @property
+    def label_reach(self) -> tuple[float, float]:
+        """From top to bottom, with a little room."""
+        return self.label_top - 2.0, self.label_top + self.label.height + 2.0
+
+    @property
+    def left(self) -> float:
+        """x left of the track and its label."""
+        return self.x if self.inside else self.x - AWAY - self.label.width
 
     @property
     def rows(self) -> tuple[int, int]:
@@ -191,6 +209,19 @@ class _Spine:
         self.tracks: list[_Track] = []
         self._sort_arrows()
         self._assign_ports()
+        self._tell_counts()
+
+    def _tell_counts(self) -> None:
+        """Say what a label that counts stands for, where there is one."""
+        beside = [arrow for _, arrow in self._side_arrows()]
+        stubs = [row.stub for row in self.rows if row.stub]
+        loops = [row.loop for row in self.rows if row.loop] + [side.loop for side in self.sides.values() if side.loop]
+        told = [*self.straight.values(), *(track.arrow for track in self.tracks), *loops]
+        if any(counts(arrow, TRACK_LABEL) for arrow in told) or any(len(arrow.moves) > 1 for arrow in stubs):
+            drawn = [*told, *stubs, *beside]
+            moves = sum(len(arrow.moves) for arrow in drawn)
+            sentence = f"{moves} transitions are drawn as {len(drawn)} arrows; hovering tells all that one stands for."
+            self.picture = replace(self.picture, subtitle=(*self.picture.subtitle, sentence))
 
     def _sort_arrows(self) -> None:
         for arrow in arrows(self.picture.moves, self.picture.usual):
@@ -213,7 +244,7 @@ class _Spine:
             elif target == source + 1:
                 self.straight[source] = arrow
             elif target is not None:
-                self.tracks.append(_Track(arrow, source, target, arrow.label(TRACK_LABEL)))
+                self.tracks.append(_Track(arrow, source, target, brief(arrow, TRACK_LABEL)))
         self.tracks.sort(key=lambda track: (track.rows[1] - track.rows[0], track.rows[0]))
 
     def _assign_ports(self) -> None:
@@ -247,7 +278,7 @@ class _Spine:
         for index in range(len(self.rows) - 1):
             heights = [track.label.height for track in self.tracks if track.gap == index]
             if index in self.straight:
-                heights.append(self.straight[index].label().height + 4)
+                heights.append(brief(self.straight[index], PATH_LABEL).height + 4)
             needed = max(heights, default=0.0) + 10.0
             gaps.append(max(GAP, needed))
         return gaps
@@ -270,17 +301,21 @@ class _Spine:
             side = row.y + row.height / 2 if forward else row.y - row.height / 2
             track.label_top = side + 5.0 if forward else side - 5.0 - track.label.height
             x = -TRACK_FIRST
+            room = 0.0  # right of it, as high as the label: where that is free, the label stands there
             for other in self.tracks[:rank]:
                 if _overlap(self._reach(track), self._reach(other)):
                     x = min(x, other.x - TRACK)
-                label = (other.label_top - 2.0, other.label_top + other.label.height + 2.0)
-                if _overlap(self._reach(track), label):
-                    x = min(x, other.x - AWAY - other.label.width - 12.0)
-                own = (track.label_top - 2.0, track.label_top + track.label.height + 2.0)
-                if _overlap(own, self._reach(other)):
-                    x = min(x, other.x - 12.0)
+                if _overlap(self._reach(track), other.label_reach):
+                    x = min(x, other.left - 12.0)
+                if _overlap(track.label_reach, self._reach(other)):
+                    room = min(room, other.x)
+                if _overlap(track.label_reach, other.label_reach):
+                    room = min(room, other.left)
+            track.inside = self._is_free(track, rank) and x <= room - track.label.width - AWAY - 8.0
+            if not track.inside and room < 0:
+                x = min(x, room - 12.0)
             track.x = x
-        return min((track.x - AWAY - track.label.width for track in self.tracks), default=-TRACK_FIRST)
+        return min((track.left for track in self.tracks), default=-TRACK_FIRST)
 
     def _clear_of_tracks(self) -> float:
         """x left of every track and label that stands as high as a state at the side or one of its arrows."""
@@ -291,9 +326,14 @@ class _Spine:
             for track in self.tracks:
                 if _overlap(reach, self._reach(track)):
                     clear = min(clear, track.x)
-                if _overlap(reach, (track.label_top, track.label_top + track.label.height)):
-                    clear = min(clear, track.x - AWAY - track.label.width)
+                if _overlap(reach, track.label_reach):
+                    clear = min(clear, track.left)
         return clear
+
+    def _is_free(self, track: _Track, rank: int) -> bool:
+        """Whether no line ends at a state as high as the label of the track."""
+        ends = [y for other in self.tracks[:rank] for y in self._reach(other)]
+        return not any(track.label_reach[0] < y < track.label_reach[1] for y in ends)
 
     @staticmethod
     def _reach(track: _Track) -> tuple[float, float]:
@@ -317,7 +357,7 @@ class _Spine:
         if self.sides:
             widest = max(words.width for pair in self.side_labels.values() for words in pair)
             self.side_right = self._clear_of_tracks() - widest - 26.0
-            loops = [side.loop.label(TRACK_LABEL).width for side in self.sides.values() if side.loop]
+            loops = [brief(side.loop, TRACK_LABEL).width for side in self.sides.values() if side.loop]
             beyond = self.side_right - self.side_width - (LOOP_REACH + 6.0 + max(loops) if loops else 0.0)
             leftmost = min(leftmost, beyond)
         left = MARGIN + 12.0 + max(titles, default=0.0) + 14.0 - leftmost
@@ -330,8 +370,8 @@ class _Spine:
                 self._summaries[index] = row.stub.summary(STUB_LABEL)
                 ends.append(right + self._stub_label(row) + max(words.width for words in self._summaries[index]) + 14.0)
             if row.loop:
-                ends.append(right + LOOP_REACH + 6.0 + row.loop.label().width + 14.0)
-        ends += [self.x + AWAY + arrow.label().width + 14.0 for arrow in self.straight.values()]
+                ends.append(right + LOOP_REACH + 6.0 + row.loop_label.width + 14.0)
+        ends += [self.x + AWAY + brief(arrow, PATH_LABEL).width + 14.0 for arrow in self.straight.values()]
         self.bus = max(ends)
         width = self.bus + MARGIN + 14.0
         if picture.sink:
@@ -382,7 +422,7 @@ class _Spine:
         for index, arrow in self.straight.items():
             above, below = self.rows[index], self.rows[index + 1]
             y0, y1 = above.y + above.height / 2, below.y - below.height / 2
-            look, label = arrow.look, arrow.label()
+            look, label = arrow.look, brief(arrow, PATH_LABEL)
             canvas.line([(self.x, y0), (self.x, y1)], look.line, look.pen, style=look.style, head="normal",
                         size=HEAD_SIZE, css=arrow.css, tooltip=arrow.sentence, ends=self._ends(arrow))  # fmt: skip
             # Beside the line, clear of what leaves the states above and below to the right.
@@ -393,7 +433,8 @@ class _Spine:
             canvas.line([(self.left, track.y0), (x, track.y0), (x, track.y1), (self.left, track.y1)], look.line,
                         look.pen, style=look.style, head="normal", size=HEAD_SIZE, css=track.arrow.css,
                         tooltip=track.arrow.sentence, ends=self._ends(track.arrow))  # fmt: skip
-            draw_label(canvas, track.label, x - AWAY, track.label_top, "end", track.arrow.css)
+            at, anchor = (x + AWAY, "start") if track.inside else (x - AWAY, "end")
+            draw_label(canvas, track.label, at, track.label_top, anchor, track.arrow.css)
         for index, row in enumerate(self.rows):
             self._draw_right(index, row)
         self._draw_sink()
@@ -426,7 +467,7 @@ class _Spine:
         for side in self.sides.values():
             row = self.rows[side.row]
             if side.loop:
-                label, look, x = side.loop.label(TRACK_LABEL), side.loop.look, right - width
+                label, look, x = brief(side.loop, TRACK_LABEL), side.loop.look, right - width
                 loop = [(x, row.y - 7), (x - LOOP_REACH, row.y - 7), (x - LOOP_REACH, row.y + 7), (x, row.y + 7)]
                 canvas.line(loop, look.line, look.pen, style=look.style, head="normal", size=HEAD_SIZE, radius=4.5,
                             css=side.loop.css, tooltip=side.loop.sentence, ends=self._ends(side.loop))  # fmt: skip
@@ -446,7 +487,7 @@ class _Spine:
             draw_words(canvas, above, x, at - 8.5, "start", row.stub.css)
             draw_words(canvas, below, x, at + 8.0, "start", row.stub.css)
         if row.loop:
-            label, look = row.loop.label(), row.loop.look
+            label, look = row.loop_label, row.loop.look
             y0, y1 = (row.y + offset for offset in row.loop_at)
             x = self.right + LOOP_REACH
             canvas.line([(self.right, y0), (x, y0), (x, y1), (self.right, y1)], look.line, look.pen, style=look.style,

@@ -100,7 +100,9 @@ def test_tracks_keep_clear_of_each_other_and_of_labels() -> None:
         other_low, other_high = sorted((other.y0, other.y1))
         if low < other_high and other_low < high:
             assert abs(one.x - other.x) >= 10
-        label_left, label_right = other.x - 8 - other.label.width, other.x - 8
+        label_left = other.x + 8 if other.inside else other.x - 8 - other.label.width
+        label_right = label_left + other.label.width
+        assert label_right <= 0
         if low < other.label_top + other.label.height and other.label_top < high:
             assert not label_left < one.x < label_right
 

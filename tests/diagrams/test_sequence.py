@@ -277,3 +277,14 @@ def test_compact_chart_tells_once_in_a_band_what_its_tunnels_are() -> None:
     tunnels = [[tunnel for band in plan.bands for tunnel in band.tunnels] for plan in high]
     assert len(tunnels[0]) == len(tunnels[1]) == 20
     assert [tunnel.told for tunnel in tunnels[0]].count(False) == 2
+
+
+def test_rows_are_numbered_without_gaps_and_the_subtitle_says_how_many_there_are() -> None:
+    trace = full()
+    steps = tuple(replace(step, number=number) for number, step in enumerate(trace.steps, 1))
+    pause = Step(len(steps) + 1, Kind.TIME, title="a pause")
+    end = replace(trace.messages()[0], number=len(steps) + 2)
+    text = dot(replace(trace, steps=(*steps, pause, end)))
+    shown = {int(number) for number in re.findall(r'label="(\d+)\\l"', text)}
+    assert set(range(1, len(steps) + 3)) <= shown
+    assert f"{len(trace.messages()) + 1} messages in {len(steps) + 2} steps" in html.unescape(text)

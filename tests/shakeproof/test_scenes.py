@@ -95,7 +95,8 @@ def test_everything_in_the_picture_was_executed(key_exchange: KeyExchangeName) -
     assert {phase.key for phase in trace.phases} == {step.phase for step in trace.steps}
     text = draw_trace(trace).text()
     assert "from the table" not in text
-    assert f"{len(trace.messages())} messages, executed." in text
+    steps = sum(step.number > 0 for step in trace)
+    assert f"{len(trace.messages())} messages in {steps} steps, executed." in text
     assert SUITES[key_exchange].name in text
 
 
