@@ -35,6 +35,9 @@ from shakeproof.properties.targets.base import Target
 SOUND = (Certificate.symbol(trusted), Certificate.symbol(trusted, accompanied))
 """The controls: whoever refuses the first refuses everything, and the second is to be accepted too."""
 
+IN_PROCESS = ("shakeproof", "openssl")
+"""The stacks of which the table is always at hand."""
+
 OF_NO_CHAIN = (empty_chain, broken_chain, wrong_key_type)
 """Defects of the message, or of the choice of a certificate, and not of a chain."""
 

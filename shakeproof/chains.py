@@ -27,6 +27,8 @@ CRL = "X509 CRL"
 _LABELS = {CERTIFICATE: ("CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE"), CRL: ("X509 CRL",)}
 _BOUNDARY = re.compile(r"^-----(BEGIN|END) ([A-Z0-9 ]+)-----[ \t]*$", re.MULTILINE)
 
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
 CERTIFICATES_MOST = 1 << 12
 """Blocks of one file that are cut out: a whole system's trust anchors are some 150."""
 
@@ -36,11 +38,16 @@ def read_blocks(path: Path, wanted: str) -> tuple[bytes, ...]:
 
     wanted: CERTIFICATE or CRL. Text and blocks of other kinds between them are passed over.
     """
-    text = read_file(path).decode("latin-1").replace("\r\n", "\n")
+    text = read_file(path).removeprefix(BYTE_ORDER_MARK).decode("latin-1").replace("\r\n", "\n").replace("\r", "\n")
     found, others = [], []
     boundaries = list(_BOUNDARY.finditer(text))
     for number, begin in enumerate(boundaries):
         if begin[1] == "END":
+            # Passed over, the block before it would be missing, and the next certificate taken for the leaf.
+            if not number or boundaries[number - 1][1] == "END":
+                raise UsageError(
+                    f"{path}: malformed PEM: an -----END {begin[2]}----- without its -----BEGIN {begin[2]}-----"
+                )
             continue
         end = boundaries[number + 1] if number + 1 < len(boundaries) else None
         if begin[2] not in _LABELS[wanted]:
@@ -87,7 +94,8 @@ def _nothing(text: str, others: Sequence[str], wanted: str) -> str:
     if others:
         return f"{expected}, found only {', '.join(dict.fromkeys(others))}"
     if text.startswith("\x30\x82") or "\0" in text:
-        return f"{expected}, found binary data; if it is DER, openssl x509 -inform der makes PEM of it"
+        tool = "x509" if wanted == CERTIFICATE else "crl"
+        return f"{expected}, found binary data; if it is DER, openssl {tool} -inform der makes PEM of it"
     return f"{expected}, found none"
 
 

@@ -224,7 +224,7 @@ def executed_flow(result: Result) -> Flow:
             box = replace(box, remark=f"{box.remark}: {idle}")
         boxes.append(box)
     ended = "every check passed" if result.accepted else "the first that fails ends it; our validator reports all"
-    said = [f"Executed on a path of {len(result.path)} certificates: {ended}.", *flow.subtitle[1:]]
+    said = [f"Executed on a path of {_counted(len(result.path), 'certificate')}: {ended}.", *flow.subtitle[1:]]
     if passed:
         said.append(
             f"Shown: what {who} went through. {_counted(len(passed), 'issuer')} had passed every check before it."

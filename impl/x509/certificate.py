@@ -28,12 +28,19 @@ from shakeproof.impl.x509.der import (
     raw_certificate,
     read,
 )
+from shakeproof.impl.x509.reduced import reduced
 from shakeproof.impl.x509.result import Defect
 
 # A peer chooses how large its certificates are. 16 KiB covers every certificate of the public web many times over;
 # larger ones are still validated, they are only parsed anew each time, so that 512 entries stay below 8 MiB of DER.
 PARSE_CACHE_ENTRIES = 512
 PARSE_CACHE_OCTETS = 16_384
+# Characters of one name that are told: a host name has 253 at most, and what names a peer sends in a megabyte each, of
+# which there may be many, nobody reads.
+SHOWN_CHARACTERS = 512
+
+# Octets of an identifier: cryptography reads no longer one, and the work of converting it is quadratic.
+IDENTIFIER_OCTETS = 63
 
 NameKey = tuple[frozenset[tuple[str, str | bytes]], ...]
 
@@ -60,6 +67,7 @@ POLICY_CONSTRAINTS = "2.5.29.36"
 EXTENDED_KEY_USAGE = "2.5.29.37"
 INHIBIT_ANY_POLICY = "2.5.29.54"
 AUTHORITY_INFORMATION_ACCESS = "1.3.6.1.5.5.7.1.1"
+SUBJECT_INFORMATION_ACCESS = "1.3.6.1.5.5.7.1.11"
 ANY_PURPOSE = "2.5.29.37.0"
 
 EC_PUBLIC_KEY = "1.2.840.10045.2.1"
@@ -109,7 +117,7 @@ class Certificate:
         self.self_issued: bool = self.issuer == self.subject
         self.extensions: dict[str, bool] = {}
         flaws: list[tuple[Defect, str]] = []
-        self._read_extensions(flaws)
+        self._read_extensions(der, flaws)
         self._read_shape(flaws)
         self.flaws: tuple[tuple[Defect, str], ...] = tuple(flaws)
 
@@ -161,7 +169,7 @@ class Certificate:
         except UnsupportedAlgorithm:
             return None
 
-    def _read_extensions(self, flaws: list[tuple[Defect, str]]) -> None:
+    def _read_extensions(self, der: bytes, flaws: list[tuple[Defect, str]]) -> None:
         self.readable = True
         self.ca: bool = False
         self.path_length: int | None = None
@@ -190,11 +198,22 @@ class Certificate:
         if not self.readable:
             return
         try:
-            for extension in self.x509.extensions:
+            for extension in self._extensions(der):
                 self._read_extension(extension.value)
         except (*PARSE_ERRORS, DERError, x509.DuplicateExtension) as error:
             flaws.append((Defect.MALFORMED, f"an extension cannot be parsed: {printable(str(error))}"))
             self.readable = False
+
+    def _extensions(self, der: bytes) -> x509.Extensions:
+        """What stands in the extensions. Raises one of PARSE_ERRORS, of the certificate as it is."""
+        try:
+            return self.x509.extensions
+        except PARSE_ERRORS:
+            try:
+                return x509.load_der_x509_certificate(reduced(der)).extensions
+            except (*PARSE_ERRORS, DERError, x509.DuplicateExtension):
+                pass
+            raise
 
     def _read_extension(self, value: x509.ExtensionType) -> None:
         match value:
@@ -232,6 +251,8 @@ class Certificate:
     def _read_shape(self, flaws: list[tuple[Defect, str]]) -> None:
         if self.raw.version != 3 and self.raw.extensions:
             flaws.append((Defect.BAD_VERSION, f"extensions need version 3, got version {self.raw.version}"))
+        if self.raw.version == 1 and self.raw.unique_identifiers:
+            flaws.append((Defect.BAD_VERSION, "unique identifiers need version 2 or 3, got version 1"))
         if self.raw.inner != self.raw.outer:
             text = "the signature algorithm inside the signed part differs from the one beside it"
             flaws.append((Defect.SIGNATURE_ALGORITHM_MISMATCH, text))
@@ -287,7 +308,9 @@ def title_of(name: x509.Name) -> str:
 
 
 def printable(text: str) -> str:
-    """The text with everything escaped that a terminal or a picture could take for an instruction."""
+    """The text with everything escaped that a terminal or a picture could take for an instruction, and abridged."""
+    if len(text) > SHOWN_CHARACTERS:
+        return f"{printable(text[:SHOWN_CHARACTERS])}... ({len(text)} characters)"
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
@@ -311,7 +334,12 @@ def _with_distances(der: bytes) -> bool:
 
 
 def dotted(oid: bytes) -> str:
-    """The dotted form of an encoded OBJECT IDENTIFIER. Source: X.690 section 8.19."""
+    """The dotted form of an encoded OBJECT IDENTIFIER. Raises DERError for a longer one than is read anywhere.
+
+    Source: X.690 section 8.19.
+    """
+    if len(oid) > IDENTIFIER_OCTETS:
+        raise DERError(f"expected an identifier of at most {IDENTIFIER_OCTETS} octets, got {len(oid)}")
     arcs: list[int] = []
     value = 0
     for octet in oid:

@@ -150,6 +150,8 @@ def _host_within(name: Any, tree: Any, excluding: bool) -> bool:
 
 
 def _address_within(name: Any, tree: Any, excluding: bool) -> bool:
+    if isinstance(name, Network):
+        return excluding  # a range is nobody's address
     return isinstance(tree, Network) and name in tree
 
 

@@ -14,6 +14,7 @@ OBJECT_IDENTIFIER = 0x06
 OCTET_STRING = 0x04
 UTC_TIME = 0x17
 VERSION = 0xA0  # [0] EXPLICIT
+UNIQUE_IDENTIFIERS = (0x81, 0x82)  # [1] and [2] IMPLICIT BIT STRING
 EXTENSIONS = 0xA3  # [3] EXPLICIT
 
 
@@ -54,6 +55,14 @@ def children(value: bytes) -> list[Element]:
         element, position = read(value, position)
         elements.append(element)
     return elements
+
+
+def encode(tag: int, *contents: bytes) -> bytes:
+    """One element in DER."""
+    value = b"".join(contents)
+    size = len(value)
+    octets = b"" if size < 0x80 else size.to_bytes((size.bit_length() + 7) // 8, "big")
+    return bytes([tag, 0x80 | len(octets), *octets] if octets else [tag, size]) + value
 
 
 def signed_parts(der: bytes) -> list[Element]:
@@ -98,6 +107,7 @@ class RawCertificate:
     subject: bytes
     key_info: bytes
     extensions: tuple[RawExtension, ...]
+    unique_identifiers: bool = False
 
 
 def raw_certificate(der: bytes) -> RawCertificate:
@@ -125,6 +135,7 @@ def raw_certificate(der: bytes) -> RawCertificate:
         subject.raw,
         key_info.raw,
         tuple(extensions),
+        any(field.tag in UNIQUE_IDENTIFIERS for field in fields[6:]),
     )
 
 

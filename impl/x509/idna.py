@@ -12,6 +12,7 @@ from __future__ import annotations
 import unicodedata
 
 PREFIX = "xn--"
+MAX_NAME_LENGTH = 253  # RFC 1035 section 2.3.4, as text; a peer may send a megabyte of labels to be decoded
 MAX_LABEL_LENGTH = 63  # RFC 1035 section 2.3.4: also what bounds the decoder, whose work is quadratic in it
 
 _LETTERS_DIGITS = frozenset({"Ll", "Lu", "Lo", "Nd", "Lm", "Mn", "Mc"})  # RFC 5892 section 2.1
@@ -52,6 +53,8 @@ def hostile_labels(name: str) -> list[str]:
     """The labels of a name that claim to be A-labels and encode no label: undecodable, overlong, or made to deceive."""
     if PREFIX not in name.lower():
         return []
+    if len(name) > MAX_NAME_LENGTH:
+        return [name]
     return [label for label in name.split(".") if label.lower().startswith(PREFIX) and not _decodes(label.lower())]
 
 

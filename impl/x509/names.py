@@ -7,18 +7,18 @@ the common name. Source: RFC 9525 section 6; RFC 5280 sections 4.2.1.6 and 7.5.
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cryptography import x509
 
 from shakeproof.impl.x509.certificate import printable
-from shakeproof.impl.x509.idna import MAX_LABEL_LENGTH, hostile_labels, to_ascii
+from shakeproof.impl.x509.idna import MAX_LABEL_LENGTH, MAX_NAME_LENGTH, hostile_labels, to_ascii
 from shakeproof.impl.x509.result import Defect, Reading
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-MAX_NAME_LENGTH = 253  # RFC 1035 section 2.3.4, as text
 # The underscore is no letter of a host name; but names with one are in use, and certified.
 _LABEL_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_")
 
@@ -74,6 +74,28 @@ def is_mailbox(text: str) -> bool:
     local, _, host = text.rpartition("@")
     quoted = len(local) > 2 and local[0] == local[-1] == '"'
     return bool(local) and ("@" not in local or quoted) and is_host_name(host.lower())
+
+
+# RFC 3986 sections 2 and 3.1: a scheme, and behind it something of the characters that a URI may hold.
+_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:((?:[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+)")
+
+# Section 3.2: user information, an address in brackets or a name, and a port.
+_AUTHORITY = re.compile(r"(?:[^@]*@)?(?:\[([^\]]*)\]|([^:\[\]@]*))(?::[0-9]*)?")
+
+
+def is_absolute_uri(text: str) -> bool:
+    """Whether a text is a URI with a scheme, and with a host where it has an authority. RFC 5280 section 4.2.1.6."""
+    found = _URI.fullmatch(text)
+    if found is None or not found[1].startswith("//"):
+        return found is not None
+    authority = _AUTHORITY.fullmatch(re.split("[/?#]", found[1][2:], maxsplit=1)[0])
+    if authority is None:
+        return False
+    version, host = (6, authority[1]) if authority[1] is not None else (4, authority[2])
+    try:
+        return ipaddress.ip_address(host).version == version
+    except ValueError:
+        return version == 4 and is_host_name(host.lower())
 
 
 def match(reference: Reference, names: x509.SubjectAlternativeName | None, reading: Reading) -> Match:

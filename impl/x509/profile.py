@@ -19,11 +19,12 @@ from shakeproof.impl.x509 import certificate as ext
 from shakeproof.impl.x509 import constraints
 from shakeproof.impl.x509.certificate import Certificate, printable
 from shakeproof.impl.x509.der import UTC_TIME
-from shakeproof.impl.x509.names import is_host_name, is_mailbox, odd_names
+from shakeproof.impl.x509.names import is_absolute_uri, is_host_name, is_mailbox, odd_names
 from shakeproof.impl.x509.result import Defect, Reading, Usage
 
 MAX_SERIAL_OCTETS = 20
 LAST_YEAR_OF_UTC_TIME = 2049
+EMPTY_SEQUENCE = b"\x30\x00"
 
 Violation = tuple[Defect, str, str]  # the defect, its clause, and the sentence
 
@@ -95,6 +96,10 @@ def _alternative_names(certificate: Certificate, place: Place) -> Iterator[Viola
             text = f"the dNSName {printable(item.value)!r} is no host name"
         elif isinstance(item, x509.RFC822Name) and not is_mailbox(item.value):
             text = f"the rfc822Name {printable(item.value)!r} is no mail address"
+        elif isinstance(item, x509.UniformResourceIdentifier) and not is_absolute_uri(item.value):
+            text = f"the uniformResourceIdentifier {printable(item.value)!r} is no absolute URI with a host"
+        elif isinstance(item, x509.IPAddress) and isinstance(item.value, constraints.Network):
+            text = f"the iPAddress {item.value} is a range, not an address"
         if text and not odd_names([item]):  # else it has been said
             yield _bad_name(text)
 
@@ -149,6 +154,9 @@ def _basic_constraints(certificate: Certificate, place: Place) -> Iterator[Viola
         yield _rule("4.2.1.9", "the basicConstraints of a CA are not critical")
     if certificate.path_length is not None and not certificate.ca:
         yield _rule("4.2.1.9", "a pathLenConstraint stands in a certificate that is no CA's")
+    usage = certificate.key_usage
+    if certificate.path_length is not None and place.is_leaf and usage is not None and not usage.key_cert_sign:
+        yield _rule("4.2.1.9", "a pathLenConstraint stands in a certificate whose keyUsage lacks keyCertSign")
 
 
 def _name_constraints(certificate: Certificate, place: Place) -> Iterator[Violation]:
@@ -181,9 +189,27 @@ def _policies(certificate: Certificate, place: Place) -> Iterator[Violation]:
         yield _rule("4.2.1.4", "a certificate policy occurs twice")
 
 
-def _purposes(certificate: Certificate, place: Place) -> Iterator[Violation]:
-    if certificate.purposes is not None and not certificate.purposes:
-        yield _rule("4.2.1.12", "the extendedKeyUsage is empty")
+def _lists(certificate: Certificate, place: Place) -> Iterator[Violation]:
+    """What the profile defines as a SEQUENCE SIZE (1..MAX)."""
+    for item in certificate.raw.extensions:
+        found = _LISTS.get(ext.dotted(item.oid))
+        if found is not None and item.value == EMPTY_SEQUENCE:
+            section, name = found
+            yield _rule(section, f"the {name} is empty")
+
+
+_LISTS = {
+    ext.CERTIFICATE_POLICIES: ("4.2.1.4", "certificatePolicies"),
+    ext.EXTENDED_KEY_USAGE: ("4.2.1.12", "extendedKeyUsage"),
+    ext.CRL_DISTRIBUTION_POINTS: ("4.2.1.13", "cRLDistributionPoints"),
+    ext.AUTHORITY_INFORMATION_ACCESS: ("4.2.2.1", "authorityInfoAccess"),
+    ext.SUBJECT_INFORMATION_ACCESS: ("4.2.2.2", "subjectInfoAccess"),
+}
+
+
+def _unique_identifiers(certificate: Certificate, place: Place) -> Iterator[Violation]:
+    if certificate.raw.unique_identifiers:
+        yield _rule("4.1.2.8", "it has an issuerUniqueID or a subjectUniqueID")
 
 
 def _web_version(certificate: Certificate, place: Place) -> Iterator[Violation]:
@@ -260,7 +286,7 @@ def _web_root(certificate: Certificate, place: Place) -> Iterator[Violation]:
 
 Rule = Callable[[Certificate, Place], Iterator[Violation]]
 
-_RULES_WITHOUT_EXTENSIONS: tuple[Rule, ...] = (_serial, _names, _validity)
+_RULES_WITHOUT_EXTENSIONS: tuple[Rule, ...] = (_serial, _names, _validity, _unique_identifiers)
 _RULES: tuple[Rule, ...] = (
     *_RULES_WITHOUT_EXTENSIONS,
     _alternative_names,
@@ -271,6 +297,6 @@ _RULES: tuple[Rule, ...] = (
     _name_constraints,
     _criticality,
     _policies,
-    _purposes,
+    _lists,
 )
 _WEB_RULES: tuple[Rule, ...] = (_web_version, _web_leaf, _web_root)

@@ -381,6 +381,8 @@ class Verifier:
             case rsa.RSAPublicKey():
                 if key.key_size < MIN_RSA_BITS:
                     return f"expected an RSA key of at least {MIN_RSA_BITS} bits, got {key.key_size}"
+                if key.public_numbers().n % 2 == 0:
+                    return "expected an RSA modulus, which is odd, got an even one"
                 if self.reading is Reading.WEBPKI and key.key_size % 8:
                     return f"expected an RSA key of whole octets, got {key.key_size} bits"
                 return ""

@@ -215,6 +215,7 @@ def run_audit(
     from shakeproof.properties.findings import CellDone, FindingConfirmed, RoleDone, RoleStarted
     from shakeproof.properties.targets import find_target
     from shakeproof.properties.targets.base import TargetError
+    from shakeproof.reports.defects import has_table, print_defects
     from shakeproof.reports.folder import FolderReport
     from shakeproof.reports.json import run_to_json
     from shakeproof.reports.matrix import print_matrix
@@ -298,6 +299,8 @@ def run_audit(
     if matrix:
         written.matrix(judgement)
         print_matrix(out, judgement)
+    if not run.interrupted and not rogue and has_table(names, tuple(dict.fromkeys(one.role for one in run.roles))):
+        print_defects(out, names[0], run.roles[0].role, seed)
     written.finish(judgement, version=__version__)
     machines = [one for role in run.roles for one in role.learned]
     if machines:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 PCAPNG = "pcapng"
 """The one format that is no picture."""
 SUFFIXES = "that ends in .svg, .png, .pdf, .gv, .dot, .mmd, .txt or .pcapng"
+PICTURES = SUFFIXES.replace(", .txt or .pcapng", " or .txt")
 FOREIGN = frozenset({"bmp", "eps", "gif", "jpeg", "jpg", "pcap", "ps", "tif", "tiff", "webp"})
 """Suffixes of files that we don't write: what ends in one is hardly meant to be a folder."""
 
@@ -140,6 +141,30 @@ def format_of(path: Path) -> str:
     suffix = path.suffix.lstrip(".").lower()
     known = next((format for format, ending in SUFFIXES.items() if ending == suffix), suffix)
     return known if known in (*FORMATS, PCAPNG) else ""
+
+
+def picture_file(option: str, out: str) -> Path:
+    """The file of a picture that another command writes. Raises UsageError where it cannot be one."""
+    from shakeproof.diagrams.figure import FORMATS
+
+    path = Path(out)
+    if _is_folder(out) or format_of(path) not in FORMATS:
+        raise UsageError(f"{option} {out}: expected a file {PICTURES}")
+    if not path.parent.is_dir():
+        raise UsageError(
+            f"{option} {out}: there is no folder {path.parent}; make it, or name a file in one that there is"
+        )
+    return path
+
+
+def save_picture(figure: Figure, path: Path) -> None:
+    """Write it there, and say so. Raises UsageError."""
+    try:
+        saved = figure.save(path)
+    except OSError as error:
+        raise UsageError(f"{path}: can't be written ({error.strerror}); name another file") from error
+    console(stderr=True).print(f"{visible(str(saved.path))}{f'  ({saved.renderer})' if saved.renderer else ''}")
+    _say([saved.note])
 
 
 def _say(notes: list[str]) -> None:

@@ -69,10 +69,10 @@ def _rogues(_: Settings, __: str) -> Iterator[Entry]:
 
 def _defects(_: Settings, __: str) -> Iterator[Entry]:
     """Each defect of a certificate in a handshake, and what our implementation and OpenSSL make of it."""
-    from shakeproof.properties.defect_table import answers
+    from shakeproof.properties.defect_table import IN_PROCESS, answers
     from shakeproof.properties.targets import find_target
 
-    for name in ("shakeproof", "openssl"):
+    for name in IN_PROCESS:
         target = find_target(name)
         for role in target.roles:
             for answer in answers(target, role):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -40,10 +41,18 @@ PolicyNames = Annotated[list[str] | None, _option("OID", "One of these policies 
 Profile = Annotated[bool, typer.Option(help="Hold certificates to the rules that bind their CA, too.")]
 Time = Annotated[str, _option("TIME", "For --connect: 20s, 2m.")]
 Json = Annotated[str, typer.Option("--json", metavar="FILE", help="The verdict as JSON; -: standard output, alone.")]
+FigureFile = Annotated[
+    str,
+    _option(
+        "FILE", "The picture of the validation, as far as it came: .svg, .png, .pdf, .gv, .mmd or .txt.", "--figure"
+    ),
+]
 
 READINGS = {"rfc5280": "RFC5280", "webpki": "WEBPKI"}
 USAGES = {"server": "SERVER_AUTH", "client": "CLIENT_AUTH"}
 KEY_EXCHANGES = {"rsa": frozenset({"key_encipherment"}), "ecdhe": frozenset({"digital_signature"})}
+
+IDENTIFIER = re.compile(r"[0-2](\.(0|[1-9][0-9]*))+")
 
 MARKS = {"passed": ("✓", "green"), "failed": ("✗", "red"), "not run": ("·", "dim")}
 
@@ -63,6 +72,7 @@ def verify(
     profile: Profile = True,
     time: Time = "30s",
     json: Json = "",
+    figure: FigureFile = "",
 ) -> None:
     """A certificate chain: all defects, which certificate, which clause, and every check."""
     running(_verify)(
@@ -81,6 +91,7 @@ def verify(
             profile=profile,
             time=time,
             json=json,
+            figure=figure,
         )
     )
 
@@ -103,10 +114,12 @@ class Plan:
     profile: bool
     time: str
     json: str
+    figure: str
 
 
 def _verify(plan: Plan) -> int:
     from shakeproof import chains, fetching, material
+    from shakeproof.commands import draw
     from shakeproof.impl.x509 import PolicyInputs, Reading, Usage, Validator
 
     if (plan.chain is None) == (not plan.connect):
@@ -115,6 +128,9 @@ def _verify(plan: Plan) -> int:
     usage = Usage[USAGES[choose("value of --usage", plan.usage, USAGES)]]
     if plan.key_exchange:
         choose("value of --key-exchange", plan.key_exchange, KEY_EXCHANGES)
+    for policy in plan.policies:
+        _check_identifier(policy)
+    picture = draw.picture_file("--figure", plan.figure) if plan.figure else None
     when = _time(plan.at)
     server = chains.parse_server(plan.connect) if plan.connect else None
     expected = plan.name or (server.host if server is not None else "")
@@ -144,6 +160,8 @@ def _verify(plan: Plan) -> int:
         return error.code
     result = validator.validate(chain, when, name)
     _report(plan, result, name, when, chain)
+    if picture is not None:
+        _draw(picture, result)
     return Exit.OK if result.accepted else Exit.FINDINGS
 
 
@@ -153,6 +171,19 @@ def _chain(plan: Plan, server: Any, name: str | None) -> tuple[bytes, ...]:
     if plan.chain is not None:
         return chains.read_blocks(plan.chain, chains.CERTIFICATE)
     return chains.shown_chain(server, name or server.host, fetching.Deadline(seconds(plan.time)))
+
+
+def _check_identifier(text: str) -> None:
+    if not IDENTIFIER.fullmatch(text):
+        raise UsageError(f"--policy {text!r}: expected a dotted identifier such as 2.23.140.1.2.1")
+
+
+def _draw(path: Path, result: Result) -> None:
+    from shakeproof.commands.draw import save_picture
+    from shakeproof.diagrams.flow_chart import draw_flow
+    from shakeproof.scenes import executed_flow
+
+    save_picture(draw_flow(executed_flow(result)), path)
 
 
 def _time(text: str) -> datetime:

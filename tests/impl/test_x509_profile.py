@@ -9,6 +9,8 @@ from cryptography import x509
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID
 
 from shakeproof.impl.x509 import Defect, Reading, validate
+from shakeproof.impl.x509.der import children, encode, signed_parts
+from shakeproof.properties.chains import draft
 from shakeproof.properties.mapper.certificates import key_usage, resign
 from shakeproof.properties.mapper.keys import Owner
 from tests.impl.x509_cases import HOST, TIME, Party, ca, judge, key_of, leaf, places, root, sans
@@ -141,6 +143,38 @@ def test_a_mail_address_that_is_none_is_told(presented: str) -> None:
     assert (Defect.BAD_NAME_ENCODING, 0) in places(judge(root(), end))
 
 
+@pytest.mark.parametrize(
+    "presented",
+    ["/path", "//host.test/", "http:", "http:///path", "http://exa mple.test/", "http://-a.test/", "http://h.test:x/",
+     "http://[::1/", "http://192.0.2.1]/", "http://%68.test/", "1http://h.test/", "http://h.test/%zz"],
+)  # fmt: skip
+def test_a_uri_that_is_relative_or_has_no_host_is_told(presented: str) -> None:
+    end = leaf(names=[HOST, x509.UniformResourceIdentifier(presented)])
+    assert places(judge(root(), end)) == {(Defect.BAD_NAME_ENCODING, 0)}
+    assert judge(root(), end, with_profile=False).accepted
+
+
+@pytest.mark.parametrize(
+    "presented",
+    ["urn:example:a", "HTTP://h.test", "spiffe://domain/way", "ldap://[2001:db8::7]:389/c=GB?objectClass?one",
+     "ftp://me@192.0.2.1/%7E", "sip:somebody@h.test"],
+)  # fmt: skip
+def test_a_uri_with_a_scheme_and_a_host_if_it_names_an_authority_is_accepted(presented: str) -> None:
+    assert judge(root(), leaf(names=[HOST, x509.UniformResourceIdentifier(presented)])).accepted
+
+
+@pytest.mark.parametrize("presented", ["192.0.2.0/24", "2001:db8::/32"])
+def test_a_range_is_the_address_of_nobody(presented: str) -> None:
+    place = x509.IPAddress(ipaddress.ip_network(presented))
+    assert places(judge(root(), leaf(names=[HOST, place]))) == {(Defect.BAD_NAME_ENCODING, 0)}
+    for permitted, excluded, defect in (
+        ([place], None, Defect.NAME_NOT_PERMITTED),
+        (None, [place], Defect.NAME_EXCLUDED),
+    ):
+        constrained = ca(extensions=[(x509.NameConstraints(permitted, excluded), True)])
+        assert judge(root(), constrained, leaf(names=[HOST, place]), with_profile=False).kinds == {defect}
+
+
 def test_names_that_are_unusual_and_right_are_accepted() -> None:
     names = [HOST, "under_score.test", "*.example.test", "xn--bcher-kva.test", x509.RFC822Name("a.b@example.test")]
     assert judge(root(), leaf(names=names)).accepted
@@ -177,3 +211,41 @@ def test_a_certificate_policy_that_occurs_twice_is_told() -> None:
     policy = x509.PolicyInformation(x509.ObjectIdentifier("1.2.3"), None)
     end = leaf(extensions=[(x509.CertificatePolicies([policy, policy]), False)])
     assert places(judge(root(), end)) == {(Defect.PROFILE, 0)}
+
+
+@pytest.mark.parametrize("oid", ["2.5.29.32", "2.5.29.31", "1.3.6.1.5.5.7.1.1", "1.3.6.1.5.5.7.1.11"])
+def test_a_list_that_must_hold_something_and_is_empty_is_told(oid: str) -> None:
+    empty = x509.UnrecognizedExtension(x509.ObjectIdentifier(oid), b"\x30\x00")
+    for parties in ([root(), leaf(extensions=[(empty, False)])], [root(), ca(extensions=[(empty, False)]), leaf()]):
+        result = judge(*parties)
+        assert result.kinds == {Defect.PROFILE}
+        assert "is empty" in result.explanation
+        assert judge(*parties, with_profile=False).accepted
+
+
+def test_a_path_length_needs_a_key_that_signs_certificates() -> None:
+    """Of an issuer ISSUER_KEY_USAGE says so; a CA in the leaf's place issued nothing."""
+    basic = (x509.BasicConstraints(ca=True, path_length=0), True)
+    for bits, refused in ((("digital_signature",), True), (("digital_signature", "key_cert_sign"), False)):
+        result = judge(root(), leaf(extensions=[basic, (key_usage(*bits), True)]))
+        assert result.kinds == ({Defect.PROFILE} if refused else set())
+
+
+@pytest.mark.parametrize("tag", [0x81, 0x82])
+@pytest.mark.parametrize("version", [1, 3])
+def test_unique_identifiers_are_told_and_have_no_place_in_version_1(tag: int, version: int) -> None:
+    """RFC 5280 sections 4.1.2.8 and 4.1.2.1."""
+
+    def add(octets: bytes) -> bytes:
+        signed, algorithm, _ = signed_parts(octets)
+        fields = [field.raw for field in children(signed.value) if field.tag < 0xA0]
+        numbered = [encode(0xA0, encode(0x02, bytes([version - 1])))] if version > 1 else []
+        extensions = [field.raw for field in children(signed.value) if field.tag == 0xA3 and version == 3]
+        changed = encode(0x30, *numbered, *fields, encode(tag, b"\0\1"), *extensions)
+        signature = draft.signature_of(key_of(Owner.ROOT), changed, "sha256")
+        return encode(0x30, changed, algorithm.raw, encode(0x03, b"\0", signature))
+
+    result = validate([add(leaf().certificate(root(), ca=False))], [root().certificate()], TIME, HOST)
+    expected = {1: {Defect.BAD_VERSION, Defect.NO_SAN}, 3: set()}[version]
+    assert result.kinds == {Defect.PROFILE, *expected}
+    assert any("4.1.2.8" in found.clause for found in result.defects)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from rich.console import Console
 
 from shakeproof.cli import main
 from shakeproof.properties.defect_table import Answer, answers
 from shakeproof.properties.targets import find_target
+from shakeproof.reports.defects import has_table, print_defects
 
 CLIENT, SERVER = "tls12.client", "tls12.server"
 FIRST_WAVE = {
@@ -64,3 +66,27 @@ def test_the_table_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     for name in FIRST_WAVE:
         assert f"openssl tls12.client {name} " in out
     assert "refused with unknown_ca · as it must" in out
+
+
+def test_an_audit_of_one_role_of_one_stack_in_process_tells_the_table(capsys: pytest.CaptureFixture[str]) -> None:
+    print_defects(Console(width=200), "openssl", CLIENT, 0)
+    title, *lines = capsys.readouterr().out.splitlines()
+    assert title == "what openssl tls12.client makes of each defect of a certificate"
+    assert {line[2:].partition("  ")[0] for line in lines} == FIRST_WAVE | CONTROLS
+    assert any("NO_SAN" in line and "left to the client" in line for line in lines), "a matter of reading is no finding"
+    assert not any("FAIL" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("names", "roles", "told"),
+    [
+        (["openssl"], (CLIENT,), True),
+        (["shakeproof"], (SERVER,), True),
+        (["openssl"], (CLIENT, SERVER), False),
+        (["openssl"], ("tcp",), False),
+        (["gnutls"], (CLIENT,), False),
+        (["openssl", "shakeproof"], (CLIENT,), False),
+    ],
+)
+def test_the_table_is_told_where_it_costs_no_connection(names: list[str], roles: tuple[str, ...], told: bool) -> None:
+    assert has_table(names, roles) is told

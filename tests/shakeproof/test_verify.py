@@ -214,3 +214,75 @@ def test_a_server_is_a_host_and_a_port(text: str, host: str, port: int) -> None:
 def test_a_server_without_a_host_is_a_usage_error() -> None:
     with pytest.raises(UsageError):
         parse_server(":8443")
+
+
+# ------------------------------------------------------------------------------------------------------- the picture
+
+
+@pytest.mark.parametrize("suffix", ["svg", "gv", "txt", "mmd"])
+def test_figure_is_the_validation_of_this_chain_as_far_as_it_came(tmp_path: Path, suffix: str) -> None:
+    picture = tmp_path / f"validation.{suffix}"
+    assert verify(*factory(tmp_path), "--figure", str(picture)) == 0
+    sound = picture.read_text()
+    assert verify(*factory(tmp_path, CertificateDefect.EXPIRED), "--figure", str(picture)) == 1
+    expired = picture.read_text()
+    if suffix == "txt":
+        assert sound.startswith("Certificate validation: passed")
+        assert expired.startswith("Certificate validation failed, check 5")
+    assert "✗" in expired or "failed" in expired
+    assert sound != expired
+
+
+def test_figure_of_a_chain_that_cannot_be_read_is_drawn_too(tmp_path: Path) -> None:
+    options, picture = factory(tmp_path)[1:], tmp_path / "validation.txt"
+    unreadable = written(tmp_path, "unreadable.pem", pem(b"\x30\x03\x02\x01\x01"))
+    assert verify(unreadable, *options, "--figure", str(picture)) == 1
+    assert picture.read_text().startswith("Certificate validation failed, check 1")
+
+
+@pytest.mark.parametrize("place", ["picture.gif", "picture", "picture.pcapng", "no-folder/picture.svg", "."])
+def test_a_figure_that_cannot_be_written_is_told_before_anything_else(
+    tmp_path: Path, place: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert verify(*factory(tmp_path), "--figure", str(tmp_path / place)) == 2
+    told = capsys.readouterr()
+    assert "--figure" in told.err
+    assert told.out == ""
+
+
+# ------------------------------------------------------------------------------------- what would go lost in silence
+
+
+def test_a_byte_order_mark_hides_no_certificate(tmp_path: Path) -> None:
+    file = Path(factory(tmp_path)[0])
+    whole = read_blocks(file, CERTIFICATE)
+    file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes())
+    assert read_blocks(file, CERTIFICATE) == whole
+    file.write_bytes(file.read_bytes().replace(b"\n", b"\r"))
+    assert read_blocks(file, CERTIFICATE) == whole
+
+
+@pytest.mark.parametrize("block", [1, 2])
+def test_an_end_without_its_begin_is_malformed(tmp_path: Path, block: int) -> None:
+    """The certificate was passed over, so that the next one was taken for the leaf."""
+    file = Path(factory(tmp_path)[0])
+    parts = file.read_text().split("-----BEGIN")
+    parts[block - 1 : block + 1] = ["----BEGIN".join(parts[block - 1 : block + 1])]
+    file.write_text("-----BEGIN".join(parts))
+    with pytest.raises(UsageError, match="-----END CERTIFICATE----- without its -----BEGIN"):
+        read_blocks(file, CERTIFICATE)
+
+
+@pytest.mark.parametrize("text", ["abc", "1", "1..2", "3.1", "1.2.", "1.02", "anyPolicy"])
+def test_a_policy_that_is_no_identifier_is_told(tmp_path: Path, text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert verify(*factory(tmp_path), "--policy", text) == 2
+    assert "expected a dotted identifier" in capsys.readouterr().err
+
+
+def test_binary_data_in_place_of_a_crl_is_told_with_its_own_tool(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "list.der"
+    file.write_bytes(crl(ca()))
+    assert verify(*factory(tmp_path), "--crl", str(file)) == 2
+    assert "openssl crl -inform der" in capsys.readouterr().err
