@@ -18,7 +18,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 
 from shakeproof.model.machine import Configuration, Role
 from shakeproof.model.messages import ApplicationData
@@ -52,7 +52,16 @@ class Reference:
                 self.places.setdefault(here, (access, course))
         self._ends: dict[tuple[Configuration, Symbol], frozenset[Configuration]] = {}
         self._letters: dict[frozenset[Configuration], tuple[Symbol, ...]] = {}
-        self.characterising, self.alike = self._characterised()
+
+    @property
+    def characterising(self) -> tuple[tuple[Symbol, ...], ...]:
+        """Sequences that tell all configurations apart that can be."""
+        return self._characterised[0]
+
+    @property
+    def alike(self) -> tuple[tuple[Configuration, Configuration], ...]:
+        """Configurations that nothing tells apart, each with the earlier one that it is like."""
+        return self._characterised[1]
 
     @property
     def states(self) -> int:
@@ -129,8 +138,9 @@ class Reference:
         ones, others = self.traces(one, symbols), self.traces(other, symbols)
         return bool(ones and others) and not ones & others
 
+    @cached_property
     def _characterised(self) -> tuple[tuple[tuple[Symbol, ...], ...], tuple[tuple[Configuration, Configuration], ...]]:
-        """Sequences that tell all configurations apart that can be, and those that are like an earlier one."""
+        """Both, once somebody asks: a suite that is not complete needs neither, and they take a second."""
         found: dict[tuple[Symbol, ...], None] = dict.fromkeys(filter(None, map(self.onward, self.places)))
         alike: dict[Configuration, Configuration] = {}
         for one, other in itertools.combinations(self.places, 2):

@@ -174,21 +174,31 @@ def _chooses_rightly(outcome: Outcome, fact: Fact, remembered: int, allowed: int
     return not remembered & ~allowed and any(effect.fact is fact for effect in outcome[0].effects)
 
 
-def honest_steps(role: Role, here: Configuration, chosen: Iterable[Value]) -> list[tuple[Symbol, Configuration]]:
+def honest_steps(role: Role, here: Configuration, chosen: Iterable[Value]) -> tuple[tuple[Symbol, Configuration], ...]:
     """The sound inputs that lead from here to one certain configuration without a violation."""
-    return [(symbol, there) for symbol, there in tolerated_steps(role, here, chosen) if symbol.is_sound]
+    return _steps(role, here, tuple(chosen), True)
 
 
-def tolerated_steps(role: Role, here: Configuration, chosen: Iterable[Value]) -> list[tuple[Symbol, Configuration]]:
+def tolerated_steps(
+    role: Role, here: Configuration, chosen: Iterable[Value]
+) -> tuple[tuple[Symbol, Configuration], ...]:
     """The inputs, sound ones first, that lead from here to one certain state without a violation, on the course.
 
     A defect is among them where the standard forbids to show that it was noticed, or leaves it to the role. Where the
     role picks what it remembers and nothing is expected, its first choice stands for all: which it was shows later.
     """
     wanted = tuple(chosen)
+    return (*_steps(role, here, wanted, True), *_steps(role, here, wanted, False))
+
+
+@lru_cache(maxsize=4096)
+def _steps(
+    role: Role, here: Configuration, wanted: tuple[Value, ...], sound: bool
+) -> tuple[tuple[Symbol, Configuration], ...]:
+    """The steps by sound inputs, or those by others."""
     out: list[tuple[Symbol, Configuration]] = []
-    for symbol in sorted(role.symbols, key=lambda one: not one.is_sound):
-        if not agrees(symbol, wanted):
+    for symbol in role.symbols:
+        if symbol.is_sound is not sound or not agrees(symbol, wanted):
             continue
         outcomes = [(row, there) for row in role.enabled(here, symbol) for there in role.apply(row, here, symbol)]
         for ways in ([*outcomes, *own_accord(role, outcomes)], outcomes):
@@ -197,7 +207,7 @@ def tolerated_steps(role: Role, here: Configuration, chosen: Iterable[Value]) ->
                 if not any(row.is_violation for row, _ in left):
                     out.append((symbol, left[0][1]))
                 break
-    return out
+    return tuple(out)
 
 
 def own_accord(role: Role, outcomes: Sequence[Outcome]) -> Iterator[Outcome]:
@@ -269,10 +279,11 @@ def needed(role: Role, here: Configuration, symbol: Symbol) -> tuple[Symbol, ...
     return (DATA,) if symbol.has(replayed) else (DATA, DATA)
 
 
-def whole(role: Role, setup: Setup) -> list[Word]:
+@lru_cache(maxsize=64)
+def whole(role: Role, setup: Setup) -> tuple[Word, ...]:
     """The words of one setup, also those whose cells other setups have, shortest first."""
     words = every_cell(role, courses(setup, role.name), partial(is_for, setup))
-    return sorted(words, key=lambda word: len(word.prefix))
+    return tuple(sorted(words, key=lambda word: len(word.prefix)))
 
 
 @lru_cache(maxsize=64)
@@ -284,7 +295,7 @@ def quick(role: Role, setup: Setup, before: tuple[Setup, ...] = ()) -> tuple[Wor
     """
     words = whole(role, setup)
     if is_basic(setup):
-        return tuple(words)
+        return words
     known, read = cells_of(role, before), rows_of(role, before)
     again = is_another(setup, before)
     return tuple(
@@ -298,11 +309,7 @@ def quick(role: Role, setup: Setup, before: tuple[Setup, ...] = ()) -> tuple[Wor
 @lru_cache(maxsize=64)
 def cells_of(role: Role, setups: tuple[Setup, ...]) -> frozenset[tuple[Configuration, Symbol]]:
     """The cells of some setups."""
-    found: set[tuple[Configuration, Symbol]] = set()
-    for setup in setups:
-        every = every_cell(role, courses(setup, role.name), partial(is_for, setup))
-        found.update((word.configuration, word.symbol) for word in every)
-    return frozenset(found)
+    return frozenset((word.configuration, word.symbol) for setup in setups for word in whole(role, setup))
 
 
 def rows_at(role: Role, word: Word) -> frozenset[str]:

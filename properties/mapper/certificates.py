@@ -118,12 +118,14 @@ def chain(
     defects: frozenset[CertificateDefect] = frozenset(),
     name: str = SERVER_NAME,
     purpose: Purpose = "server",
+    issued_by: str = "",
 ) -> Chain:
     """A chain for `name` that has exactly these defects, as far as they are `observable` together.
 
     name: the reference identity of the client, a DNS name or an IP address as text; purpose: what the leaf is certified
-    for, a client having a key of its own. UNTRUSTED means a CA with names and keys of its own. WRONG_KEY_USAGE is
-    contentCommitment alone, WRONG_PURPOSE code signing. BAD_SIGNATURE flips a bit of the leaf's signature.
+    for, a client having a key of its own; issued_by: the intermediate CA's name, where it is to be another. UNTRUSTED
+    means a CA with names and keys of its own. WRONG_KEY_USAGE is contentCommitment alone, WRONG_PURPOSE code signing.
+    BAD_SIGNATURE flips a bit of the leaf's signature.
     """
     defects_shown = observable(defects)
     untrusted = CertificateDefect.UNTRUSTED in defects
@@ -143,6 +145,7 @@ def chain(
         under=UPPER if issuers else None,
         is_ca=CertificateDefect.ISSUER_NOT_CA not in defects,
         expired=CertificateDefect.ISSUER_EXPIRED in defects,
+        name=issued_by,
     )
     usage = (
         key_usage("content_commitment")
@@ -164,7 +167,7 @@ def chain(
     itself = CertificateDefect.SELF_SIGNED_LEAF in defects
     leaf_der = issue(
         subject=_distinguished_name(certified),
-        issuer=_distinguished_name(certified) if itself else _subject(key, intermediate),
+        issuer=_distinguished_name(certified) if itself else _subject(key, intermediate, issued_by),
         key=private_key(key, leaf),
         issuer_key=private_key(key, leaf if itself else intermediate),
         serial=3 if purpose == "server" else 4,
@@ -334,8 +337,8 @@ def _distinguished_name(common_name: str) -> x509.Name:
     )
 
 
-def _subject(kind: KeyKind, owner: Owner) -> x509.Name:
-    return _distinguished_name(f"{_COMMON_NAMES[owner]} {kind.upper()}")
+def _subject(kind: KeyKind, owner: Owner, name: str = "") -> x509.Name:
+    return _distinguished_name(f"{name or _COMMON_NAMES[owner]} {kind.upper()}")
 
 
 def _root(kind: KeyKind, owner: Owner) -> bytes:
@@ -379,7 +382,7 @@ def _subtree(name: str) -> x509.GeneralName:
 
 @cache
 def _intermediate(
-    kind: KeyKind, root: Owner, owner: Owner, *, under: str | None = None, is_ca: bool, expired: bool
+    kind: KeyKind, root: Owner, owner: Owner, *, under: str | None = None, is_ca: bool, expired: bool, name: str = ""
 ) -> bytes:
     # A non-CA carries no keyUsage, so that the missing cA bit is all that is wrong with it.
     extensions: tuple[tuple[x509.ExtensionType, bool], ...] = (
@@ -391,11 +394,11 @@ def _intermediate(
         else ((x509.BasicConstraints(ca=False, path_length=None), True),)
     )
     return issue(
-        subject=_subject(kind, owner),
+        subject=_subject(kind, owner, name),
         issuer=_subject(kind, root) if under is None else _distinguished_name(f"{under} {kind.upper()}"),
         key=private_key(kind, owner),
         issuer_key=private_key(kind, root),
-        serial=2,
+        serial=5 if name else 2,  # one issuer gives no number twice
         not_after=LONG_EXPIRED if expired else NOT_AFTER,
         extensions=extensions,
     )

@@ -159,16 +159,12 @@ def _python(source: str) -> Callable[[], list[str]]:
 
 # -------------------------------------------------------------------------------------------------- programs of a stack
 
-REQUEST = "GET / HTTP/1.1\\r\\nHost: %s\\r\\n\\r\\n"
-ASKING = f"""
-pipe=$1/input.$$; name=$2; shift 2
-mkfifo "$pipe" && exec 0<>"$pipe" && rm "$pipe" || exit 1
-printf '{REQUEST}' "$name" >&0
-exec "$@"
-"""
-"""A client that sends what it reads from standard input: the request waits there, and the input never ends, since the
-process holds its other end as well.
-"""
+REQUEST = "GET / HTTP/1.1\r\nHost: {}\r\n\r\n"
+
+
+def _request(files: Files) -> bytes:
+    """For a client that sends what it reads from standard input."""
+    return REQUEST.format(files.name).encode()
 
 
 ECHOING = """
@@ -177,10 +173,6 @@ mkfifo "$pipe" && exec 0<>"$pipe" 1>&0 && rm "$pipe" || exit 1
 exec "$@"
 """
 """A server that prints what it receives and sends what it reads: with both ends of one pipe it is an echo."""
-
-
-def _asking(files: Files, argv: list[str]) -> list[str]:
-    return ["sh", "-c", ASKING, "sh", str(files.folder), files.name, *argv]
 
 
 def _echoing(files: Files, argv: list[str]) -> list[str]:
@@ -231,7 +223,7 @@ def _openssl_client(files: Files, port: int, setup: Setup) -> list[str]:
             argv += ["-sess_in", str(kept)]
     if setup.client_auth:
         argv += ["-cert", str(files.cert), "-cert_chain", str(files.folder / "issuers.pem"), "-key", str(files.key)]
-    return _asking(files, argv)
+    return argv
 
 
 GNUTLS_PRIORITY = "NORMAL:-VERS-ALL:+VERS-TLS1.2:+RSA:+DHE-RSA:+AES-128-CBC:+AES-256-CBC:+SHA256"
@@ -259,7 +251,7 @@ def _gnutls_client(files: Files, port: int, setup: Setup) -> list[str]:
     argv += ["--sni-hostname", files.name, "--priority", _gnutls_priority(setup)]
     if setup.client_auth:
         argv += ["--x509certfile", str(files.cert), "--x509keyfile", str(files.key)]
-    return _asking(files, [*argv, "127.0.0.1"])
+    return [*argv, "127.0.0.1"]
 
 
 NSS_SUITES = "".join(
@@ -290,7 +282,7 @@ NSS_NAME = "identity"
 
 def _nss_database(files: Files, setup: Setup) -> None:
     """NSS reads keys and certificates from a database only; its client stops at the end of what it asks for."""
-    (files.folder / "request").write_bytes((REQUEST.replace("\\r\\n", "\r\n") % files.name).encode())
+    (files.folder / "request").write_bytes(_request(files))
     folder = files.folder / "nss"
     if folder.exists():
         shutil.rmtree(folder)
@@ -405,6 +397,7 @@ _ALL = (
         version=("openssl", "version"),
         server=_openssl_server,
         client=_openssl_client,
+        typed=_request,
         prepare=_openssl_chain,
     ),
     Program(
@@ -415,6 +408,7 @@ _ALL = (
         version=("gnutls-serv", "--version"),
         server=_gnutls_server,
         client=_gnutls_client,
+        typed=_request,
         client_setups=ONE_CONNECTION,
     ),
     Program(

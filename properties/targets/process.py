@@ -40,6 +40,7 @@ SESSION = "session.pem"
 CHAIN = "chain.pem"
 """The file with the certificates of `Files.cert` but the leaf: some programs take them apart."""
 BACKLOG = 16
+CLIENT_ISSUER = "clients' intermediate"
 RUNNING_MOST = 2
 """Processes of one target at once: one for each kind of certificate."""
 HARMLESS = ("signal SIGPIPE", "signal SIGTERM", "signal SIGHUP")
@@ -50,7 +51,10 @@ def make_files(folder: Path, role: str, key: KeyKind) -> Files:
     """Write what a program of the role needs into the folder."""
     server = role.endswith(".server")
     name = certificates.SERVER_NAME if server else certificates.CLIENT_NAME
-    chain = certificates.chain(key, frozenset(), name, "server" if server else "client")
+    # A client that has the issuer of a server's certificate at hand may do without it, or do better than what came.
+    chain = certificates.chain(
+        key, frozenset(), name, "server" if server else "client", issued_by="" if server else CLIENT_ISSUER
+    )
     private = chain.private_key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
@@ -234,8 +238,9 @@ class ClientApplication(Application):
         if (self.loops or self._told == 0) and not running.tell(line):
             return None
         self._told = 0
-        connection = self._accept(AGAIN_S if self.loops is None else self.start_s, running)
-        if connection is None or self.loops is None:
+        wait_s = AGAIN_S if self.loops is None else min(CONNECT_S, self.start_s)
+        connection = self._accept(wait_s, running)
+        if self.loops is None:
             self.loops = connection is not None
         return connection
 
@@ -254,7 +259,10 @@ class ClientApplication(Application):
             stale.close()
         port = self._listener.getsockname()[1]
         running = self.start(self.program.client(self.files, port, self.setup))
-        if not self.loops:
+        if self.program.typed is not None:
+            # In time: it has nobody to shake hands with as long as its connection is not taken.
+            running.type(self.program.typed(self.files))
+        elif not self.loops:
             running.tell(GO)
             self._told = 1
         connection = self._accept(self.start_s, running)

@@ -41,7 +41,7 @@ class Program:
     output's first line with a number is the version; server, client: argv for files, port on 127.0.0.1 and setup;
     loops: the client connects once more for each line "go" on its standard input; server_setups, client_setups: what
     can be worth trying, of which the probe finds out what works; prepare: done once before a process is started (a
-    database, a keystore).
+    database, a keystore); typed: what a client finds on its standard input, which does not end.
     """
 
     name: str
@@ -56,6 +56,7 @@ class Program:
     client_setups: tuple[Setup, ...] = SETUPS
     prepare: Callable[[Files, Setup], None] | None = None
     environment: tuple[tuple[str, str], ...] = ()
+    typed: Callable[[Files], bytes] | None = None
 
     @property
     def missing(self) -> tuple[str, ...]:

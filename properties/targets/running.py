@@ -135,6 +135,7 @@ class Running:
             self.process = self._started(folder, environment)
             _warden.tell("+", self.process.pid)
         self._last = b""
+        self._stopped = False
         assert self.process.stdout is not None
         self._reader = threading.Thread(target=self._drain, args=(self.process.stdout,), daemon=True)
         self._reader.start()
@@ -166,10 +167,14 @@ class Running:
 
     def tell(self, line: str) -> bool:
         """One line to its standard input; whether it could be told."""
+        return self.type(f"{line}\n".encode())
+
+    def type(self, data: bytes) -> bool:
+        """These bytes to its standard input; whether it could be told."""
         if self.process.stdin is None:
             return False
         try:
-            self.process.stdin.write(f"{line}\n".encode())
+            self.process.stdin.write(data)
             self.process.stdin.flush()
         except (OSError, ValueError):
             return False
@@ -201,7 +206,10 @@ class Running:
         return f"signal {-code}"
 
     def stop(self, *, kindly: bool = True) -> None:
-        """End it and all of its group; kindly: ask first."""
+        """End it and all of its group; kindly: ask first. Once: a number that was waited for may be another's."""
+        if self._stopped:
+            return
+        self._stopped = True
         if self.process.stdin is not None:
             with contextlib.suppress(OSError):
                 self.process.stdin.close()

@@ -67,15 +67,21 @@ answer(Socket) ->
     end.
 
 fetch(Port, Settings, Name) ->
+    %% What the library raises in whoever calls it ends this connection, and not the program.
+    try request(Port, Settings, Name) catch
+        Class:Reason -> io:format(standard_error, "~p ~P~n", [Class, Reason, 12])
+    end,
+    case io:get_line("") of
+        eof -> halt(0);
+        _ -> fetch(Port, Settings, Name)
+    end.
+
+request(Port, Settings, Name) ->
     case ssl:connect({127, 0, 0, 1}, Port, Settings) of
         {ok, Socket} ->
             ssl:send(Socket, ["GET / HTTP/1.1\r\nHost: ", Name, "\r\n\r\n"]),
             drain(Socket);
         {error, Reason} -> io:format(standard_error, "~p~n", [Reason])
-    end,
-    case io:get_line("") of
-        eof -> halt(0);
-        _ -> fetch(Port, Settings, Name)
     end.
 
 drain(Socket) ->
