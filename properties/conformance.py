@@ -19,9 +19,10 @@ from shakeproof.model.notation import Abort, Alike, Row, Symbol
 from shakeproof.model.oracle import Oracle
 from shakeproof.properties.conversation import Conversation, Exchange
 from shakeproof.properties.courses import chosen_values
+from shakeproof.properties.demands import binding_first
 from shakeproof.properties.findings import Grade
 from shakeproof.properties.mapper.hypotheses import HONEST_KEYS, KeyHypothesis
-from shakeproof.properties.suites import CLOSE_NOTIFY, Word, flights, honest_path, passes
+from shakeproof.properties.suites import CLOSE_NOTIFY, Word, flights, honest_path, is_repeated, passes
 from shakeproof.properties.targets.base import Reaction, Setup, Target
 
 ALERTS = "7.2"
@@ -80,10 +81,14 @@ class Problem:
 
     @property
     def clause(self) -> Clause | None:
-        """The clause that was broken; where only the alert is another one, the clause that names the alert."""
+        """The clause that was broken, one that binds the target if there is one; where only the alert is another one,
+        the clause that names the alert.
+        """
         if self.authority is not None:
             return self.authority
         clauses = self.row.clauses if self.row else ()
+        if self.grade is not Grade.WRONG_OUTPUT:  # what it sends, clauses for senders bind it to
+            clauses = tuple(binding_first(clauses))
         if self.grade is Grade.DEVIATION and self.exchange.stopped and self.row is not None:
             alerts = [alert.name for alert in alerts_of((self.row,))]
             naming = [clause for clause in clauses if any(alert in clause.sentence for alert in alerts)]
@@ -91,8 +96,9 @@ class Problem:
                 return naming[0]
             clauses = tuple(sorted(clauses, key=lambda clause: not clause.section.startswith(ALERTS)))
             return next((clause for clause in clauses if clause.sentence), clauses[0] if clauses else None)
-        quoted = (clause for clause in clauses if clause.sentence and not clause.section.startswith(ALERTS))
-        return next(quoted, clauses[0] if clauses else None)
+        # An alert's own section says how a fault is answered, which binds the target too, but not what the fault was.
+        telling = [clause for clause in clauses if clause.sentence and not clause.section.startswith(ALERTS)]
+        return next(iter(telling), clauses[0] if clauses else None)
 
 
 def judge(exchange: Exchange, before: Oracle) -> Problem | None:
@@ -399,6 +405,8 @@ class Runner:
         problem = judge(exchange, talk.oracle)
         if problem is not None:
             return problem
+        # Data that ends a request or a response ends many a connection: a record can't come again after that.
+        talk.peer.context.keeps_open = is_repeated(word.symbol)
         for symbol in word.prefix:
             before = talk.oracle.fork()
             exchange = talk.send(symbol)
@@ -406,6 +414,7 @@ class Runner:
             before.release()
             if problem is not None:
                 return problem
+        talk.peer.context.keeps_open = False
         # What a client asks for in its first message is its own choice: the cell is that of the state, whatever it was.
         opened = not word.prefix and not self.setup.session and word.configuration.state in talk.oracle.states
         if word.configuration not in talk.oracle.configurations and not opened:

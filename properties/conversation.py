@@ -23,6 +23,7 @@ from shakeproof.model.oracle import Oracle
 from shakeproof.model.trace import Fate, Lane, Step, Trace, number_steps
 from shakeproof.properties.courses import first_course
 from shakeproof.properties.delivery import writes
+from shakeproof.properties.demands import binding_first, demanded
 from shakeproof.properties.mapper.hypotheses import WEAK_KEYS, KeyHypothesis
 from shakeproof.properties.mapper.sessions import Session
 from shakeproof.properties.mapper.tls12 import Observation, Peer
@@ -346,8 +347,8 @@ class Conversation:
                 before={TARGET: before},
                 after={TARGET: self.oracle.state_text},
                 row=rows[0].id if rows else "",
-                clause=rows[0].clauses[0].short if forged and rows[0].clauses else symbol.message.source,
-                note=f"required: {rows[0].outcome}" if forged else "",
+                clause=binding_first(rows[0].clauses)[0].short if forged and rows[0].clauses else symbol.message.source,
+                note=f"required: {demanded(rows[:1], self.role.name)}" if forged else "",
             )
         )
 
@@ -371,7 +372,7 @@ class Conversation:
                 row=rows[0].id if rows else "",
                 clause=item.symbol.message.source,
                 verdict="" if allowed else "not allowed",
-                note="" if allowed else _required(rows),
+                note="" if allowed else _required(rows, self.role.name),
             )
         )
 
@@ -381,7 +382,7 @@ class Conversation:
             return
         rows = [row for row in self.role.rows if row.id == self.steps[-1].row]
         came = f"the connection {'was closed' if reaction.closed else 'stays open'}; " if self.steps else ""
-        due = _required(rows) or f"required: {' or '.join(expected)}"
+        due = _required(rows, self.role.name) or f"required: {' or '.join(expected)}"
         self.steps[-1] = replace(self.steps[-1], verdict="the answer is missing", note=came + due)
 
     def _phase(self) -> str:
@@ -406,12 +407,12 @@ class Conversation:
         )
 
 
-def _required(rows: Sequence[Row]) -> str:
+def _required(rows: Sequence[Row], role: str) -> str:
     """What the table wants instead, with the clause that says so."""
     if not rows:
         return ""
-    cited = f" ({rows[0].clauses[0].short})" if rows[0].clauses else ""
-    return f"required: {' or '.join(dict.fromkeys(row.outcome for row in rows))}{cited}"
+    cited = f" ({binding_first(rows[0].clauses)[0].short})" if rows[0].clauses else ""
+    return f"required: {demanded(rows, role)}{cited}"
 
 
 def weak_in(steps: Iterable[Step]) -> dict[str, list[str]]:

@@ -14,7 +14,7 @@ from typing import Literal
 
 from shakeproof.model import messages as m
 from shakeproof.model.machine import Configuration, Role
-from shakeproof.model.messages import Alert, ApplicationData, ClientHello, ServerHello
+from shakeproof.model.messages import Alert, ApplicationData, Certificate, CertificateRequest, ClientHello, ServerHello
 from shakeproof.model.notation import Symbol
 from shakeproof.properties.conformance import Problem, Runner, judge
 from shakeproof.properties.conversation import Conversation, Exchange
@@ -128,6 +128,9 @@ def try_setup(runner: Runner) -> Trial:
 
 def _try_course(runner: Runner, course: Course) -> Trial:
     ways = honest_prefixes(runner.role, course)
+    if runner.setup.client_auth and runner.role.name.endswith(".client"):  # that it is asked is the tester's to see to
+        asking = {place: path for place, path in ways.items() if any(one.message is CertificateRequest for one in path)}
+        ways = asking or ways
     place, path = max(ways.items(), key=lambda way: (len(way[1]), way[0].state is runner.role.accepting))
     onward = honest_path(runner.role, place, course) or ()
     talk = runner.open()
@@ -160,8 +163,15 @@ def _connect(talk: Conversation, path: Sequence[Symbol], place: Configuration, a
         before.release()
         if problem is not None:
             return _failed(problem, exchange, talk, first=number == 0 or connected)
+        if runner.setup.client_auth and any(_is_anonymous(item.symbol) for item in exchange.seen):
+            return Trial("declined", "the target has no client certificate: asked for one, it sent an empty list")
         connected = connected or talk.oracle.is_accepting
     return Trial("works", answers=exchange.carries_data)
+
+
+def _is_anonymous(symbol: Symbol) -> bool:
+    """Whether it is what a client without a certificate sends where it is asked for one (RFC 5246 section 7.4.6)."""
+    return symbol.message is Certificate and symbol.has(m.empty_chain)
 
 
 def _failed(problem: Problem, exchange: Exchange, talk: Conversation, *, first: bool) -> Trial:

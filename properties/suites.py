@@ -269,9 +269,14 @@ def every_cell(
 DATA = ApplicationData.symbol()
 
 
+def is_repeated(symbol: Symbol) -> bool:
+    """Whether it is a record that went out before."""
+    return symbol.message is Record and (symbol.has(replayed) or symbol.has(stale))
+
+
 def needed(role: Role, here: Configuration, symbol: Symbol) -> tuple[Symbol, ...]:
     """What goes before a record that comes again: data, which shows whether it is taken, where data leads nowhere."""
-    if symbol.message is not Record or not (symbol.has(replayed) or symbol.has(stale)):
+    if not is_repeated(symbol):
         return ()
     rows = role.enabled(here, DATA)
     if not rows or any(row.is_violation or role.apply(row, here, DATA) != [here] for row in rows):

@@ -14,6 +14,7 @@ from typing import Any
 
 from shakeproof.model.machine import Role
 from shakeproof.model.roles import ROLES
+from shakeproof.properties.chain_audit import is_offered, offer_chains
 from shakeproof.properties.complete import Pruning, reference, statement
 from shakeproof.properties.confirmation import CONFIRMATIONS, confirm, distinguished, finding_of
 from shakeproof.properties.conformance import UNTOLD, Outcome, Runner, judge
@@ -30,6 +31,7 @@ from shakeproof.properties.tasks import (
     Progress,
     Said,
     Task,
+    before_of,
     cells_of,
     is_complete,
     left_out,
@@ -72,6 +74,8 @@ def run_task(task: Task, deadline: float, say: Callable[[Said], None]) -> Partia
             words = first_words(role, words)
             if task.begun is None:
                 partial.cells = sum(not word.suffix for word in words)
+        elif task.begun is None and is_offered(target, task.role, task.setup, before_of(task)):
+            offer_chains(runner, deadline, partial, say)
         pruning = _run_words(runner, words, deadline, partial, say)
         if is_complete(task) and not task.hopeless:
             partial.kept = pruning.kept(words)
@@ -79,9 +83,9 @@ def run_task(task: Task, deadline: float, say: Callable[[Said], None]) -> Partia
             partial.learned = _learn(runner, pruning, deadline)
         if not task.hopeless:
             words = tuple(word for word in words if not word.suffix)
+            _compare(runner, words, deadline, partial)
             _run_manners(runner, words, deadline, partial, say)
             _run_schedules(runner, deadline, partial, say)
-            _compare(runner, words, deadline, partial)
         if target.offers_calls:
             _run_calls(runner, words, deadline, partial)
         partial.error = partial.error or (f"no honest handshake completed: {task.hopeless}" if task.hopeless else "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,8 @@ from shakeproof.model.machine import Role
 from shakeproof.model.notation import Alike, Symbol
 from shakeproof.model.roles import ROLES
 from shakeproof.model.trace import Trace
-from shakeproof.properties.conformance import Problem, Runner, judge
+from shakeproof.properties.chain_audit import ChainRunner, plain_word
+from shakeproof.properties.conformance import Outcome, Problem, Runner, judge
 from shakeproof.properties.conversation import Conversation, calls_of
 from shakeproof.properties.courses import courses
 from shakeproof.properties.findings import Finding, Grade
@@ -100,15 +101,16 @@ def _replay(saved: SavedFinding, target: Target) -> Replayed:
     if setup is None:
         known = "; ".join(item.text for item in target.setups(finding.role))
         return Replayed(ERROR, f"{target.name} can't be set up with {finding.setup!r}; it can with {known}", finding)
-    runner = Runner(target, role, setup, saved.seed)
-    word = word_of(finding, role, runner)
+    inputs, offer = plain_word(finding)
+    runner = ChainRunner(target, role, setup, saved.seed, offer) if offer else Runner(target, role, setup, saved.seed)
+    word = word_of(replace(finding, word=inputs), role, runner)
     if isinstance(word, str):
         return Replayed(ERROR, word, finding)
     alike = next((one for one in role.alike if _names(one) == finding.input and "-ALIKE-" in finding.check), None)
     if alike is not None:
         return _compare(finding, runner, word, alike)
     for _ in range(TRIES):
-        problem, unreached, talk = _run(runner, word)
+        problem, unreached, talk = _run(runner, word, finding.check)
         trace = talk.trace(f"replay of {finding.id}", finding.clause) if talk else None
         if problem is not None and problem.check == finding.check:
             same = "" if problem.grade is finding.grade else f" (it was {finding.grade.value})"
@@ -161,10 +163,27 @@ def word_of(finding: Finding, role: Role, runner: Runner) -> Word | str:
     return f"its first {len(sent) - 1} inputs are no honest way through {role.name} any more"
 
 
-def _run(runner: Runner, word: Word) -> tuple[Problem | None, str, Conversation | None]:
+def _declined(outcome: Outcome, check: str) -> str:
+    """Why the target never looked at what was wrong with the message; "" where it may have.
+
+    So it is where the row that the finding is about reads something of the message, and the target took a row that
+    reads nothing of it: a server that refuses to renegotiate says so whatever the ClientHello asks.
+    """
+    rows = outcome.exchange.rows if outcome.exchange is not None else ()
+    own = [row for row in rows if check == row.code or check.startswith(f"{row.code}-")]
+    taken = [row for row in rows if row.id in outcome.exercised]
+    if not (own and all(row.pattern.guards for row in own) and taken) or any(row.pattern.guards for row in taken):
+        return ""
+    said = "; ".join(outcome.observed[:1]) or "nothing"
+    return f"the target declines every {taken[0].pattern.message.name} there, whatever is wrong with it: it said {said}"
+
+
+def _run(runner: Runner, word: Word, check: str) -> tuple[Problem | None, str, Conversation | None]:
     if word.symbol.message not in calls_of(runner.role):
         outcome = runner.run(word, record=True)
         why = outcome.unreached or outcome.meaningless or outcome.untold
+        if not why and outcome.problem is None:
+            why = _declined(outcome, check)
         return outcome.problem, why, outcome.conversation
     talk = runner.open(record=True)
     try:

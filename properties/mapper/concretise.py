@@ -96,7 +96,7 @@ def _certificate(context: Context, symbol: Symbol) -> Draft:
         made = chain(kind, defects, context.options.server_name)
     except ValueError:  # a name that no certificate can carry
         made = chain(kind, defects, SERVER_NAME)
-
+    made = context.shown or made
     der = accompany(made, symbol)
 
     def sent(context: Context) -> None:
@@ -125,7 +125,7 @@ def _client_certificate(context: Context, symbol: Symbol) -> Draft:
     if says(symbol, alphabet.wrong_key_type):
         kind = other_kind(kind)
     defects = frozenset(defect for value, defect in CHAIN_DEFECTS.items() if says(symbol, value))
-    made = chain(kind, defects, CLIENT_NAME, "client")
+    made = context.shown or chain(kind, defects, CLIENT_NAME, "client")
 
     def sent(context: Context) -> None:
         context.client_private = made.private_key if made.der else None

@@ -27,7 +27,7 @@ from shakeproof.impl.tls.suites import (
     CipherSuite,
     KeyExchange,
 )
-from shakeproof.properties.mapper.certificates import SERVER_NAME, anchors
+from shakeproof.properties.mapper.certificates import SERVER_NAME, Chain, anchors
 from shakeproof.properties.mapper.encrypt_then_mac import EncryptThenMac
 from shakeproof.properties.mapper.finite_field import Params
 from shakeproof.properties.mapper.hypotheses import HONEST_KEYS, RECORD_KEYS, WEAK_KEYS, KeyHypothesis, Keys
@@ -172,6 +172,10 @@ class Context:
         self.server_key: object = None
         self.certificate: Certificate | None = None
         self.own_key: PrivateKey | None = None
+        self.shown: Chain | None = None
+        """The chain that it shows, whatever its Certificate symbol says; None for the one that the symbol means."""
+        self.keeps_open = False
+        """Whether its application data is such that whoever reads it stays connected."""
         self.request: CertificateRequest | None = None
         self.client_key: object = None
         self.client_private: PrivateKey | None = None

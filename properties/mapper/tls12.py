@@ -72,6 +72,9 @@ BROKEN_ALERT_LEVEL = 3
 TOO_LONG = MAX_CIPHERTEXT + 1
 REQUEST = "GET / HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n"
 RESPONSE = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
+KEPT_REQUEST = "GET / HTTP/1.1\r\nHost: {name}\r\n\r\n"
+UNFINISHED_RESPONSE = b"HTTP/1.1 200 OK\r\nUnfinished: "
+"""What any other response may follow, it itself too, in the same header line."""
 EXTRA_PADDING = 16
 """Bytes of padding that a record with bad padding has more than it needs, so that some are there to be wrong."""
 
@@ -340,7 +343,9 @@ class Peer:
         options = self.context.options
         if options.application_data is not None:
             return options.application_data
-        return REQUEST.format(name=options.server_name).encode() if self.context.is_client else RESPONSE
+        if not self.context.is_client:
+            return UNFINISHED_RESPONSE if self.context.keeps_open else RESPONSE
+        return (KEPT_REQUEST if self.context.keeps_open else REQUEST).format(name=options.server_name).encode()
 
     def _writing(self, keys: KeyHypothesis | None) -> tuple[Keys, Protection, int]:
         """Keys, protection and sequence number of the next record."""

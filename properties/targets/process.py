@@ -171,7 +171,7 @@ class ServerApplication(Application):
                 words = running.last_words
                 self.stop()
                 raise TargetError(
-                    f"{self.program.title} does not listen on {HOST}:{self.port} after {self.start_s:g} s; "
+                    f"{self.program.title} does not listen on {HOST}:{self.port} after {round(self.start_s, 1):g} s; "
                     f"its last words were: {words or 'none'}"
                 )
             time.sleep(LOOK_S)

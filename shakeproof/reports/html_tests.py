@@ -34,7 +34,7 @@ from shakeproof.reports.html_view import (
     text_chart,
 )
 from shakeproof.reports.timeline import role_key
-from shakeproof.reports.wording import came_sentence, required_sentence, why_words
+from shakeproof.reports.wording import came_sentence, required_sentence, required_text, why_words
 
 NAME = "tests.html"
 TARGET = "shakeproof"
@@ -254,7 +254,7 @@ def _failure(
         plain=plainly(whose, culprit.role, failure.state, failure.input)
         if failure.title
         else tuple(plain(line) for line in rest if not failure.clause or failure.clause not in line),
-        expected=plain(failure.expected),
+        expected=plain(required_text(failure.expected, culprit.role)),
         got=plain(failure.got),
         clause=plain(failure.clause),
         url=citation(failure.clause)[1] if failure.clause else "",

@@ -22,7 +22,15 @@ from shakeproof.reports.html_svg import Chart, MachineSvg, Mark, chart_svg, mach
 from shakeproof.reports.pcapng import capture
 from shakeproof.reports.summary import Judgement, rows_text
 from shakeproof.reports.timeline import Bar, role_key
-from shakeproof.reports.wording import came_sentence, case_of, percent, required_sentence, row_of, why_words
+from shakeproof.reports.wording import (
+    came_sentence,
+    case_of,
+    percent,
+    required_sentence,
+    required_text,
+    row_of,
+    why_words,
+)
 
 CAPTURE_MOST = 24_000
 """Bytes of a Wireshark file that is put into the page: some thousand segments; a longer one stays beside the page."""
@@ -450,7 +458,7 @@ def finding_view(
         role_title=_title(finding.role),
         setup=plain(finding.setup),
         plain=plainly(finding.target, finding.role, finding.state, finding.input),
-        expected=plain(finding.expected),
+        expected=plain(required_text(finding.expected, finding.role, finding.check)),
         got=plain(finding.got),
         clause=plain(finding.clause),
         url=citation(finding.clause)[1] if finding.clause else "",

@@ -9,6 +9,7 @@ from typing import Any
 
 from shakeproof.properties.findings import Finding, RoleRun
 from shakeproof.reports.summary import Judgement
+from shakeproof.reports.wording import came_sentence, required_sentence
 
 FORMAT = "shakeproof.run/1"
 SCHEMA = Path(__file__).parent / "schemas" / "run.schema.json"
@@ -92,6 +93,8 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "input": finding.input,
         "expected": finding.expected,
         "got": finding.got,
+        "required": required_sentence(finding.expected, finding.role, finding.check),
+        "came": came_sentence(finding.got),
         "clause": finding.clause,
         "sentence": finding.sentence,
         "word": list(finding.word),

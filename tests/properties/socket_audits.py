@@ -12,6 +12,7 @@ from shakeproof.properties.findings import Event, Finding, FindingConfirmed, Gra
 SHAKEPROOF = (sys.executable, "-m", "shakeproof")
 SERVER = ("serve", "--listen", "{host}:{port}", "--cert", "{cert}", "--key", "{key}", "--max-connections", "1000")
 SITE = ("--site", "{name},cert={cert},key={key},client-ca={ca},client-auth=request")
+NAMED_SITE = ("--site", "{name},cert={cert},key={key}")
 CLIENT = ("fetch", "https://{name}:{port}/", "--resolve", "{name}:{port}:{host}", "--ca", "{ca}", "--again")
 CLIENT_CERTIFICATE = ("--cert", "{cert}", "--key", "{key}")
 RENEGOTIATION = ("--renegotiation", "allow")
@@ -34,13 +35,18 @@ class Search:
     run: Run | None
 
 
-def first_failure(name: str, role: str, *, time_s: float, seed: int = 0, least: Grade | None = None) -> Search:
-    """Audit until the first failure, or the first finding of the grade `least`."""
+def first_failure(
+    name: str, role: str, *, time_s: float, seed: int = 0, least: Grade | None = None, check: str = ""
+) -> Search:
+    """Audit until the first failure, or the first finding of the grade `least`, or whose check has `check` in it."""
     found: list[Finding] = []
 
     def listen(event: Event) -> None:
-        if isinstance(event, FindingConfirmed) and (event.finding.grade.is_failure or event.finding.grade is least):
-            found.append(event.finding)
+        if not isinstance(event, FindingConfirmed):
+            return
+        finding = event.finding
+        if check in finding.check if check else finding.grade.is_failure or finding.grade is least:
+            found.append(finding)
             raise _EnoughError
 
     try:

@@ -28,7 +28,8 @@ from shakeproof.model.roles import ROLES
 from shakeproof.model.tls12 import REQUESTED, doubtful, identified
 from shakeproof.properties.audit import audit
 from shakeproof.properties.confirmation import confirm
-from shakeproof.properties.conformance import Outcome, Runner, judge
+from shakeproof.properties.conformance import Outcome, Problem, Runner, judge
+from shakeproof.properties.conversation import Exchange
 from shakeproof.properties.courses import courses
 from shakeproof.properties.findings import Finding, Grade, Run
 from shakeproof.properties.rogues import ROGUES
@@ -431,3 +432,15 @@ def test_a_finding_tells_what_where_why_and_how_to_see_it_again() -> None:
     again = forged_signature_finding()
     assert again.id == finding.id
     assert [s.message for s in again.trace.steps] == [s.message for s in finding.trace.steps]
+
+
+def test_finding_shows_the_clause_that_binds_the_target_where_the_first_one_binds_its_peer() -> None:
+    role = ROLES["tls12.client"]
+    row = next(row for row in role.rows if row.code.endswith("FORGED-SIGNATURE-DHE"))
+    assert row.clauses[0].binds == "sender"
+    exchange = Exchange(None, "", (row,), (), Reaction(), (), (), True, True)
+    clause = Problem(Grade.WENT_ON, exchange, "went on").clause
+    assert clause is not None
+    assert clause.binds == "receiver"
+    assert clause.section == "F.1.1.3"
+    assert Problem(Grade.WRONG_OUTPUT, exchange, "sent it").clause == row.clauses[0]

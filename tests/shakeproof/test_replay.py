@@ -10,8 +10,10 @@ import pytest
 import shakeproof as sp
 from shakeproof.cli import main
 from shakeproof.exits import UsageError
+from shakeproof.model.messages import signalled_again
+from shakeproof.model.roles import ROLES
 from shakeproof.properties.findings import Finding, Grade
-from shakeproof.properties.suites import Word
+from shakeproof.properties.suites import Word, whole
 from shakeproof.properties.targets.base import Setup
 from shakeproof.properties.targets.ours import OurTarget
 from shakeproof.properties.task_run import run_task
@@ -89,3 +91,20 @@ def test_replay_does_not_go_to_another_machine_because_a_file_says_so() -> None:
     assert own_target(saved) == "example.com:443"
     with pytest.raises(UsageError, match="not on this machine"):
         replay(saved)
+
+
+@pytest.mark.parametrize(("renegotiates", "status"), [(True, FIXED), (False, ERROR)])
+def test_replay_on_a_server_that_declines_every_such_message_is_an_error(renegotiates: bool, status: str) -> None:
+    setup = next(one for one in OurTarget("").setups("tls12.server") if one.renegotiation is renegotiates)
+    role = ROLES["tls12.server"]
+    check = "TLS12-SERVER-CONNECTED-CLIENTHELLO-SIGNALLED-AGAIN"
+    word = next(
+        word
+        for word in whole(role, setup)
+        if word.symbol.has(signalled_again) and word.configuration.state.name == "CONNECTED"
+    )
+    made = made_finding(target="shakeproof", check=check)
+    finding = replace(made, role=role.name, setup=setup.text, word=word.text, input=word.symbol.text)
+    replayed = replay(SavedFinding(finding, 1, ""))
+    assert replayed.status == status
+    assert ("declines every ClientHello there" in replayed.text) is not renegotiates

@@ -7,9 +7,13 @@ from dataclasses import replace
 import pytest
 
 from shakeproof.model.roles import ROLES
+from shakeproof.properties.demands import demanded
 from shakeproof.properties.findings import Grade
+from shakeproof.reports.html_view import finding_view
+from shakeproof.reports.json import as_data
+from shakeproof.reports.summary import judge_run
 from shakeproof.reports.wording import came_sentence, case_of, percent, required_sentence, row_of, why_words
-from tests.shakeproof.made_findings import made_finding
+from tests.shakeproof.made_findings import made_finding, made_run
 
 CLIENT = "tls12.client"
 
@@ -77,3 +81,17 @@ def test_sentence_without_keyword_obliges_by_our_reading_only() -> None:
 )
 def test_percent_is_rounded_and_whole_only_where_nothing_is_left(part: int, whole: int, said: int) -> None:
     assert percent(part, whole) == said
+
+
+def test_html_and_json_say_in_words_what_was_required() -> None:
+    finding = replace(made_finding(), expected="abort(decrypt_error)", got="closed")
+    view = finding_view(finding, "key", "", {}, {}, accepted="", files=set(), known=False)
+    assert view.expected == "end the connection with the fatal alert decrypt_error"
+    (data,) = as_data(judge_run(made_run(finding), (), "must"), version="0")["findings"]
+    assert data["required"] == "It had to end the connection with the fatal alert decrypt_error."
+    assert data["came"] == "It closed the connection without an alert."
+
+
+def test_note_of_a_chart_says_in_words_what_is_required() -> None:
+    rows = [row for row in ROLES[CLIENT].rows if row.outcome == "abort(decrypt_error)"]
+    assert demanded(rows, CLIENT) == "end the connection with the fatal alert decrypt_error"
