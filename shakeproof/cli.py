@@ -11,7 +11,21 @@ from typing import Annotated
 import typer
 
 from shakeproof import __version__
-from shakeproof.commands import audit, doctor, draw, explain, fetch, learn, listing, replay, rogues, serve, test, verify
+from shakeproof.commands import (
+    audit,
+    check,
+    doctor,
+    draw,
+    explain,
+    fetch,
+    learn,
+    listing,
+    replay,
+    rogues,
+    serve,
+    test,
+    verify,
+)
 from shakeproof.commands.parsing import StrictCommand
 from shakeproof.commands.running import BROKEN_PIPE, close_stdout, code_of
 from shakeproof.config import Settings, load
@@ -35,6 +49,7 @@ app = typer.Typer(
 
 app.command("audit", cls=StrictCommand)(audit.audit)
 app.command("test", cls=StrictCommand)(test.run_tests)
+app.command("check", cls=StrictCommand)(check.check)
 app.command("learn", cls=StrictCommand)(learn.learn)
 app.command("draw", cls=StrictCommand)(draw.draw)
 app.command("replay", cls=StrictCommand)(replay.replay)

@@ -67,6 +67,14 @@ def _rogues(_: Settings, __: str) -> Iterator[Entry]:
         yield name, rogue.fault
 
 
+def _protections(_: Settings, __: str) -> Iterator[Entry]:
+    """What `check --without` takes out, and what that makes possible."""
+    from shakeproof.model.protections import PROTECTIONS
+
+    for name, protection in PROTECTIONS.items():
+        yield name, f"{protection.sentence} · without it: {protection.attack}"
+
+
 def _defects(_: Settings, __: str) -> Iterator[Entry]:
     """Each defect of a certificate in a handshake, and what our implementation and OpenSSL make of it."""
     from shakeproof.properties.defect_table import IN_PROCESS, answers
@@ -113,6 +121,7 @@ LISTS: dict[str, Lister] = {
     "rogues": _rogues,
     "clauses": _clauses,
     "defects": _defects,
+    "protections": _protections,
 }
 
 What = Annotated[str, typer.Argument(metavar="|".join(LISTS), help="What to list.")]

@@ -1,0 +1,193 @@
+"""The rows of a role as steps with constant effects, for whoever composes machines.
+
+A row that keeps, picks or answers by what is remembered is spread over several steps, so that each step's effects and
+flight are known before it happens. `limits` restricts a role to a configuration: for a fact, the sound values that may
+be said, picked or remembered. Nothing else decides what a step is: precedence is row, void, rest, as everywhere.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+
+from shakeproof.model.effects import EffectKind
+from shakeproof.model.facts import Assignment, Fact, Guard, ModelError, Value, all_of
+from shakeproof.model.machine import Role
+from shakeproof.model.notation import Abort, Agreement, Kind, Output, Row, State, Stay, Symbol
+
+Limits = Mapping[Fact, Sequence[Value]]
+
+
+@dataclass(frozen=True)
+class LocalStep:
+    """A step of one role.
+
+    where: facts that it remembers, by name, with exactly these bits; guard: what else it must remember; assign: what it
+    remembers then; flight: what it owes then, in order.
+    """
+
+    row: Row
+    state: State
+    symbol: Symbol
+    next: State
+    where: tuple[tuple[str, int], ...] = ()
+    guard: Guard | None = None
+    assign: tuple[tuple[str, int], ...] = ()
+    flight: tuple[Symbol, ...] = ()
+
+    @property
+    def aborts(self) -> bool:
+        """Whether it ends with a fatal alert."""
+        return isinstance(self.row.next, Abort)
+
+    def fits(self, memory: Assignment) -> bool:
+        """Whether it is enabled."""
+        return all(memory[name] == mask for name, mask in self.where) and (
+            self.guard is None or self.guard.holds(memory)
+        )
+
+
+def said_within(symbol: Symbol, limits: Limits) -> bool:
+    """Whether the symbol says nothing sound that the limits leave out."""
+    return all(value in limits[value.fact] for value in symbol.named if value.is_sound and value.fact in limits)
+
+
+def agreement_guard(agreement: Agreement, symbol: Symbol) -> Guard:
+    """An agreement with what the symbol says, as a guard over what is remembered."""
+    said: list[Guard] = list(agreement.fact.named(symbol.assignment[agreement.fact.name]))
+    if not said:
+        raise ModelError(f"{symbol.text}: says nothing of {agreement.fact.name}")
+    same = reduce(lambda one, other: one | other, said)
+    return same if agreement.same else ~same
+
+
+def enabled_rows(role: Role, state: State, symbol: Symbol) -> list[tuple[Row, Guard | None]]:
+    """The rows that take the symbol in the state, each with what must be remembered; precedence is row, void, rest."""
+    if role.orders:
+        raise ModelError(f"{role.name}: rows in an order of checks are not composed yet")
+    out: list[tuple[Row, Guard | None]] = []
+    taken: list[Guard | None] = []
+    for row in role.named(state, symbol):
+        if row.pattern.matches(symbol):
+            guard = all_of((*row.guards, *(agreement_guard(one, symbol) for one in row.agreements)))
+            out.append((row, guard))
+            taken.append(guard)
+    if symbol.message.kind is not Kind.RECV:
+        return out
+    for void in role.voids:
+        said = void.pattern.message.name == "ANYTHING" or void.pattern.matches(symbol)
+        if said and state in void.states.members:
+            taken.append(all_of(void.guards))
+    if any(guard is None for guard in taken):
+        return out
+    free = all_of(tuple(~guard for guard in taken if guard is not None))
+    for row in role.table:
+        if row.is_rest and state in row.states.members:
+            own = all_of(row.guards)
+            out.append((row, free if own is None else own if free is None else free & own))
+    return out
+
+
+def steps_of(role: Role, state: State, symbol: Symbol, limits: Limits) -> Iterator[LocalStep]:
+    """Every step of the role that the symbol, or call, makes in the state."""
+    for row, guard in enabled_rows(role, state, symbol):
+        if isinstance(row.next, Abort):
+            if role.aborted is None or role.alert is None or not isinstance(role.fatal, Value):
+                raise ModelError(f"{row.id}: aborts, but the role declares no aborted state or alert")
+            alert = role.alert.symbol(role.fatal, row.next.alerts[0])
+            yield LocalStep(row, state, symbol, role.aborted, guard=guard, flight=(alert,))
+            continue
+        for assign in _assigned(role, row, symbol, limits):
+            following = state if isinstance(row.next, Stay) else row.next
+            yield from _answered(role, LocalStep(row, state, symbol, following, (), guard, assign), limits)
+
+
+def _assigned(role: Role, row: Row, symbol: Symbol, limits: Limits) -> Iterator[tuple[tuple[str, int], ...]]:
+    """What the row's effects make remembered: one for each choice that the limits leave."""
+    choices: list[list[tuple[str, int]]] = []
+    for effect in row.effects:
+        name = effect.fact.name
+        if effect.kind is EffectKind.KEEP:
+            masks = [symbol.assignment[name]]
+        elif effect.kind is EffectKind.NOW:
+            masks = [effect.mask]
+        else:
+            masks = [value.bit for value in effect.choices(symbol.assignment)]
+        allowed = {value.bit for value in limits.get(effect.fact, effect.fact.values)} | {effect.fact.mask}
+        choices.append([(name, mask) for mask in masks if mask in allowed])
+    yield from itertools.product(*choices)
+
+
+def _answered(role: Role, step: LocalStep, limits: Limits) -> Iterator[LocalStep]:
+    """The step for each flight that may follow, by what is remembered then."""
+    known = dict(step.assign)
+    open_: dict[Fact, None] = {}
+    for output in step.row.outputs:
+        facts = (*(output.guard.facts() if output.guard else ()), *output.pattern.message.facts)
+        open_.update((fact, None) for fact in facts if fact in role.memory and fact.name not in known)
+    ways = [[value.bit for value in limits.get(f, f.values)] for f in open_]
+    for way, fact in zip(ways, open_, strict=True):
+        if len(fact.values) > 1:
+            way.append(fact.mask)
+    for masks in itertools.product(*ways):
+        where = tuple((fact.name, mask) for fact, mask in zip(open_, masks, strict=True))
+        memory = {**{fact.name: fact.mask for fact in role.memory}, **known, **dict(where)}
+        flight = tuple(
+            _said(role, output, memory, limits)
+            for output in step.row.outputs
+            if output.guard is None or output.guard.holds(memory)
+        )
+        yield LocalStep(step.row, step.state, step.symbol, step.next, where, step.guard, step.assign, flight)
+
+
+def _said(role: Role, output: Output, memory: Assignment, limits: Limits) -> Symbol:
+    """The symbol that is sent: as the pattern says, else what is remembered, else the first sound value."""
+    if output.optional:
+        raise ModelError(f"{role.name}: {output.text}: what may be left out of a flight is not composed yet")
+    named = output.pattern.named_facts()
+    first = output.pattern.symbol()
+    values: list[Value] = []
+    for fact in output.pattern.message.facts:
+        bits = first.assignment[fact.name]
+        remembered = fact.named(memory[fact.name]) if fact in role.memory else ()
+        if fact not in named:
+            allowed = limits.get(fact, fact.sound)
+            chosen = [value for value in (remembered or fact.sound) if value in allowed]
+            bits = (chosen or [fact.default])[0].bit
+        values.extend(fact.named(bits))
+    return output.pattern.message.symbol(*values)
+
+
+def beginning(role: Role, limits: Limits) -> dict[str, int]:
+    """What is remembered at first; where the limits leave that out, the first value that they allow."""
+    return {
+        fact.name: (value if value in limits.get(fact, fact.values) else limits[fact][0]).bit
+        for fact, value in role.memory.items()
+    }
+
+
+def live_steps(role: Role, limits: Limits, calls: Sequence[Symbol] = ()) -> list[LocalStep]:
+    """Every step that some configuration takes which the role can come to, whatever is sent to it under the limits.
+
+    calls: what the application may call.
+    """
+    symbols = [*calls, *(symbol for symbol in role.symbols if said_within(symbol, limits))]
+    steps = {
+        state: [] if role.is_final(state) else [s for symbol in symbols for s in steps_of(role, state, symbol, limits)]
+        for state in role.states
+    }
+    queue: list[tuple[State, dict[str, int]]] = [(role.initial, beginning(role, limits))]
+    seen = {(role.initial, tuple(queue[0][1].values()))}
+    taken: set[int] = set()
+    for state, memory in queue:
+        for step in steps[state]:
+            if step.fits(memory):
+                taken.add(id(step))
+                there = memory | dict(step.assign)
+                key = (step.next, tuple(there.values()))
+                if key not in seen:
+                    seen.add(key)
+                    queue.append((step.next, there))
+    return [step for some in steps.values() for step in some if id(step) in taken]

@@ -1,0 +1,518 @@
+"""TLS 1.2 composed: the client's table, the server's table, a network, and an attacker who owns the network.
+
+The attacker is Dolev and Yao's: it reads everything, loses, reorders and forges, and breaks no cryptography. What it
+forges is made when it is delivered and never stored. Whether it can follows from the attributes of messages
+(`attributes`) and from what it knows; what it knows only grows. What a message is when it arrives - a signature that
+verifies, verify_data that matches, a MAC that is right - is computed then, from whose keys are whose, and is never a
+label that somebody chose.
+
+Besides what the tables remember, each side has a history (`tls12_setting`): whose key it accepted (`owner`), what its
+keys are made of (`keys`), whether it seals what it sends and opens what it gets. The two transcripts are one bit: the
+same so far, or not, and then never again.
+
+What is left out, so that the model stays small: a sealed record that arrives where nothing is opened yet, out of order,
+or under other keys is spoiled; the attacker can put a spoiled one in its place, so nothing is lost. A fatal alert is one
+packet, whatever it describes. What has ended remembers nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+from shakeproof.model.attributes import HASHED, KEYLESS, How, voucher
+from shakeproof.model.clauses import Level
+from shakeproof.model.composition import (
+    Column,
+    Composition,
+    Is,
+    Of,
+    OnTheWay,
+    Packet,
+    Transition,
+    codes_of,
+    merged,
+    possible,
+    slot,
+)
+from shakeproof.model.facts import Fact, Guard, ModelError, Value, all_of
+from shakeproof.model.machine import Role
+from shakeproof.model.messages import (
+    GRANTS,
+    Alert,
+    ApplicationData,
+    Certificate,
+    CertificateVerify,
+    ChangeCipherSpec,
+    ClientKeyExchange,
+    Finished,
+    ServerKeyExchange,
+    bad_block,
+    bad_mac,
+    connect,
+    empty_chain,
+    forged_signature,
+    match,
+    mismatch,
+    proven,
+    resumed,
+    signed,
+    unproven,
+    wrapped,
+    write,
+)
+from shakeproof.model.notation import Kind, State, Symbol
+from shakeproof.model.protections import PROTECTIONS, changed
+from shakeproof.model.steps import Limits, LocalStep, beginning, live_steps
+from shakeproof.model.tls12 import (
+    CONNECTED,
+)
+from shakeproof.model.tls12_client import client as client_role
+from shakeproof.model.tls12_server import server as server_role
+from shakeproof.model.tls12_setting import (
+    ALERT,
+    CLIENT,
+    GOT,
+    KEYS,
+    OPENS,
+    ORDER,
+    OWNER,
+    PEER,
+    READS,
+    SEALS,
+    SERVER,
+    STREAM,
+    TO_ATTACKER,
+    TO_SERVER,
+    TRANSCRIPT,
+    WROTE,
+    Assign,
+    Parcel,
+    Setting,
+    altered,
+    attacker,
+    bits,
+    blind,
+    clear,
+    common,
+    earlier,
+    exposed,
+    forged,
+    genuine,
+    known_keys,
+    lost,
+    nobody,
+    opening,
+    peer,
+    reading,
+    reads,
+    same,
+    same_keys,
+    sealing,
+    silent,
+    spoke,
+    torn,
+    whole,
+)
+
+Conditions = tuple[Guard, ...]
+
+
+@dataclass
+class _Side:
+    """One side while it is composed."""
+
+    name: str
+    role: Role
+    limits: Limits
+    state: Fact
+    flights: dict[tuple[Parcel, ...], int] = field(default_factory=lambda: {(): 0})
+
+    def owes(self, flight: tuple[Parcel, ...]) -> int:
+        """The bits of the flight in `owes`; its remainders are known too."""
+        for begin in range(len(flight) - 1, -1, -1):
+            self.flights.setdefault(flight[begin:], len(self.flights))
+        return 1 << self.flights[flight]
+
+    def at(self, state: State) -> int:
+        """The bits of the state."""
+        return self.state[state.name].bit
+
+
+def _side(name: str, role: Role, limits: Limits) -> _Side:
+    return _Side(name, role, limits, Fact("state", {s.name.lower(): s.sentence for s in role.states}))
+
+
+class _Composer:
+    """Makes the transitions of a setting."""
+
+    def __init__(self, setting: Setting) -> None:
+        self.setting = setting
+        self.only: frozenset[Packet] | None = None
+        self.sides = {
+            side: _side(side, changed(role, setting.removed), setting.limits(side))
+            for side, role in ((CLIENT, client_role), (SERVER, server_role))
+        }
+        self.packets: dict[Packet, int] = {}
+        own = (connect.symbol(), write.symbol())
+        self.steps = {name: live_steps(side.role, side.limits, own) for name, side in self.sides.items()}
+
+    # ------------------------------------------------------------------------------------------------ what is composed
+
+    def compose(self) -> tuple[list[Transition], tuple[Packet, ...]]:
+        """The transitions, and the packets that they speak of."""
+        calls: list[Transition] = []
+        heard: dict[str, list[LocalStep]] = {}
+        for name, side in self.sides.items():
+            calls += [one for s in self.steps[name] if s.row.kind is Kind.CALL for one in self._called(side, s)]
+            heard[name] = [step for step in self.steps[name] if step.row.kind is Kind.RECV]
+        for side in self.sides.values():  # the flights are known once every step is
+            for step in heard[side.name]:
+                for _ in self._after(side, step):
+                    pass
+        packets = self._listed()
+        self.packets = codes_of(packets)
+        out = [made for one in calls if (made := self._at_once(one)) is not None]
+        out += [one for side in self.sides.values() for one in self._sends(side)]
+        for side in self.sides.values():
+            for step in heard[side.name]:
+                out += self._receives(side, step)
+                if self.setting.attacked:
+                    out += self._forges(side, step)
+        out += self._losses()
+        leads = [change.values[0] for name in self.setting.removed for change in PROTECTIONS[name].changes]
+        out.sort(key=lambda one: not any(one.symbol.has(value) for value in leads))
+        return merged(out), packets
+
+    def _called(self, side: _Side, step: LocalStep) -> Iterator[Transition]:
+        """A call of the application: data is written once."""
+        name = side.name
+        for where, assign in self._after(side, step):
+            if step.symbol.message is not write:
+                yield self._transition("calls", side, step, where, (), assign)
+                continue
+            where = {**where, f"{name}.wrote": silent.bit}
+            assign = {**assign, f"{name}.wrote": spoke.bit}
+            heard = Of(name, clear) | known_keys(name)
+            if name == CLIENT:
+                yield self._transition("calls", side, step, where, (~heard,), assign)
+                yield self._transition("calls", side, step, where, (heard,), {**assign, "attacker.reads": reads.bit})
+            else:
+                yield self._transition("calls", side, step, where, (), assign)
+
+    def _at_once(self, one: Transition) -> Transition | None:
+        """A call whose flight is one message, sent at once: two sides that both owe data would wait for each other."""
+        side = self.sides[one.machine]
+        owed = next(
+            flight for flight, number in side.flights.items() if 1 << number == dict(one.assign)[f"{side.name}.owes"]
+        )
+        if len(owed) != 1:
+            return one
+        assign = {**dict(one.assign), f"{side.name}.owes": 1}
+        code = self.packets.get(self._packet(side, owed[0]))
+        if code is None:
+            return None
+        return replace(one, assign=tuple(assign.items()), puts=code, note=self._protection(owed[0].sealed))
+
+    # ------------------------------------------------------------------------------------------------ what comes after
+
+    def _after(self, side: _Side, step: LocalStep) -> Iterator[tuple[Assign, Assign]]:
+        """What must be so, and what is so afterwards: state, memory, the flight owed, and the keys made on the way."""
+        name = side.name
+        where = {f"{name}.{fact}": mask for fact, mask in step.where}
+        assign = {f"{name}.{fact}": mask for fact, mask in step.assign}
+        assign[f"{name}.state"] = side.at(step.next)
+        if side.role.is_final(step.next):
+            assign |= {f"{name}.{fact}": mask for fact, mask in beginning(side.role, side.limits).items()}
+            assign |= bits({f"{name}.owner": nobody})
+        if dict(step.assign).get(GRANTS.name) == resumed.bit and not step.aborts:
+            assign |= bits({f"{name}.keys": earlier})
+        flight = step.flight
+        if step.aborts:
+            flight = (ALERT,)
+        made: list[tuple[Assign, Assign, str]] = [({}, {}, "")]
+        if any(symbol.message is ClientKeyExchange for symbol in flight):
+            made = [
+                (bits({f"{name}.owner": owner}), bits({f"{name}.keys": keys, f"{name}.owner": nobody}), about)
+                for owner, keys, about in (
+                    (peer, common, TO_SERVER), (attacker, exposed, TO_ATTACKER), (nobody, lost, TO_ATTACKER),
+                )
+            ]  # fmt: skip
+        for needs, makes, about in made:
+            yield from self._owing(side, where | needs, assign | makes, flight, about)
+
+    def _owing(
+        self, side: _Side, where: Assign, assign: Assign, flight: Sequence[Symbol], about: str
+    ) -> Iterator[tuple[Assign, Assign]]:
+        """With the flight owed, for each way in which its beginning may be protected."""
+        name = side.name
+        switches = next((n for n, symbol in enumerate(flight) if symbol.message is ChangeCipherSpec), None)
+        for before in (clear, sealing):
+            if not flight and before is sealing:
+                return
+            if before is sealing and flight[0].message not in (Alert, ApplicationData):
+                return  # there is one handshake, and so nothing of it follows its end
+            parcels = tuple(
+                Parcel(
+                    symbol,
+                    before is sealing or (switches is not None and number > switches),
+                    about if symbol.message is ClientKeyExchange else "",
+                )
+                for number, symbol in enumerate(flight)
+            )
+            owed = {f"{name}.owes": side.owes(parcels)}
+            yield (where | bits({f"{name}.seals": before}) if flight else where), assign | owed
+
+    def _transition(
+        self, kind: str, side: _Side, step: LocalStep, where: Assign, guards: Conditions, assign: Assign,
+        *, takes: int = 0, note: str = "",
+    ) -> Transition:  # fmt: skip
+        base = {f"{side.name}.state": side.at(step.state), f"{side.name}.owes": 1}
+        own = Of(side.name, step.guard) if step.guard is not None else None
+        return Transition(
+            step.row.id, kind, side.name, step.symbol, tuple((base | where).items()), own, all_of(guards),
+            tuple(assign.items()), takes, note=note,
+        )  # fmt: skip
+
+    # ------------------------------------------------------------------------------------------------ the network
+
+    def _listed(self) -> tuple[Packet, ...]:
+        """Everything that a side may owe, as packets."""
+        found: dict[Packet, None] = {}
+        for side in self.sides.values():
+            for flight in side.flights:
+                if flight and (self.only is None or self._packet(side, flight[0]) in self.only):
+                    found.setdefault(self._packet(side, flight[0]))
+        return tuple(found)
+
+    def _packet(self, side: _Side, parcel: Parcel) -> Packet:
+        rank = ORDER.index(parcel.symbol.message)
+        return Packet(side.name, PEER[side.name], parcel.symbol, rank, parcel.sealed, parcel.about)
+
+    def _sends(self, side: _Side) -> Iterator[Transition]:
+        """The first message of what is owed goes into the network, where there is room."""
+        name = side.name
+        for flight, number in side.flights.items():
+            if not flight or self._packet(side, flight[0]) not in self.packets:
+                continue
+            assign = {f"{name}.owes": 1 << side.flights[flight[1:]]}
+            if flight[0].symbol.message is ChangeCipherSpec:
+                assign |= bits({f"{name}.seals": sealing})
+            code = self.packets[self._packet(side, flight[0])]
+            yield Transition(
+                "", "sends", name, flight[0].symbol, ((f"{name}.owes", 1 << number),), None, None, tuple(assign.items()),
+                puts=code, note=self._protection(flight[0].sealed),
+            )  # fmt: skip
+
+    def _before(self, packet: Packet, *, sealed: bool = False) -> tuple[int, ...]:
+        """The packets that the same side sent before this one: those of the transcript, or those that are sealed."""
+        return tuple(
+            code
+            for other, code in self.packets.items()
+            if other.sender == packet.sender and other.rank < packet.rank
+            and (other.sealed if sealed else other.symbol.message in HASHED)
+        )  # fmt: skip
+
+    def _on_the_way(self, codes: tuple[int, ...]) -> Guard | None:
+        return OnTheWay(codes, self.setting.bound) if codes else None
+
+    def _losses(self) -> Iterator[Transition]:
+        """The attacker takes a packet out of the network; who has ended leaves it unread."""
+        for packet, code in self.packets.items():
+            assign: Assign = {}
+            if packet.symbol.message in HASHED:
+                assign |= bits({"network.transcript": altered})
+            if packet.sealed:
+                assign |= bits({f"{packet.receiver}.stream": torn})
+            receiver = self.sides[packet.receiver]
+            for state in receiver.role.states:
+                if self.setting.attacked or receiver.role.is_final(state):
+                    yield Transition(
+                        "", "loses", packet.sender, packet.symbol, ((f"{receiver.name}.state", receiver.at(state)),), None, None,
+                        tuple(assign.items()), takes=code, note=self._protection(packet.sealed),
+                    )  # fmt: skip
+
+    @staticmethod
+    def _protection(sealed: bool) -> str:
+        return "the sender's keys" if sealed else ""
+
+    # ------------------------------------------------------------------------------------------------ what is received
+
+    def _receives(self, side: _Side, step: LocalStep) -> Iterator[Transition]:
+        """An honest packet arrives, and is what the step reads."""
+        if not self.setting.attacked and step.aborts and step.row.level is Level.MAY:
+            return  # an honest network, and nobody who ends the connection without need
+        for packet, code in self.packets.items():
+            if packet.receiver != side.name:
+                continue
+            for guards, symbol, gained in self._arrives(side, packet):
+                if symbol != step.symbol:
+                    continue
+                where_opens = bits({f"{side.name}.opens": opening if packet.sealed else reading})
+                for where, assign in self._after(side, step):
+                    effects = gained | assign | self._taken(side, step, genuine)
+                    if step.aborts:
+                        effects = {k: v for k, v in gained.items() if k == "network.transcript"} | assign
+                    yield self._transition(
+                        "receives", side, step, where_opens | where, guards, effects, takes=code,
+                        note=self._protection(packet.sealed),
+                    )  # fmt: skip
+
+    def _arrives(self, side: _Side, packet: Packet) -> Iterator[tuple[Conditions, Symbol, Assign]]:
+        """What a packet is when it arrives: under which conditions, what it says then, and what that brings."""
+        name, symbol = side.name, packet.symbol
+        earlier_ones = self._on_the_way(self._before(packet))
+        if not self.setting.attacked:
+            ahead = tuple(c for p, c in self.packets.items() if p.sender == packet.sender and p.rank < packet.rank)
+            waits = self._on_the_way(ahead)
+            for guards, said, gained in self._judged(side, packet):
+                yield (*guards, *((~waits,) if waits is not None else ())), said, gained
+            return
+        in_order: Conditions = (~earlier_ones,) if earlier_ones is not None else ()
+        if packet.sealed:
+            sealed = self._on_the_way(self._before(packet, sealed=True))
+            readable: Conditions = (Of(name, whole), same_keys(), *((~sealed,) if sealed is not None else ()))
+            if symbol.message is not Finished:
+                yield readable, symbol, {}
+                return
+            back = self._on_the_way(
+                tuple(c for p, c in self.packets.items() if p.sender == name and p.symbol.message in HASHED)
+            )
+            agreed = all_of((Of("network", same), *in_order, *((~back,) if back is not None else ())))
+            if agreed is None:
+                raise ModelError("a transcript is always compared")
+            yield (*readable, agreed), Finished.symbol(match), {}
+            yield (*readable, ~agreed), Finished.symbol(mismatch), bits({"network.transcript": altered})
+            return
+        for guards, said, gained in self._judged(side, packet):
+            if not in_order or symbol.message not in HASHED:
+                yield guards, said, gained
+                continue
+            yield (*guards, *in_order), said, gained
+            if self.setting.attacked and earlier_ones is not None:
+                late = CertificateVerify.symbol(unproven) if symbol.message is CertificateVerify else said
+                yield (*guards, earlier_ones), late, gained | bits({"network.transcript": altered})
+
+    def _judged(self, side: _Side, packet: Packet) -> Iterator[tuple[Conditions, Symbol, Assign]]:
+        """What depends on keys: a certificate, a signature, an encrypted secret."""
+        name, symbol = side.name, packet.symbol
+        own = f"{name}.owner"
+        if symbol.message is Certificate:
+            yield (), symbol, bits({own: nobody if symbol.has(empty_chain) else peer})
+        elif symbol.message is ServerKeyExchange:
+            yield (Is(own, peer.bit),), ServerKeyExchange.symbol(signed), bits({own: peer})
+            yield (~Is(own, peer.bit),), ServerKeyExchange.symbol(forged_signature), bits({own: peer})
+        elif symbol.message is ClientKeyExchange and packet.about == TO_SERVER:
+            yield (), ClientKeyExchange.symbol(wrapped), bits({f"{name}.keys": common})
+        elif symbol.message is ClientKeyExchange:
+            block = bad_block if self.setting.key_exchange == "rsa" else wrapped
+            yield (), ClientKeyExchange.symbol(block), bits({f"{name}.keys": lost})
+        elif symbol.message is CertificateVerify:
+            good = Of("network", same) & Is(own, peer.bit)
+            yield (good,), CertificateVerify.symbol(proven), {}
+            yield (~good,), CertificateVerify.symbol(unproven), {}
+        else:
+            yield (), symbol, {}
+
+    def _taken(self, side: _Side, step: LocalStep, origin: Value) -> Assign:
+        """What it means that the step's symbol was taken, and not refused."""
+        name, symbol = side.name, step.symbol
+        if step.aborts:
+            return {}
+        if symbol.message is ChangeCipherSpec:
+            return bits({f"{name}.opens": opening})
+        if symbol.message is ApplicationData or symbol.has(bad_mac):
+            return bits({f"{name}.got": origin})
+        return {}
+
+    # ------------------------------------------------------------------------------------------------ the attacker
+
+    def _forges(self, side: _Side, step: LocalStep) -> Iterator[Transition]:
+        """The attacker makes what the step reads, where it can."""
+        name, symbol = side.name, step.symbol
+        gained = {} if step.aborts else self._gained(side, symbol)
+        if symbol.message in HASHED:
+            gained |= bits({"network.transcript": altered})
+        needs = self._needs(side, symbol)
+        keyless = any(value in KEYLESS for value in symbol.named)
+        for opens in (reading, opening):
+            keys: Conditions = (known_keys(name),) if opens is opening and not keyless else ()
+            for where, assign in self._after(side, step):
+                yield self._transition(
+                    "forges", side, step, bits({f"{name}.opens": opens}) | where, (*needs, *keys),
+                    gained | assign | self._taken(side, step, forged),
+                    note="keys that the attacker has" if opens is opening and not keyless else "",
+                )  # fmt: skip
+
+    def _needs(self, side: _Side, symbol: Symbol) -> Conditions:
+        """What the attacker needs to forge the symbol, by its attributes."""
+        attribute = voucher(symbol.named)
+        if attribute is None or attribute.how in (How.CERTIFIED, How.ENCRYPTED):
+            return ()  # a certificate is public, and anybody can encrypt
+        if attribute.how is How.SIGNED:
+            return (Is(f"{side.name}.owner", attacker.bit),)
+        return (known_keys(side.name),)
+
+    def _gained(self, side: _Side, symbol: Symbol) -> Assign:
+        """Whose keys are accepted with a forged symbol."""
+        own, keys = f"{side.name}.owner", f"{side.name}.keys"
+        if symbol.message is Certificate:
+            owner = peer if voucher(symbol.named) is not None else nobody if symbol.has(empty_chain) else attacker
+            return bits({own: owner})
+        if symbol.message is ServerKeyExchange:
+            return bits({own: attacker})
+        if symbol.message is ClientKeyExchange:
+            return bits({keys: exposed if symbol.has(wrapped) else lost})
+        return {}
+
+    # ------------------------------------------------------------------------------------------------ columns
+
+    def _facts(self) -> dict[str, tuple[Fact, int]]:
+        """Every column: its fact, and the bits that it begins with."""
+        facts: dict[str, tuple[Fact, int]] = {}
+        for name, side in self.sides.items():
+            owes = {
+                f"flight_{number}" if flight else "nothing": ", ".join(p.symbol.text for p in flight) or "nothing"
+                for flight, number in side.flights.items()
+            }
+            facts[f"{name}.state"] = (side.state, side.at(side.role.initial))
+            facts[f"{name}.owes"] = (Fact("owes", owes), 1)
+            first_ = beginning(side.role, side.limits)
+            facts |= {f"{name}.{fact.name}": (fact, first_[fact.name]) for fact in side.role.memory}
+            facts |= {f"{name}.{f.name}": (f, f.default.bit) for f in (OWNER, KEYS, SEALS, OPENS, STREAM, WROTE, GOT)}
+        return facts | {"network.transcript": (TRANSCRIPT, same.bit), "attacker.reads": (READS, blind.bit)}
+
+    def begins(self) -> dict[str, int]:
+        """The bits that each column begins with."""
+        return {name: mask for name, (_, mask) in self._facts().items()}
+
+    def columns(self, transitions: Sequence[Transition]) -> tuple[Column, ...]:
+        """The columns, each with the values that some transition gives it."""
+        masks = {name: {mask: None} for name, mask in self.begins().items()}
+        for one in transitions:
+            for name, mask in one.assign:
+                masks[name].setdefault(mask)
+        return tuple(Column(name, fact, tuple(masks[name])) for name, (fact, _) in self._facts().items())
+
+
+def compose(setting: Setting) -> Composition:
+    """The model of a setting. Its properties are in `properties.explored`."""
+    composer = _Composer(setting)
+    transitions, packets = composer.compose()
+    sent = {one.puts for one in possible(transitions, composer.begins())} - {0}
+    composer.only = frozenset(packets[code - 1] for code in sent)
+    transitions, packets = composer.compose()
+    begins = composer.begins()
+    able = possible(transitions, begins)
+    columns = composer.columns(able)
+    names = {side.name: side.state for side in composer.sides.values()}
+    quiet: list[Guard] = [Is(slot(number), 0) for number in range(setting.bound)]
+    for name, fact in names.items():
+        ended = Of(name, fact["closed"] | fact["aborted"])
+        quiet.append(Is(f"{name}.owes", 1) & (ended | (Of(name, fact["connected"]) & Of(name, spoke))))
+    done = all_of(tuple(Of(n, names[n][CONNECTED.name]) & Of(n, genuine) for n in names))
+    return Composition(
+        setting.name, f"TLS 1.2, {setting.name.removeprefix('tls12 ')}", columns, (begins,), tuple(able), packets,
+        setting.bound, done=done, over=all_of(tuple(quiet)),
+        machines={side.name: side.role.name for side in composer.sides.values()},
+    )  # fmt: skip

@@ -1,0 +1,197 @@
+"""What is explored of TLS 1.2, and what is told of a run beside what the tables remember.
+
+The facts here are a history: no row of a table reads them. They are what properties speak of, and from what it is
+computed, when a message arrives, what it is to its receiver.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import reduce
+
+from shakeproof.model.composition import Of
+from shakeproof.model.facts import Fact, Guard, Value
+from shakeproof.model.messages import (
+    ASKS,
+    EXTENSIONS,
+    GRANTS,
+    KEY_EXCHANGE,
+    OFFER,
+    TICKET,
+    Alert,
+    ApplicationData,
+    Certificate,
+    CertificateRequest,
+    CertificateVerify,
+    ChangeCipherSpec,
+    ClientHello,
+    ClientKeyExchange,
+    Finished,
+    NewSessionTicket,
+    ServerHello,
+    ServerHelloDone,
+    ServerKeyExchange,
+    anew,
+    by_id,
+    ecdhe,
+    extended,
+    fatal,
+    full,
+    handshake_failure,
+    offers_ecdhe,
+    offers_rsa,
+    offers_several,
+    resumed,
+    rsa,
+    unpromised,
+)
+from shakeproof.model.notation import Message, Symbol
+from shakeproof.model.steps import Limits
+from shakeproof.model.tls12 import (
+    REQUESTED,
+    ROUND,
+    VERSION,
+    anonymous,
+    asked,
+    current,
+    doubtful,
+    first,
+    identified,
+    unasked,
+)
+
+CLIENT, SERVER = "client", "server"
+PEER = {CLIENT: SERVER, SERVER: CLIENT}
+
+# fmt: off
+OWNER = Fact("owner", {
+    "nobody":   "no key of the peer has been accepted, or it has been used",
+    "peer":     "the key that was accepted is the peer's own",
+    "attacker": "the key that was accepted is the attacker's",
+})
+nobody, peer, attacker = OWNER.values
+
+KEYS = Fact("keys", {
+    "no_keys": "no secret has been agreed: keys would be made of an empty one",
+    "common":  "the secret is the client's, encrypted to, or agreed with, the server",
+    "exposed": "the attacker knows the secret",
+    "lost":    "nobody else has the secret",
+    "earlier": "the secret is that of the session that is resumed",
+})
+no_keys, common, exposed, lost, earlier = KEYS.values
+
+SEALS = Fact("seals", {"clear": "what it sends is not protected", "sealing": "what it sends is protected"})
+clear, sealing = SEALS.values
+
+OPENS = Fact("opens", {"reading": "what it reads is not protected", "opening": "only what is protected is read"})
+reading, opening = OPENS.values
+
+STREAM = Fact("stream", {"whole": "every protected record to it has arrived", "torn": "a protected record to it was lost"})
+whole, torn = STREAM.values
+
+WROTE = Fact("wrote", {"silent": "the application has sent nothing", "spoke": "the application has sent data"})
+silent, spoke = WROTE.values
+
+GOT = Fact("got", {
+    "nothing": "no data has been accepted",
+    "genuine": "data of the peer has been accepted",
+    "forged":  "data of the attacker has been accepted",
+})
+nothing, genuine, forged = GOT.values
+
+TRANSCRIPT = Fact("transcript", {
+    "same":    "each side has read what the other has sent, in order, as far as it has come",
+    "altered": "the two sides have seen different handshakes",
+})
+same, altered = TRANSCRIPT.values
+
+READS = Fact("reads", {
+    "blind": "the attacker has read nothing of what the client's application has sent",
+    "reads": "the attacker has read what the client's application has sent",
+})
+blind, reads = READS.values
+# fmt: on
+
+ORDER: tuple[Message, ...] = (
+    ClientHello, ServerHello, Certificate, ServerKeyExchange, CertificateRequest, ServerHelloDone, ClientKeyExchange,
+    CertificateVerify, NewSessionTicket, ChangeCipherSpec, Finished, ApplicationData, Alert,
+)  # fmt: skip
+"""The order in which a side sends, in one handshake: what ranks lower was sent before."""
+
+ALERT = Alert.symbol(fatal, handshake_failure)
+"""Any fatal alert."""
+
+TO_ATTACKER, TO_SERVER = "for the attacker", "for the server"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is explored.
+
+    key_exchange: "rsa" or "ecdhe"; client_auth: the server may ask for a certificate; resume: the client asks to resume
+    a session; bound: packets in the network at once; attacked: there is an attacker, else the network is honest;
+    removed: protections that are taken out.
+    """
+
+    key_exchange: str = "rsa"
+    client_auth: bool = False
+    resume: bool = False
+    bound: int = 1
+    attacked: bool = True
+    removed: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Short, for reports."""
+        parts = ["tls12", self.key_exchange]
+        parts += ["client-auth"] * self.client_auth + ["resumption"] * self.resume + ["honest"] * (not self.attacked)
+        return " ".join(parts)
+
+    def limits(self, side: str) -> Limits:
+        """What each side may say, pick and remember."""
+        kind, offer = (rsa, offers_rsa) if self.key_exchange == "rsa" else (ecdhe, offers_ecdhe)
+        proofs = (identified, doubtful) if self.client_auth else ()
+        asking = (asked, anonymous, *proofs) if self.client_auth else (anonymous,) if side == CLIENT else ()
+        return {
+            KEY_EXCHANGE: (kind,),
+            OFFER: (offers_several, offer),
+            EXTENSIONS: (extended,),
+            ASKS: (anew, by_id) if self.resume else (anew,),
+            GRANTS: (full, resumed) if self.resume else (full,),
+            TICKET: (unpromised,),
+            ROUND: (first,),
+            VERSION: (current,),
+            REQUESTED: (unasked, *asking),
+        }
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """A symbol of a flight, with what else is known of it when it is sent."""
+
+    symbol: Symbol
+    sealed: bool = False
+    about: str = ""
+
+
+Assign = dict[str, int]
+
+
+def _any(*guards: Guard) -> Guard:
+    return reduce(lambda one, other: one | other, guards)
+
+
+def same_keys() -> Guard:
+    """Both sides have the same keys."""
+    return _any(*(Of(CLIENT, value) & Of(SERVER, value) for value in (common, earlier, no_keys)))
+
+
+def known_keys(side: str) -> Guard:
+    """The attacker has the keys of that side."""
+    return Of(side, no_keys) | Of(side, exposed)
+
+
+def bits(values: Mapping[str, Value]) -> Assign:
+    """Columns with the bits of a value each."""
+    return {name: value.bit for name, value in values.items()}

@@ -1,0 +1,160 @@
+"""`shakeproof check`: the model explored, every reachable state of it, with an attacker on the network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.text import Text
+
+from shakeproof.commands.running import running
+from shakeproof.console import console, visible
+from shakeproof.exits import Exit, UsageError, choose
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from shakeproof.model.tls12_setting import Setting
+    from shakeproof.properties.explore import Broken, Exploration
+
+DEFAULT_FOLDER = "shakeproof-report"
+BOUND_MOST = 4
+"""Packets in the network at once: each more multiplies the states by four to eight."""
+PROGRESS_S = 5.0
+ROWS_NAMED = 3
+"""Rows that are named where some were not reached; more would hide the verdict."""
+
+
+def _option(metavar: str, help: str, *names: str) -> Any:
+    return typer.Option(*names, metavar=metavar, help=help)
+
+
+Bound = Annotated[int, _option("N", f"Messages in the network at once: 1 to {BOUND_MOST}.", "--bound")]
+Without = Annotated[
+    list[str] | None, _option("NAME", "Take a protection out; repeatable. `shakeproof list protections`.", "--without")
+]
+Out = Annotated[Path, _option("DIR", "Folder for counterexamples.", "-o", "--out")]
+
+
+def check(bound: Bound = 1, without: Without = None, out: Out = Path(DEFAULT_FOLDER)) -> None:
+    """Explore the model of TLS 1.2 with an attacker: every reachable state, and whether its properties hold there."""
+    running(_check)(bound, without or [], out)
+
+
+def _settings(bound: int, removed: Sequence[str]) -> Iterator[Setting]:
+    """Everything that is explored: where protections are taken out, with an attacker only."""
+    from shakeproof.model.tls12_setting import Setting
+
+    for key_exchange in ("rsa", "ecdhe"):
+        for client_auth, resume in ((False, False), (True, False), (False, True)):
+            for attacked in (True,) if removed else (False, True):
+                yield Setting(key_exchange, client_auth, resume, bound, attacked, tuple(removed))
+
+
+def _check(bound: int, names: Sequence[str], folder: Path) -> int:
+    from shakeproof.model.protections import PROTECTIONS
+    from shakeproof.properties.explored import ASSUMPTIONS, checked
+
+    if not 1 <= bound <= BOUND_MOST:
+        raise UsageError(f"--bound came as {bound}; expected 1 to {BOUND_MOST} messages in the network at once")
+    removed = [choose("protection", name, PROTECTIONS) for name in dict.fromkeys(names)]
+    out = console()
+    without = f" · without {', '.join(removed)}" if removed else ""
+    out.print(f"shakeproof check · TLS 1.2, client, server, network and attacker · bound {bound}{without}")
+    found: list[Exploration] = []
+    for setting in _settings(bound, removed):
+        found.append(checked(setting, progress=_progress(out)))
+        _print(out, found[-1])
+    broken = _shortest(found)
+    for each, one in broken:
+        _tell(out, each, one, removed, folder)
+    for assumption in (*ASSUMPTIONS, f"at most {bound} message{'s' * (bound > 1)} in the network at once"):
+        out.print(f"  presumed: {assumption}")
+    return _verdict(out, found, broken)
+
+
+def _progress(out: Console) -> Any:
+    """One line each five seconds."""
+    last = monotonic()
+
+    def tell(found: Exploration, width: int) -> None:
+        nonlocal last
+        if monotonic() - last > PROGRESS_S:
+            last = monotonic()
+            out.print(
+                f"  ... {found.model.name}: level {found.depth}, {found.states:,} states, {width:,} in this level"
+            )
+
+    return tell
+
+
+def _print(out: Console, found: Exploration) -> None:
+    held = len(found.model.safety) - len(found.broken)
+    rows = f"{len(found.rows_reached)}/{len(found.model.rows)} rows"
+    text = (
+        f"  {found.model.name:<28}{found.states:>10,} states {found.transitions:>12,} transitions  "
+        f"depth {found.depth:>2}  {held}/{len(found.model.safety)} properties  {rows}  {found.seconds:.1f} s"
+    )
+    out.print(text)
+    if found.attacked and found.rows_missed:
+        more = len(found.rows_missed) - ROWS_NAMED
+        out.print(
+            f"    not reached: {'; '.join(found.rows_missed[:ROWS_NAMED])}{f' and {more} more' if more > 0 else ''}"
+        )
+    for count, what in (
+        (found.stuck, "states in which nothing can happen, and the connection is not over"),
+        (found.unfinishable, "states from which the connection can't be completed although nobody attacks"),
+    ):
+        if count:
+            out.print(f"    ✗ {count:,} {what}", style="red")
+    if found.stopped:
+        out.print(f"    stopped: {found.stopped}", style="yellow")
+
+
+def _shortest(found: Sequence[Exploration]) -> list[tuple[Exploration, Broken]]:
+    """For each property that does not hold somewhere, its shortest counterexample."""
+    best: dict[str, tuple[Exploration, Broken]] = {}
+    for each in found:
+        for one in each.broken:
+            known = best.get(one.safety.name)
+            if known is None or one.depth < known[1].depth:
+                best[one.safety.name] = (each, one)
+    return sorted(best.values(), key=lambda pair: pair[1].depth)
+
+
+def _tell(out: Console, found: Exploration, broken: Broken, removed: Sequence[str], folder: Path) -> None:
+    """A property that does not hold: what it says, how it is broken, and where the picture is."""
+    from shakeproof.properties.explored import trace_of
+
+    trace = trace_of(found, broken)
+    path = folder / f"{'-'.join([*removed, broken.safety.name])}.json"
+    try:
+        trace.save(path)
+    except OSError as error:
+        raise UsageError(f"{folder}: can't be written to ({error.strerror}); name another with -o") from error
+    out.print(Text(f"✗ {broken.safety.name}: {broken.safety.sentence}", style="red"))
+    out.print(f"  {broken.safety.clause} · {found.model.name} · shortest counterexample, {broken.depth} steps:")
+    for sentence in trace.sentences():
+        out.print(f"    {visible(sentence)}")
+    out.print(f"  picture: shakeproof draw trace {visible(str(path))}")
+
+
+def _verdict(out: Console, found: Sequence[Exploration], broken: Sequence[tuple[Exploration, Broken]]) -> int:
+    states = sum(each.states for each in found)
+    if broken or any(each.stuck or each.unfinishable for each in found):
+        names = ", ".join(one.safety.name for _, one in broken) or "completion"
+        out.print(Text(f"DOES NOT HOLD   {names} · {states:,} states", style="bold red"))
+        return Exit.FINDINGS
+    stopped = [each for each in found if each.stopped]
+    if stopped:
+        out.print(
+            Text(f"NOT DECIDED   {len(stopped)} of {len(found)} models were not explored to their end", style="bold")
+        )
+        return Exit.NOT_TESTED
+    out.print(
+        Text(f"HOLDS   every property in every one of {states:,} states of {len(found)} models", style="bold green")
+    )
+    return Exit.OK

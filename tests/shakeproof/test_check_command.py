@@ -1,0 +1,110 @@
+"""`shakeproof check`: what it prints and writes, how it ends, and what it says to bad input."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from shakeproof.cli import main
+from shakeproof.commands import check
+from shakeproof.model.protections import PROTECTIONS
+from shakeproof.model.tls12_setting import Setting
+from shakeproof.properties import explored
+from shakeproof.properties.explore import Exploration, explore
+from shakeproof.properties.explored import composed
+
+
+@pytest.fixture(autouse=True)
+def somewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def only(monkeypatch: pytest.MonkeyPatch, setting: Setting) -> None:
+    """Explore this setting alone: each takes a second."""
+    monkeypatch.setattr(check, "_settings", lambda bound, removed: [setting])
+
+
+def test_check_that_holds_says_so_with_what_it_presumes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    only(monkeypatch, Setting(attacked=False))
+    assert main(["check"]) == 0
+    out = capsys.readouterr().out
+    assert "29 states           30 transitions  depth 22  6/6 properties  14/30 rows" in out
+    assert "presumed: cryptography is perfect" in out
+    assert "presumed: at most 1 message in the network at once" in out
+    assert out.splitlines()[-1] == "HOLDS   every property in every one of 29 states of 1 models"
+
+
+def test_check_without_a_protection_tells_and_saves_the_attack(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], somewhere: Path
+) -> None:
+    only(monkeypatch, Setting(removed=("message-order",)))
+    assert main(["check", "--without", "message-order", "-o", "out"]) == 1
+    out = capsys.readouterr().out
+    assert "✗ server-authenticated: a client that has finished shares its keys" in out
+    assert "Attacker sends Finished[MATCH] to Client: forged; Client is now CONNECTED." in out
+    assert "DOES NOT HOLD   server-authenticated" in out.splitlines()[-1]
+    saved = "out/message-order-server-authenticated.json"
+    assert f"picture: shakeproof draw trace {saved}" in out
+    assert main(["draw", "trace", saved, "-f", "txt"]) == 0
+    assert "server-authenticated does not hold" in capsys.readouterr().out
+
+
+def test_check_that_was_stopped_is_not_decided(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    only(monkeypatch, Setting(attacked=False))
+
+    def with_little_memory(setting: Setting, progress: object) -> Exploration:
+        return explore(composed(setting), memory=1)
+
+    monkeypatch.setattr(explored, "checked", with_little_memory)
+    assert main(["check"]) == 3
+    out = capsys.readouterr().out
+    assert "stopped: out of memory: level 1 needs" in out
+    assert out.splitlines()[-1] == "NOT DECIDED   1 of 1 models were not explored to their end"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--bound", "0"], "--bound came as 0; expected 1 to 4 messages"),
+        (["--bound", "5"], "--bound came as 5; expected 1 to 4 messages"),
+        (["--without", "name-chek"], "no protection 'name-chek'. Did you mean 'name-check'"),
+        (["--without", ""], "--without came with an empty value"),
+    ],
+)
+def test_check_bad_input_is_one_line_and_code_2(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["check", *arguments]) == 2
+    err = capsys.readouterr().err
+    assert said in err
+    assert len(err.splitlines()) == 1
+
+
+@pytest.mark.slow
+def test_check_folder_that_is_a_file_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], somewhere: Path
+) -> None:
+    only(monkeypatch, Setting(removed=("message-order",)))
+    (somewhere / "out").write_text("", encoding="utf-8")
+    assert main(["check", "--without", "message-order", "-o", "out"]) == 2
+    assert "out: can't be written to" in capsys.readouterr().err
+
+
+def test_list_protections_has_each_with_its_attack(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list", "protections"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == list(PROTECTIONS)
+    assert "without it: goto fail (CVE-2014-1266)" in lines[2]
+
+
+@pytest.mark.slow
+def test_check_with_every_protection_holds_in_every_setting(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check"]) == 0
+    out = capsys.readouterr().out
+    assert out.splitlines()[-1] == "HOLDS   every property in every one of 51,878 states of 12 models"
