@@ -29,14 +29,11 @@ from shakeproof.model.messages import (
     expired,
     issuer_not_ca,
     name_excluded,
-    no_san,
     not_yet_valid,
     trusted,
     unknown_critical,
     untrusted,
-    wrong_eku,
     wrong_name,
-    wrong_usage,
 )
 from shakeproof.properties.chains.draft import STRANGER, Draft, authority, key_info
 from shakeproof.properties.chains.plans import Plan, spoilt
@@ -63,8 +60,8 @@ BEHIND = ", with the chain "
 class Offer:
     """A chain with defects. name: in a check's name; fault: what is wrong, in words.
 
-    faults, depth: of the factory's plan; value: what the chain is for the table of the role; defect: what it is for the
-    certificate's table, whose clause it breaks; twin: another certificate of the uppermost CA, with this fault, comes
+    faults, depth: of the factory's plan; value: what the chain is for the table of the role, which is sound where who
+    accepts it is only warned of; defect: what it is for the certificate's table, whose clause it breaks; twin: another certificate of the uppermost CA, with this fault, comes
     first; namesakes: so many other CAs of the issuer's name and key identifier come first; key: the clause instead,
     among those of the role; advice: why whoever accepts it is only warned of, "" where it has to be refused.
     """
@@ -119,10 +116,10 @@ _OFFERS = (
     Offer("excluded-in-capitals", "whose name, but for capitals, lies in a subtree that its issuer may not certify", ("excluded-in-capitals@1",), name_excluded, checks.name_excluded),
     Offer("other-host-permitted", "whose name lies in no subtree that its issuer may certify", ("other-host-permitted@1",), name_excluded, checks.name_not_permitted),
     Offer("name-before-nul", "whose name is another one, of which only what stands before a NUL is the server's", ("name-before-nul",), wrong_name, checks.wrong_name, key="RFC 6125 6.6.4"),
-    Offer("name-in-uri", "whose alternative name is a URI, so that the server's name stands in the common name alone", ("name-in-uri",), no_san, checks.no_san, key="RFC 6125 6.4.4", advice=URI),
+    Offer("name-in-uri", "whose alternative name is a URI, so that the server's name stands in the common name alone", ("name-in-uri",), trusted, checks.no_san, key="RFC 6125 6.4.4", advice=URI),
     Offer("namesakes", f"which leads to the anchor only past {NAMESAKES} other CAs of its issuer's name", (), trusted, checks.path_bomb, namesakes=NAMESAKES, advice=LIMIT),
-    Offer("wrong-purpose", "whose leaf is meant for signing code", ("wrong-purpose@0",), wrong_eku, checks.wrong_eku, advice=PURPOSES, client=True),
-    Offer("wrong-usage", "whose leaf's key may neither sign nor encipher keys", ("wrong-usage",), wrong_usage, checks.leaf_key_usage, advice=PURPOSES, client=True),
+    Offer("wrong-purpose", "whose leaf is meant for signing code", ("wrong-purpose@0",), trusted, checks.wrong_eku, advice=PURPOSES, client=True),
+    Offer("wrong-usage", "whose leaf's key may neither sign nor encipher keys", ("wrong-usage",), trusted, checks.leaf_key_usage, advice=PURPOSES, client=True),
 )
 # fmt: on
 
