@@ -38,6 +38,7 @@ def test_check_that_holds_says_so_with_what_it_presumes(
     assert out.splitlines()[-1] == "HOLDS   every property in every one of 29 states of 1 models"
 
 
+@pytest.mark.slow
 def test_check_without_a_protection_tells_and_saves_the_attack(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], somewhere: Path
 ) -> None:
