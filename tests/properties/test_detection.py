@@ -85,7 +85,7 @@ EXPECTED = {
     "mac-unchecked": ("FAIL went-on", "RFC 5246 section 6.2.3.3"),
     "padding-unchecked": ("FAIL went-on", "RFC 5246 section 6.2.3.2"),
     "unprepared-ccs-crash": ("CRASH", "RFC 5246 section 7.1"),
-    "client-certificate-skipped": ("FAIL went-on", "RFC 5246 section 7.3"),
+    "client-certificate-skipped": ("FAIL went-on", "RFC 5246 section 7.4.6"),
     "certificate-verify-skipped": ("FAIL went-on", "RFC 5246 section 7.3"),
     "certificate-verify-unchecked": ("FAIL went-on", "RFC 5246 section 7.4.8"),
     "bare-renegotiation-crash": ("CRASH", "RFC 5746 section 3.7"),
