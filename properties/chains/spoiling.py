@@ -13,6 +13,8 @@ from shakeproof.properties.chains.draft import Crl, Draft, Template
 from shakeproof.properties.mapper.keys import Owner, PrivateKey, private_key
 
 DAY = timedelta(days=1)
+OUTSIDE = 10 * DAY
+"""From a validity to now: a validator may allow for clocks that differ by a day, as NSS does."""
 SHORT_RSA_BITS = 1024
 PRIVATE_EXTENSION = "1.3.6.1.4.1.99999.1"
 POLICIES, POLICY_CONSTRAINTS = "2.5.29.32", "2.5.29.36"
@@ -137,13 +139,13 @@ def explicit_curve(draft: Draft, place: int) -> None:
 
 
 def expired(draft: Draft, place: int) -> None:
-    """It ended yesterday."""
-    _at(draft, place).not_after = draft.now - DAY
+    """It has ended."""
+    _at(draft, place).not_after = draft.now - OUTSIDE
 
 
 def not_yet_valid(draft: Draft, place: int) -> None:
-    """It begins tomorrow."""
-    _at(draft, place).not_before = draft.now + DAY
+    """It has not begun."""
+    _at(draft, place).not_before = draft.now + OUTSIDE
 
 
 def other_issuer_name(draft: Draft, place: int) -> None:

@@ -115,6 +115,7 @@ def test_where_four_stacks_agree_with_the_corpus_so_do_we(judged: Judged) -> Non
     assert wrong(consensus) == []
 
 
+@pytest.mark.slow
 def test_the_order_of_the_intermediates_changes_no_verdict(judged: Judged) -> None:
     for item, result in judged:
         if "denial-of-service" in item.features or not item.intermediates:

@@ -12,6 +12,7 @@ from shakeproof.model.machine import Role
 from shakeproof.model.roles import ROLES
 from tests.model.test_machine import agree_everywhere
 
+SLOW = pytest.mark.slow
 roles = pytest.mark.parametrize("role", ROLES.values(), ids=list(ROLES))
 
 
@@ -20,7 +21,9 @@ def test_lint_of_every_table_is_silent(role: Role) -> None:
     assert lint(role) == []
 
 
-@roles
+@pytest.mark.parametrize(
+    "role", [pytest.param(role, id=name, marks=SLOW if name == "tcp" else ()) for name, role in ROLES.items()]
+)
 def test_table_transitions_and_columns_agree_in_every_cell(role: Role) -> None:
     agree_everywhere(role)
 

@@ -63,6 +63,7 @@ def clean() -> Run:
     return audit(["shakeproof"], jobs=2, time_s=TIME_S)
 
 
+@pytest.mark.slow
 def test_the_clean_implementation_has_no_finding_and_nothing_is_left_out(clean: Run) -> None:
     assert clean.findings == []
     assert clean.exit_code("deviation") == 0
@@ -72,6 +73,7 @@ def test_the_clean_implementation_has_no_finding_and_nothing_is_left_out(clean: 
         assert result.left_out == 0
 
 
+@pytest.mark.slow
 def test_every_row_is_exercised_by_us_or_is_a_may_that_a_scripted_endpoint_takes(clean: Run) -> None:
     for result in clean.roles:
         role = ROLES[result.role]
@@ -274,6 +276,7 @@ def test_inconclusive_is_silence_that_only_a_timer_tells_from_slowness() -> None
     [(True, {Grade.DEVIATION, Grade.WARNING}), (False, {Grade.INCONCLUSIVE})],
     ids=["known", "timed"],
 )
+@pytest.mark.slow
 def test_silence_to_a_forbidden_input_is_held_against_a_target_only_where_it_is_known(
     exact: bool, graded: set[Grade]
 ) -> None:
@@ -283,6 +286,7 @@ def test_silence_to_a_forbidden_input_is_held_against_a_target_only_where_it_is_
     assert {problem.grade for problem in problems if "stayed silent, and stayed so" in problem.why} == graded
 
 
+@pytest.mark.slow
 def test_what_does_not_repeat_is_inconclusive() -> None:
     _, outcomes = run_all(BrokenTarget(lambda r, n: Reaction() if n == 3 else r), "tls12.client", CBC)
     word, problem = next(

@@ -63,6 +63,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> str:
     return "small"
 
 
+@pytest.mark.slow
 def test_clean_implementation_keeps_every_property(small: str) -> None:
     events: list[TestEvent] = []
     run = run_properties(profile=small, seed=SEED, report=events.append)

@@ -120,6 +120,7 @@ def failure(case: ET.Element) -> str:
     return "" if found is None else found.text or ""
 
 
+@pytest.mark.slow
 def test_plugin_fails_a_marked_test_with_chart_and_files(project: Path) -> None:
     done, cases = run(project)
     assert set(cases) == {"test_rogue", "test_clean", "test_called", "test_named"}, done.stdout + done.stderr

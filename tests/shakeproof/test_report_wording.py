@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 
 from shakeproof.console import console
@@ -133,6 +134,7 @@ def test_interrupted_run_prints_the_cells_of_each_role_and_one_reason() -> None:
     assert "lack of time" not in text
 
 
+@pytest.mark.slow
 def test_required_is_a_sentence_not_the_notation_of_a_table() -> None:
     for role in ROLES.values():
         for row in role.rows:
