@@ -144,6 +144,13 @@ def test_times_are_relative_to_the_moment_that_is_given() -> None:
     assert judge(build(Plan(2), then), then).accepted, "GeneralizedTime from 2050 on"
 
 
+@pytest.mark.parametrize("name", ["expired", "not-yet-valid"])
+def test_chain_out_of_its_validity_is_so_by_more_than_a_clock_is_off(name: str) -> None:
+    """NSS allows for a day, and was accused of taking a chain that began a day later."""
+    built = build(Plan(2, (f"{name}@1",)), NOW)
+    assert not any(judge(built, NOW + timedelta(days=days)).accepted for days in (-2, 0, 2))
+
+
 def test_the_octets_of_a_chain_are_fixed() -> None:
     octets = b"".join(build(Plan(2, ("sha1@1", "nul")), NOW).chain)
     assert hashlib.sha256(octets).hexdigest() == "a5511544b2530d65a34325b488c2507fec9046af17130466943fe7ae6df11bad"
