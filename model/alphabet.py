@@ -242,6 +242,9 @@ class State:
     sentence: str
     phase: str = ""
 
+    def __hash__(self) -> int:
+        return hash(self.name)  # that of a string is computed once; states are looked up a million times
+
     def __or__(self, other: State | States) -> States:
         return States((self,)) | other
 

@@ -11,7 +11,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from shakeproof.model.checks import Ways, joined
 from shakeproof.model.clauses import Authority, Quotes
@@ -40,6 +40,10 @@ class Configuration(NamedTuple):
 
     state: State
     memory: tuple[int, ...]
+
+
+Steps: TypeAlias = dict[Configuration, tuple[tuple[Row, Symbol, Configuration], ...]]
+"""Configurations with the steps that lead out of them."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +112,7 @@ class Role:
         plain = [row for row in self.table if row.place is None]
         self._index: dict[tuple[State, Message], list[Row]] = {}
         self._said: dict[tuple[State, Symbol], tuple[Row, ...]] = {}
+        self._ruled_out: dict[tuple[State, Symbol], tuple[Void, ...]] = {}
         self._remembered: dict[tuple[int, ...], dict[str, int]] = {}
         self._rest: dict[State, list[Row]] = {}
         self._unasked: dict[State, tuple[Row, ...]] = {}
@@ -285,20 +290,25 @@ class Role:
         rows = self._taking(configuration, symbol)
         if rows or symbol.message.kind is not Kind.RECV:
             return rows
-        memory = self.remembered(configuration)
-        if any(item.covers(configuration.state, memory, symbol) for item in self.voids):
+        if self._void(configuration, symbol) is not None:
             return []
+        memory = self.remembered(configuration)
         return [row for row in self._rest.get(configuration.state, ()) if row.fits(memory, symbol)]
 
     def is_void(self, configuration: Configuration, symbol: Symbol) -> str:
         """Why the combination can't occur; "" where it can."""
         if self._taking(configuration, symbol):
             return ""
+        item = self._void(configuration, symbol)
+        return item.why if item is not None else ""
+
+    def _void(self, configuration: Configuration, symbol: Symbol) -> Void | None:
+        """The first void that covers the combination."""
+        key = (configuration.state, symbol)
+        if key not in self._ruled_out:
+            self._ruled_out[key] = tuple(item for item in self.voids if item.is_about(*key))
         memory = self.remembered(configuration)
-        for item in self.voids:
-            if item.covers(configuration.state, memory, symbol):
-                return item.why
-        return ""
+        return next((item for item in self._ruled_out[key] if all(guard.holds(memory) for guard in item.guards)), None)
 
     def apply(self, row: Row, configuration: Configuration, symbol: Symbol) -> list[Configuration]:
         """The configurations after the row; several where the role picks."""
@@ -435,15 +445,22 @@ class Role:
     @cached_property
     def cells(self) -> dict[tuple[Configuration, Symbol], list[Row]]:
         """Every reachable configuration that still reads, with every symbol -> the rows that it enables."""
-        open_ = [configuration for configuration in self.reachable if not self.is_final(configuration.state)]
-        return {(here, symbol): self.enabled(here, symbol) for here in open_ for symbol in self.symbols}
+        reachable, enabled = self._explored
+        open_ = [configuration for configuration in reachable if not self.is_final(configuration.state)]
+        return {(here, symbol): enabled[here, symbol] for here in open_ for symbol in self.symbols}
 
     @cached_property
-    def reachable(self) -> dict[Configuration, tuple[tuple[Row, Symbol, Configuration], ...]]:
+    def reachable(self) -> Steps:
         """Every reachable configuration with its outgoing steps, violations included, in breadth-first order."""
+        return self._explored[0]
+
+    @cached_property
+    def _explored(self) -> tuple[Steps, dict[tuple[Configuration, Symbol], list[Row]]]:
+        """What can be reached, and the rows that were found enabled on the way: to find them costs most of the time."""
+        enabled: dict[tuple[Configuration, Symbol], list[Row]] = {}
         calls = [row.pattern.symbol() for row in self.table if row.kind in (Kind.CALL, Kind.TICK)]
         events = (*dict.fromkeys(calls), *self.symbols)
-        out: dict[Configuration, tuple[tuple[Row, Symbol, Configuration], ...]] = {}
+        out: Steps = {}
         queue = [self.start]
         known = {self.start}
         while queue:
@@ -451,7 +468,8 @@ class Role:
             steps: list[tuple[Row, Symbol, Configuration]] = []
             if not self.is_final(here.state):
                 for symbol in events:
-                    for row in self.enabled(here, symbol):
+                    enabled[here, symbol] = self.enabled(here, symbol)
+                    for row in enabled[here, symbol]:
                         steps += [(row, symbol, there) for there in self.apply(row, here, symbol)]
                 for row in self.table:
                     if row.kind is Kind.SEND and here.state in row.states.members:
@@ -464,7 +482,7 @@ class Role:
                 if there not in known:
                     known.add(there)
                     queue.append(there)
-        return out
+        return out, enabled
 
     def phase_of(self, state: State) -> Phase | None:
         """The phase that the state belongs to."""

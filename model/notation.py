@@ -254,9 +254,13 @@ class Void:
 
     def covers(self, state: State, memory: Assignment, symbol: Symbol) -> bool:
         """Whether the combination is declared impossible."""
+        return self.is_about(state, symbol) and all(guard.holds(memory) for guard in self.guards)
+
+    def is_about(self, state: State, symbol: Symbol) -> bool:
+        """Whether the state and the symbol are meant, whatever is remembered."""
         if self.pattern.message is not ANYTHING and not self.pattern.matches(symbol):
             return False  # asked first: a table may have a void for each of its messages
-        return state in self.states.members and all(guard.holds(memory) for guard in self.guards)
+        return state in self.states.members
 
 
 TableLine: TypeAlias = Row | Void
