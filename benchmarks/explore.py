@@ -18,7 +18,7 @@ import numpy as np
 from shakeproof.model.tls12_setting import Setting
 from shakeproof.properties.explore import explore
 from shakeproof.properties.explore_plainly import explore_plainly
-from shakeproof.properties.explored import composed
+from shakeproof.properties.tls12_models import composed
 
 DEFAULT_BOUND = 3
 PLAIN_STATES = 20_000

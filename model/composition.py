@@ -21,6 +21,9 @@ from numpy.typing import NDArray
 from shakeproof.model.alphabet import Symbol
 from shakeproof.model.facts import Assignment, Columns, Fact, Guard, ModelError, Value
 
+ATTACKER = "attacker"
+"""The attacker's columns are `attacker.` and what it knows or has done."""
+
 PLACES = "packet"
 """The columns of the network are `packet.0`, `packet.1` ...: codes of packets, the largest first, 0 for none."""
 
@@ -207,7 +210,8 @@ class Composition:
 
     packets: what the network can hold, the code of each is its number from 1; bound: how many at once; initial: states,
     as column -> bits; machines: the prefix of each machine's columns, and its role; done: the states that a run should
-    come to; over: states in which nothing more need happen; assumptions: what is presumed, a sentence each.
+    come to; over: states in which nothing more need happen; assumptions: what is presumed, a sentence each; layer: what
+    its messages are drawn as; titles: what a machine is called in a picture, where that is not its name.
     """
 
     name: str
@@ -222,6 +226,8 @@ class Composition:
     over: Guard | None = None
     assumptions: tuple[str, ...] = ()
     machines: Mapping[str, str] = field(default_factory=dict)
+    layer: str = "tls"
+    titles: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def rows(self) -> tuple[str, ...]:

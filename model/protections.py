@@ -76,14 +76,16 @@ class Change:
 class Protection:
     """A protection.
 
-    sentence: what it is; attack: what its lack makes possible; needs: the part of a setting without which it is idle.
+    sentence: what it is; attack: what its lack makes possible; changes: rows that are otherwise without it; needs: the
+    part of a setting without which it is idle; family: the models that have it.
     """
 
     name: str
     sentence: str
     attack: str
-    changes: tuple[Change, ...]
+    changes: tuple[Change, ...] = ()
     needs: str = ""
+    family: str = "tls12"
 
 
 def _chain(*values: Value) -> tuple[Change, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,7 +17,6 @@ from shakeproof.exits import Exit, UsageError, choose
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from shakeproof.model.tls12_setting import Setting
     from shakeproof.properties.explore import Broken, Exploration
 
 DEFAULT_FOLDER = "shakeproof-report"
@@ -40,38 +39,30 @@ Out = Annotated[Path, _option("DIR", "Folder for counterexamples.", "-o", "--out
 
 
 def check(bound: Bound = 1, without: Without = None, out: Out = Path(DEFAULT_FOLDER)) -> None:
-    """Explore the model of TLS 1.2 with an attacker: every reachable state, and whether its properties hold there."""
+    """Explore the model with an attacker on the network: every reachable state, and which properties hold there."""
     running(_check)(bound, without or [], out)
-
-
-def _settings(bound: int, removed: Sequence[str]) -> Iterator[Setting]:
-    """Everything that is explored: where protections are taken out, with an attacker only."""
-    from shakeproof.model.tls12_setting import Setting
-
-    for key_exchange in ("rsa", "ecdhe"):
-        for client_auth, resume in ((False, False), (True, False), (False, True)):
-            for attacked in (True,) if removed else (False, True):
-                yield Setting(key_exchange, client_auth, resume, bound, attacked, tuple(removed))
 
 
 def _check(bound: int, names: Sequence[str], folder: Path) -> int:
     from shakeproof.model.protections import PROTECTIONS
-    from shakeproof.properties.explored import ASSUMPTIONS, checked
+    from shakeproof.properties.explored import checked
+    from shakeproof.properties.models import models
 
     if not 1 <= bound <= BOUND_MOST:
         raise UsageError(f"--bound came as {bound}; expected 1 to {BOUND_MOST} messages in the network at once")
     removed = [choose("protection", name, PROTECTIONS) for name in dict.fromkeys(names)]
     out = console()
     without = f" · without {', '.join(removed)}" if removed else ""
-    out.print(f"shakeproof check · TLS 1.2, client, server, network and attacker · bound {bound}{without}")
+    out.print(f"shakeproof check · client, server, network and attacker · bound {bound}{without}")
     found: list[Exploration] = []
-    for setting in _settings(bound, removed):
-        found.append(checked(setting, progress=_progress(out)))
+    for model in models(bound, removed):
+        found.append(checked(model, progress=_progress(out)))
         _print(out, found[-1])
     broken = _shortest(found)
     for each, one in broken:
         _tell(out, each, one, removed, folder)
-    for assumption in (*ASSUMPTIONS, f"at most {bound} message{'s' * (bound > 1)} in the network at once"):
+    presumed = dict.fromkeys(sentence for each in found for sentence in each.model.assumptions)
+    for assumption in (*presumed, f"at most {bound} message{'s' * (bound > 1)} in the network at once"):
         out.print(f"  presumed: {assumption}")
     return _verdict(out, found, broken)
 

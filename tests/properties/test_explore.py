@@ -14,7 +14,7 @@ from shakeproof.model.facts import Fact, Guard, ModelError
 from shakeproof.model.tls12_setting import Setting
 from shakeproof.properties.explore import Expander, TooWideError, View, check_completion, expander_of, explore
 from shakeproof.properties.explore_plainly import Counts, explore_plainly
-from shakeproof.properties.explored import composed
+from shakeproof.properties.tls12_models import composed
 
 LAMP = Fact("lamp", {"off": "it is dark", "on": "it is light", "broken": "it is dark for ever"})
 off, on, broken = LAMP.values

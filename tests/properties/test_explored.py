@@ -12,6 +12,7 @@ from shakeproof.model.tls12_setting import Setting
 from shakeproof.model.trace import Fate, Trace
 from shakeproof.properties.explore import Exploration
 from shakeproof.properties.explored import checked, trace_of
+from shakeproof.properties.tls12_models import composed
 
 ATTACKS = {
     "certificate-validation": (Setting("rsa"), "server-authenticated", 12, "Certificate[UNTRUSTED] to Client: forged"),
@@ -36,7 +37,7 @@ DEFAULT = "message-order"
 @cache
 def attacked(name: str) -> Exploration:
     setting = ATTACKS[name][0]
-    return checked(Setting(setting.key_exchange, setting.client_auth, removed=(name,)))
+    return checked(composed(Setting(setting.key_exchange, setting.client_auth, removed=(name,))))
 
 
 @pytest.mark.parametrize(
@@ -59,7 +60,7 @@ def attacked(name: str) -> Exploration:
 def test_check_with_every_protection_holds_in_this_many_states(
     setting: Setting, states: int, transitions: int, depth: int
 ) -> None:
-    found = checked(setting)
+    found = checked(composed(setting))
     assert (found.states, found.transitions, found.depth) == (states, transitions, depth)
     assert found.holds
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from shakeproof.cli import main
-from shakeproof.commands import check
+from shakeproof.model.composition import Composition
 from shakeproof.model.protections import PROTECTIONS
 from shakeproof.model.tls12_setting import Setting
-from shakeproof.properties import explored
+from shakeproof.properties import explored, models
 from shakeproof.properties.explore import Exploration, explore
-from shakeproof.properties.explored import composed
+from shakeproof.properties.tls12_models import composed
 
 
 @pytest.fixture(autouse=True)
@@ -23,7 +23,7 @@ def somewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def only(monkeypatch: pytest.MonkeyPatch, setting: Setting) -> None:
     """Explore this setting alone: each takes a second."""
-    monkeypatch.setattr(check, "_settings", lambda bound, removed: [setting])
+    monkeypatch.setattr(models, "models", lambda bound, removed: [composed(setting)])
 
 
 def test_check_that_holds_says_so_with_what_it_presumes(
@@ -59,8 +59,8 @@ def test_check_that_was_stopped_is_not_decided(
 ) -> None:
     only(monkeypatch, Setting(attacked=False))
 
-    def with_little_memory(setting: Setting, progress: object) -> Exploration:
-        return explore(composed(setting), memory=1)
+    def with_little_memory(model: Composition, progress: object) -> Exploration:
+        return explore(model, memory=1)
 
     monkeypatch.setattr(explored, "checked", with_little_memory)
     assert main(["check"]) == 3

@@ -1,0 +1,22 @@
+"""Every model that `shakeproof check` explores, by family: a protection is taken out of the models of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from shakeproof.model.composition import Composition
+from shakeproof.model.protections import PROTECTIONS
+from shakeproof.properties.tls12_models import tls12_models
+
+FAMILIES: dict[str, Callable[[int, tuple[str, ...]], Iterator[Composition]]] = {
+    "tls12": tls12_models,
+}
+"""For each family, its models with the attacker's network at that bound, without those protections."""
+
+
+def models(bound: int, removed: Sequence[str] = ()) -> Iterator[Composition]:
+    """The models, each made when it is asked for; without a protection, those of its family alone."""
+    for name, family in FAMILIES.items():
+        own = tuple(one for one in removed if PROTECTIONS[one].family == name)
+        if own or not removed:
+            yield from family(bound, own)
