@@ -9,6 +9,7 @@ from dataclasses import replace
 from shakeproof.model.machine import Role
 from shakeproof.model.notation import Alike
 from shakeproof.properties.conformance import Difference, Outcome, Problem, Runner
+from shakeproof.properties.conversation import Conversation
 from shakeproof.properties.findings import Finding, Grade
 from shakeproof.properties.marking import cited
 from shakeproof.properties.suites import Word
@@ -37,7 +38,7 @@ def distinguished(runner: Runner, word: Word, alike: Alike, seen: Sequence[Diffe
     check = alike_check(runner.role, alike)
     grade = Grade.DISTINGUISHES if confirmed else Grade.INCONCLUSIVE
     recorded = runner.run(replace(word, symbol=seen[-1].other if seen else word.symbol), record=True)
-    talk = recorded.conversation or runner.open(True)
+    talk = recorded.conversation or _begun(runner)
     return Finding(
         id=_id(runner, check, grade, word),
         check=check,
@@ -57,6 +58,13 @@ def distinguished(runner: Runner, word: Word, alike: Alike, seen: Sequence[Diffe
         seen=(len(seen), CONFIRMATIONS),
         trace=talk.trace(f"{grade.value}: {title}", clause.reference),
     )
+
+
+def _begun(runner: Runner) -> Conversation:
+    """A conversation of which nothing was recorded, already over."""
+    talk = runner.open(True)
+    talk.dispose()
+    return talk
 
 
 def _id(runner: Runner, check: str, grade: Grade, word: Word) -> str:
@@ -109,7 +117,7 @@ def finding_of(
         shrunk_from=len(talk.steps) if talk else len(word.text),
         seen=seen,
         trace=cited(
-            (talk or runner.open(True)).trace(f"{problem.grade.value}: {symbol.text if symbol else problem.why}", told),
+            (talk or _begun(runner)).trace(f"{problem.grade.value}: {symbol.text if symbol else problem.why}", told),
             clause,
             exchange.state,
             symbol,

@@ -478,11 +478,13 @@ class Runner:
     def shown(self, prefix: tuple[Symbol, ...], symbols: tuple[Symbol, ...]) -> Conversation:
         """A recorded conversation in which the symbols follow the prefix."""
         talk = self.open(True)
-        talk.begin()
-        for symbol in (*prefix, *symbols):
-            if not talk.oracle.is_over:
-                talk.send(symbol)
-        talk.dispose()
+        try:
+            talk.begin()
+            for symbol in (*prefix, *symbols):
+                if not talk.oracle.is_over:
+                    talk.send(symbol)
+        finally:
+            talk.dispose()
         return talk
 
     # ----------------------------------------------------------------------------------------------------- shadows
@@ -519,13 +521,15 @@ class Runner:
 
     def _hypotheses(self, word: Word) -> Iterator[tuple[str, int, KeyHypothesis]]:
         talk = self.open()
-        self.prefix_fails(word, talk)
-        ways = talk.oracle.as_valid(word.symbol)
-        keys = talk.peer.hypotheses(word.symbol)
-        likely = self._likely([way.configurations[0] for way in ways], word)
-        for way in ways:
-            way.release()
-        talk.dispose()
+        try:
+            self.prefix_fails(word, talk)
+            ways = talk.oracle.as_valid(word.symbol)
+            keys = talk.peer.hypotheses(word.symbol)
+            likely = self._likely([way.configurations[0] for way in ways], word)
+            for way in ways:
+                way.release()
+        finally:
+            talk.dispose()
         for key in keys:
             yield "ignored", 0, key
             for index in likely:

@@ -133,9 +133,13 @@ class Conversation:
     def __post_init__(self) -> None:
         self.unprepared = ""
         self.endpoint: Endpoint = self.target.connect(self.role.name, self.setup)
-        session = self._resumable() if self.setup.session else None
-        self.peer = self._peer(self.seed, session)
-        self.oracle = Oracle(self.role)
+        try:
+            session = self._resumable() if self.setup.session else None
+            self.peer = self._peer(self.seed, session)
+            self.oracle = Oracle(self.role)
+        except BaseException:
+            self.endpoint.dispose()  # nobody else has it yet
+            raise
 
     def _peer(self, seed: bytes, session: Session | None) -> Peer:
         side: Literal["client", "server"] = "client" if self.role.name.endswith(".server") else "server"

@@ -258,17 +258,21 @@ def _run_calls(runner: Runner, words: Sequence[Word], deadline: float, partial: 
             if not runner.role.enabled(configuration, symbol):
                 continue
             talk = runner.open()
-            if runner.prefix_fails(Word(prefix, configuration, symbol), talk) is None:
-                before = talk.oracle.fork()
-                exchange = talk.call(message)
-                problem = judge(exchange, before) if exchange is not None else None
-                before.release()
-                for row in talk.oracle.exercised:
-                    partial.exercised[row] = partial.exercised.get(row, 0) + 1
-                known = {(finding.check, finding.grade) for finding in partial.findings}
-                if problem is not None and (problem.check, problem.grade) not in known:
-                    partial.findings.append(finding_of(runner, Word(prefix, configuration, symbol), problem, (1, 1)))
-            talk.dispose()
+            try:
+                if runner.prefix_fails(Word(prefix, configuration, symbol), talk) is None:
+                    before = talk.oracle.fork()
+                    exchange = talk.call(message)
+                    problem = judge(exchange, before) if exchange is not None else None
+                    before.release()
+                    for row in talk.oracle.exercised:
+                        partial.exercised[row] = partial.exercised.get(row, 0) + 1
+                    known = {(finding.check, finding.grade) for finding in partial.findings}
+                    if problem is not None and (problem.check, problem.grade) not in known:
+                        partial.findings.append(
+                            finding_of(runner, Word(prefix, configuration, symbol), problem, (1, 1))
+                        )
+            finally:
+                talk.dispose()
 
 
 def _compare(runner: Runner, words: Sequence[Word], deadline: float, partial: Partial) -> None:
