@@ -1,6 +1,7 @@
 """Audits of real stacks: no failure that is not argued from its clause in docs/stacks/NAME.md.
 
-By hand (`-m audits`): three stacks as long as a user would, the others for ten seconds and for a minute in each role.
+In CI (`-m stacks`): three stacks as long as a user would, the others for ten seconds in each role. By hand (`-m audits`):
+those for a minute too.
 """
 
 from __future__ import annotations
@@ -90,7 +91,7 @@ def require_stack(name: str, require_tool: Callable[[str], str]) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.audits
+@pytest.mark.stacks
 @pytest.mark.usefixtures("no_process_stays")
 @pytest.mark.parametrize("name", IN_FULL)
 def test_audit_in_full_fails_only_where_it_is_argued(name: str, require_tool: Callable[[str], str]) -> None:
@@ -99,7 +100,7 @@ def test_audit_in_full_fails_only_where_it_is_argued(name: str, require_tool: Ca
 
 
 @pytest.mark.slow
-@pytest.mark.audits
+@pytest.mark.stacks
 @pytest.mark.usefixtures("no_process_stays")
 @pytest.mark.parametrize(("name", "role"), SHORT)
 def test_audit_of_ten_seconds_fails_only_where_it_is_argued(
