@@ -25,6 +25,9 @@ SHORT = tuple((name, role) for name in PROGRAMS if name not in IN_FULL for role 
 SHORT_S = 10.0
 OVER_S = 20.0
 """For the end of an audit whose time is over, on a busy machine."""
+NO_TIME = "there was no time to find out whether it takes part"
+PATIENCE = 3
+"""So many times the seconds, where they did not do for the start alone."""
 SEED = 6
 CELLS_IN_FULL, CELLS = 50, 1
 """Far fewer than a quiet machine runs in the time, where a virtual machine starts first; fewer is no audit."""
@@ -76,6 +79,9 @@ def check_audit(name: str, roles: tuple[str, ...], time_s: float, cells: int) ->
     """Audit a stack. What fails has its section, the audit ends in time, and some cells were run in each role."""
     page = PAGES / f"{name}.md"
     run = audit([name], roles=roles, jobs=1, time_s=time_s, seed=SEED)
+    if any(NO_TIME in result.error for result in run.roles):  # a virtual machine that starts on a busy machine
+        time_s *= PATIENCE
+        run = audit([name], roles=roles, jobs=1, time_s=time_s, seed=SEED)
     assert unargued(run, page.read_text(encoding="utf-8")) == [], f"argue these in {page.name}, or correct the table"
     assert run.seconds < time_s + OVER_S
     assert sorted(result.role for result in run.roles) == sorted(roles)
