@@ -103,10 +103,11 @@ class OnTheWay(Guard):
         return any(values[slot(number)] in self.codes for number in range(self.bound))
 
     def columns(self, values: Columns) -> NDArray[np.bool_]:
+        listed = np.zeros(max(self.codes) + 2, dtype=np.bool_)
+        listed[list(self.codes)] = True
         found = np.zeros(len(values[slot(0)]), dtype=np.bool_)
         for number in range(self.bound):
-            for code in self.codes:
-                found |= values[slot(number)] == code
+            found |= listed[np.minimum(values[slot(number)], len(listed) - 1)]
         return found
 
     def text(self) -> str:

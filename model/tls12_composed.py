@@ -116,6 +116,8 @@ from shakeproof.model.tls12_setting import (
 )
 
 Conditions = tuple[Guard, ...]
+Arrival = tuple[Packet, int, Conditions, Assign]
+"""A packet with its code, under which conditions it arrives so, and what that brings."""
 
 
 @dataclass
@@ -175,8 +177,9 @@ class _Composer:
         out = [made for one in calls if (made := self._at_once(one)) is not None]
         out += [one for side in self.sides.values() for one in self._sends(side)]
         for side in self.sides.values():
+            arrivals = self._arrivals(side)
             for step in heard[side.name]:
-                out += self._receives(side, step)
+                out += self._receives(side, step, arrivals.get(step.symbol, ()))
                 if self.setting.attacked:
                     out += self._forges(side, step)
         out += self._losses()
@@ -338,25 +341,29 @@ class _Composer:
 
     # ------------------------------------------------------------------------------------------------ what is received
 
-    def _receives(self, side: _Side, step: LocalStep) -> Iterator[Transition]:
+    def _arrivals(self, side: _Side) -> dict[Symbol, list[Arrival]]:
+        """What each packet to the side may be when it arrives, by what it then says."""
+        out: dict[Symbol, list[Arrival]] = {}
+        for packet, code in self.packets.items():
+            if packet.receiver == side.name:
+                for guards, symbol, gained in self._arrives(side, packet):
+                    out.setdefault(symbol, []).append((packet, code, guards, gained))
+        return out
+
+    def _receives(self, side: _Side, step: LocalStep, arrivals: Sequence[Arrival]) -> Iterator[Transition]:
         """An honest packet arrives, and is what the step reads."""
         if not self.setting.attacked and step.aborts and step.row.level is Level.MAY:
             return  # an honest network, and nobody who ends the connection without need
-        for packet, code in self.packets.items():
-            if packet.receiver != side.name:
-                continue
-            for guards, symbol, gained in self._arrives(side, packet):
-                if symbol != step.symbol:
-                    continue
-                where_opens = bits({f"{side.name}.opens": opening if packet.sealed else reading})
-                for where, assign in self._after(side, step):
-                    effects = gained | assign | self._taken(side, step, genuine)
-                    if step.aborts:
-                        effects = {k: v for k, v in gained.items() if k == "network.transcript"} | assign
-                    yield self._transition(
-                        "receives", side, step, where_opens | where, guards, effects, takes=code,
-                        note=self._protection(packet.sealed),
-                    )  # fmt: skip
+        for packet, code, guards, gained in arrivals:
+            where_opens = bits({f"{side.name}.opens": opening if packet.sealed else reading})
+            for where, assign in self._after(side, step):
+                effects = gained | assign | self._taken(side, step, genuine)
+                if step.aborts:
+                    effects = {k: v for k, v in gained.items() if k == "network.transcript"} | assign
+                yield self._transition(
+                    "receives", side, step, where_opens | where, guards, effects, takes=code,
+                    note=self._protection(packet.sealed),
+                )  # fmt: skip
 
     def _arrives(self, side: _Side, packet: Packet) -> Iterator[tuple[Conditions, Symbol, Assign]]:
         """What a packet is when it arrives: under which conditions, what it says then, and what that brings."""

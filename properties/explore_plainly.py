@@ -42,12 +42,12 @@ def explore_plainly(model: Composition, *, states_most: int | None = None) -> Co
             values = dict(zip(names, state, strict=True))
             for name in watched:
                 for one in by_place.get((name, values[name]), ()):
-                    for after in _after(model, one, values):
+                    for found in after(model, one, values):
                         transitions += 1
-                        found = tuple(after[name] for name in names)
-                        if found not in known:
-                            known[found] = depth + 1
-                            fresh.append(found)
+                        there = tuple(found[name] for name in names)
+                        if there not in known:
+                            known[there] = depth + 1
+                            fresh.append(there)
             if states_most is not None and len(known) >= states_most:
                 return Counts(len(known), transitions, depth)
         level = fresh
@@ -55,7 +55,7 @@ def explore_plainly(model: Composition, *, states_most: int | None = None) -> Co
     return Counts(len(known), transitions, depth)
 
 
-def _after(model: Composition, one: Transition, values: Mapping[str, int]) -> Iterator[dict[str, int]]:
+def after(model: Composition, one: Transition, values: Mapping[str, int]) -> Iterator[dict[str, int]]:
     """The state after the transition, where it is enabled."""
     if any(values[name] != mask for name, mask in one.where):
         return

@@ -1,7 +1,7 @@
 """Audits of real stacks: no failure that is not argued from its clause in docs/stacks/NAME.md.
 
-In CI (`-m stacks`): three stacks as long as a user would, the others for ten seconds in each role. By hand (`-m audits`):
-those for a minute too.
+In CI (`-m stacks`): three stacks as long as a user would, the others for ten seconds in each role. By hand
+(`-m audits`): those for a minute too.
 """
 
 from __future__ import annotations

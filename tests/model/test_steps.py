@@ -100,14 +100,21 @@ def by_the_explorer(role: Role, *, guards: bool = True) -> dict[tuple[Configurat
     states: States = expander.initial.__class__((len(of),), dtype=expander.initial.dtype)
     states[:] = sorted(of)
     out: dict[tuple[Configuration, Symbol], set[Successor]] = defaultdict(set)
-    for number, whose, after in expander.fire(states):
+    for before, after, number in fired(expander, states):
         symbol, row, owed = told[number]
-        for place, state in zip(whose, after, strict=True):
-            values = packing.unpack(int(state))
-            there = named[state_fact.named(values["role.state"])[0].name]
-            memory_after = tuple(values[f"role.{fact.name}"] for fact in role.memory_facts)
-            out[of[int(states[place])], symbol].add((row, there.name, memory_after, owed))
+        values = packing.unpack(after)
+        there = named[state_fact.named(values["role.state"])[0].name]
+        memory_after = tuple(values[f"role.{fact.name}"] for fact in role.memory_facts)
+        out[of[before], symbol].add((row, there.name, memory_after, owed))
     return out
+
+
+def fired(expander: Expander, states: States) -> Iterator[tuple[int, int, int]]:
+    """Each state, what a transition makes of it, and the number of the transition."""
+    for chunk in expander.chunks(states):
+        for pairs in expander.expand(chunk):
+            for whose, after, entry in zip(*pairs, strict=True):
+                yield from ((int(chunk[whose]), int(after), int(number)) for number in expander.numbers(entry))
 
 
 @pytest.mark.parametrize(
