@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 
 from shakeproof.diagrams.canvas import Canvas
@@ -55,7 +54,7 @@ class _Look:
 def draw_arrow(canvas: Canvas, trace: Trace, plan: Plan, lanes: Lanes, row: Row, top: float) -> None:
     """Draw the message of `row`; `top` is where the first band begins."""
     step = row.step
-    look = _look(step, lanes, trace.weak)
+    look = _look(step, lanes, trace)
     start, end = lanes.x.get(step.sender), lanes.x.get(step.receiver)
     if end is None:
         return  # a message to nobody has no place; its sentence still tells of it
@@ -75,16 +74,17 @@ def draw_arrow(canvas: Canvas, trace: Trace, plan: Plan, lanes: Lanes, row: Row,
     _label(canvas, plan, lanes, row, look, (start, y), (end, end_y), top)
 
 
-def _look(step: Step, lanes: Lanes, weak: Collection[str]) -> _Look:
+def _look(step: Step, lanes: Lanes, trace: Trace) -> _Look:
     if step.fate in _LOOKS:
         return _Look(*_LOOKS[step.fate])
     if step.verdict:
         return _Look(BAD, 1.9, "solid")  # what is judged is never green
-    if step.protection in weak:
+    if step.protection in trace.weak:
         return _Look(BAD, 1.4, "solid")
     if step.protection:
         ends = {lanes.lane(name).side for name in (step.sender, step.receiver) if name in lanes.x}
-        return _Look(BAD if "attacker" in ends else OK, 1.4, "solid")
+        known = "attacker" in ends and step.protection not in trace.kept
+        return _Look(BAD if known else OK, 1.4, "solid")
     return _Look(INK, 1.4, "solid")
 
 

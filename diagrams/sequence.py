@@ -196,7 +196,8 @@ class _Chart:
         left, right = sorted(self.lanes.x[name] for name in tunnel.lanes)
         y = self.top + tunnel.top
         names = [self.lanes.lane(name) for name in tunnel.lanes]
-        attackers = [lane.title for lane in names if lane.side == "attacker"]
+        kept = tunnel.protection in self.trace.kept
+        attackers = [lane.title for lane in names if lane.side == "attacker" and not kept]
         open_to_all = tunnel.protection in self.trace.weak
         broken = bool(attackers) or open_to_all
         fill, edge, strong = (BROKEN, BROKEN_EDGE, BAD) if broken else (TUNNEL, TUNNEL_EDGE, OK)

@@ -24,6 +24,9 @@ from shakeproof.model.facts import Assignment, Columns, Fact, Guard, ModelError,
 ATTACKER = "attacker"
 """The attacker's columns are `attacker.` and what it knows or has done."""
 
+PRIVATE = "keys of the client and the server"
+"""What protects a message, as a trace says it, where the attacker has not the keys."""
+
 PLACES = "packet"
 """The columns of the network are `packet.0`, `packet.1` ...: codes of packets, the largest first, 0 for none."""
 

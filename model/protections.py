@@ -17,9 +17,12 @@ from shakeproof.model.messages import (
     Certificate,
     CertificateVerify,
     ChangeCipherSpec,
+    ClientHello,
     Finished,
     Record,
+    ServerHello,
     ServerKeyExchange,
+    acceptable,
     bad_mac,
     bad_signature,
     expired,
@@ -32,7 +35,10 @@ from shakeproof.model.messages import (
     not_yet_valid,
     one,
     pathlen_exceeded,
+    proper,
     proven,
+    renegotiation_claimed,
+    renegotiation_forged,
     self_signed_leaf,
     signed,
     trusted,
@@ -50,8 +56,10 @@ from shakeproof.model.tls12 import (
     WAIT_CERTIFICATE,
     WAIT_CERTIFICATE_VERIFY,
     WAIT_CHANGE_CIPHER_SPEC,
+    WAIT_CLIENT_HELLO,
     WAIT_CLIENT_KEY_EXCHANGE,
     WAIT_FINISHED,
+    WAIT_SERVER_HELLO,
     WAIT_SERVER_HELLO_DONE,
     WAIT_SERVER_KEY_EXCHANGE,
 )
@@ -179,6 +187,32 @@ PROTECTIONS: dict[str, Protection] = {
                 Change(role, Record, (bad_mac,), (CONNECTED,), CONNECTED, Pattern(ApplicationData))
                 for role in ("tls12.client", "tls12.server")
             ),
+        ),
+        Protection(
+            "renegotiation-binding",
+            "both sides compare renegotiation_info with the verify_data of the handshake before (RFC 5746)",
+            "the renegotiation attack (CVE-2009-3555): what the attacker wrote is taken for the client's",
+            (
+                Change(
+                    "tls12.server", ClientHello, (renegotiation_claimed,), (CONNECTED,), CONNECTED,
+                    ClientHello[acceptable],
+                ),
+                Change(
+                    "tls12.server", ClientHello, (renegotiation_claimed,), (WAIT_CLIENT_HELLO,), WAIT_CLIENT_HELLO,
+                    ClientHello[acceptable],
+                ),
+                Change(
+                    "tls12.client", ServerHello, (renegotiation_forged,), (WAIT_SERVER_HELLO,), WAIT_SERVER_HELLO,
+                    ServerHello[proper],
+                ),
+            ),
+            family="renegotiation",
+        ),
+        Protection(
+            "extended-master-secret",  # no row has it: `tls12_sessions` makes keys otherwise without it
+            "the master secret is made of the whole handshake, so that no two sessions have the same (RFC 7627)",
+            "the triple handshake: what the attacker wrote is taken for the owner's of a certificate",
+            family="triple-handshake",
         ),
     )
 }  # fmt: skip

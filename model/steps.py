@@ -168,16 +168,29 @@ def beginning(role: Role, limits: Limits) -> dict[str, int]:
     }
 
 
-def live_steps(role: Role, limits: Limits, calls: Sequence[Symbol] = ()) -> list[LocalStep]:
+def own_steps(role: Role, state: State, symbol: Symbol, limits: Limits) -> Iterator[LocalStep]:
+    """Every step by which the role sends the symbol of its own accord in the state."""
+    for row in role.of_its_own_accord(state):
+        if row.kind is Kind.SEND and row.pattern.matches(symbol) and not isinstance(row.next, Abort):
+            following = state if isinstance(row.next, Stay) else row.next
+            for assign in _assigned(role, row, symbol, limits):
+                yield LocalStep(row, state, symbol, following, (), all_of(row.guards), assign, (symbol,))
+
+
+def live_steps(
+    role: Role, limits: Limits, calls: Sequence[Symbol] = (), sends: Sequence[Symbol] = ()
+) -> list[LocalStep]:
     """Every step that some configuration takes which the role can come to, whatever is sent to it under the limits.
 
-    calls: what the application may call.
+    calls: what the application may call; sends: what the role may send of its own accord.
     """
     symbols = [*calls, *(symbol for symbol in role.symbols if said_within(symbol, limits))]
     steps = {
         state: [] if role.is_final(state) else [s for symbol in symbols for s in steps_of(role, state, symbol, limits)]
         for state in role.states
     }
+    for state, some in steps.items():
+        some += [step for symbol in sends for step in own_steps(role, state, symbol, limits)]
     queue: list[tuple[State, dict[str, int]]] = [(role.initial, beginning(role, limits))]
     seen = {(role.initial, tuple(queue[0][1].values()))}
     taken: set[int] = set()

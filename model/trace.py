@@ -178,6 +178,12 @@ class Trace:
         listed = self.meta.get("weak")
         return tuple(str(name) for name in listed) if isinstance(listed, list | tuple) else ()
 
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """The protections whose keys no attacker has, though it hands on what has them. `meta` has them as "kept"."""
+        listed = self.meta.get("kept")
+        return tuple(str(name) for name in listed) if isinstance(listed, list | tuple) else ()
+
     def messages(self) -> list[Step]:
         """The steps that are messages."""
         return [step for step in self.steps if step.kind is Kind.MESSAGE]

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from shakeproof.model.attributes import How, voucher
-from shakeproof.model.composition import ATTACKER, Composition, Transition
+from shakeproof.model.composition import ATTACKER, PRIVATE, Composition, Transition
 from shakeproof.model.notation import Symbol
 from shakeproof.model.roles import ROLES
+from shakeproof.model.tls12_setting import attacker
 from shakeproof.model.trace import Fate, Kind, Lane, Phase, Step, Trace
 from shakeproof.properties.explore import DEFAULT_MEMORY, Broken, Exploration, check_completion, explore
 
@@ -41,7 +42,7 @@ def trace_of(found: Exploration, broken: Broken) -> Trace:
     return Trace(
         title, lanes(found.model), tuple(_steps(found, broken)), (PHASE,), f"Not so: {broken.safety.sentence}.",
         "counterexample",
-        meta={"model": found.model.name, "property": broken.safety.name, "depth": broken.depth},
+        meta={"model": found.model.name, "property": broken.safety.name, "depth": broken.depth, "kept": [PRIVATE]},
     )  # fmt: skip
 
 
@@ -98,5 +99,7 @@ def _step(
     fate = Fate.DELIVERED
     if transition.kind == "forges":
         attribute = voucher(symbol.named)
-        fate = Fate.REPLAYED if attribute is not None and attribute.how is How.CERTIFIED else Fate.FORGED
+        mine = dict(transition.assign).get(f"{side}.owner") == attacker.bit  # a certificate for its own name
+        public = attribute is not None and attribute.how is How.CERTIFIED and not mine
+        fate = Fate.REPLAYED if public else Fate.FORGED
     return replace(base, sender=ATTACKER, receiver=side, fate=fate)

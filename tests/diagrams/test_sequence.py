@@ -132,6 +132,16 @@ def test_tunnel_that_ends_at_the_attacker_says_who_knows_the_key() -> None:
     assert "<B>encrypted with" not in text
 
 
+def test_tunnel_that_ends_at_the_attacker_who_has_not_its_key_is_a_sound_one() -> None:
+    trace = replace(mitm(), meta={"kept": ["session key K1"]})
+    text = dot(trace)
+    assert "encrypted with session key K1" in text
+    assert "session key K1, known to" not in text
+    assert "session key K2, known to Mallory" in text
+    sealed = next(step for step in trace.messages() if step.protection == "session key K1" and not step.verdict)
+    assert any(OK.light in line for line in edges(text, sealed.number))
+
+
 def test_card_beside_one_tunnel_splits_it() -> None:
     steps = (
         message(C, S, "GET", number=1, protection="K"),

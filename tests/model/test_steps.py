@@ -10,10 +10,22 @@ import pytest
 from shakeproof.model.composition import Column, Composition, Of, Transition
 from shakeproof.model.facts import Fact, ModelError
 from shakeproof.model.machine import Configuration, Role
-from shakeproof.model.notation import Row, State, Symbol
+from shakeproof.model.messages import (
+    ASKS,
+    EXTENSIONS,
+    GRANTS,
+    KEY_EXCHANGE,
+    OFFER,
+    TICKET,
+    ClientHello,
+    connect,
+    write,
+)
+from shakeproof.model.notation import Kind, Row, State, Symbol
 from shakeproof.model.oracle import machine_of
 from shakeproof.model.roles import ROLES
-from shakeproof.model.steps import steps_of
+from shakeproof.model.steps import live_steps, steps_of
+from shakeproof.model.tls12 import CONNECTED, WAIT_SERVER_HELLO
 from shakeproof.properties.explore import Expander, States
 
 COMPOSED = ["tls12.client", "tls12.server", "certificate", "http.client"]
@@ -133,6 +145,17 @@ def test_role_oracle_gives_the_successors_of_the_table(name: str) -> None:
     role = ROLES[name]
     for here, symbol in role.cells:
         assert by_the_oracle(role, here, symbol) == by_the_table(role, here, symbol), f"{here} {symbol}"
+
+
+def test_live_steps_what_a_role_sends_of_its_own_accord_leads_to_states_that_are_live_too() -> None:
+    role, hello = ROLES["tls12.client"], ClientHello.symbol()
+    limits = {fact: (fact.default,) for fact in (KEY_EXCHANGE, OFFER, GRANTS, TICKET, ASKS, EXTENSIONS)}
+    calls = (connect.symbol(), write.symbol())
+    waiting, renegotiating = (live_steps(role, limits, calls, sends) for sends in ((), (hello,)))
+    own = [step for step in renegotiating if step.row.kind is Kind.SEND]
+    assert [(step.state, step.next, step.flight) for step in own] == [(CONNECTED, WAIT_SERVER_HELLO, (hello,))]
+    before, after = ({(step.row.id, step.state, step.symbol) for step in some} for some in (waiting, renegotiating))
+    assert before < after
 
 
 def test_roles_that_cannot_be_composed_yet_are_refused_with_the_reason() -> None:

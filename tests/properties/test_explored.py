@@ -80,7 +80,7 @@ def test_check_without_a_protection_finds_its_attack(name: str) -> None:
 
 
 def test_attacks_every_protection_has_one() -> None:
-    assert list(ATTACKS) == list(PROTECTIONS)
+    assert list(ATTACKS) == [name for name, each in PROTECTIONS.items() if each.family == "tls12"]
 
 
 @pytest.mark.slow
