@@ -100,6 +100,9 @@ class Pattern:
             symbol = self.message.symbol(*values)
             if self.admits(symbol):
                 return symbol
+        several = self.message.symbol(*(value for guard in self.guards for value in guard.values()))
+        if self.admits(several):  # several defects of one fact at once
+            return several
         raise ModelError(f"{self.text}: nothing is so")
 
     @property

@@ -26,6 +26,7 @@ from shakeproof.model.messages import (
     bad_mac,
     bad_signature,
     expired,
+    fallback,
     forged_signature,
     issuer_not_ca,
     match,
@@ -33,12 +34,14 @@ from shakeproof.model.messages import (
     missing_intermediate,
     name_excluded,
     not_yet_valid,
+    old_version,
     one,
     pathlen_exceeded,
     proper,
     proven,
     renegotiation_claimed,
     renegotiation_forged,
+    rsa,
     self_signed_leaf,
     signed,
     trusted,
@@ -69,7 +72,8 @@ from shakeproof.model.tls12 import (
 class Change:
     """A change of rows: in `states`, the message with any of `values` is taken as `sound` is in the state `like`.
 
-    The first of the values is the one that the historical attack had.
+    The first of the values is the one that the historical attack had. given: what must be remembered for it, where that
+    is not what the rows for `like` ask.
     """
 
     role: str
@@ -78,6 +82,7 @@ class Change:
     states: tuple[State, ...]
     like: State
     sound: Pattern
+    given: Guard | None = None
 
 
 @dataclass(frozen=True)
@@ -214,6 +219,31 @@ PROTECTIONS: dict[str, Protection] = {
             "the triple handshake: what the attacker wrote is taken for the owner's of a certificate",
             family="triple-handshake",
         ),
+        Protection(
+            "no-export-keys",
+            "the client refuses a ServerKeyExchange where it encrypts to the certificate's key: it asked for no other",
+            "FREAK (CVE-2015-0204): a short key that the server signs for whoever asks, and that anybody can break",
+            (
+                Change(
+                    "tls12.client", ServerKeyExchange, (signed,), (WAIT_SERVER_HELLO_DONE,), WAIT_SERVER_KEY_EXCHANGE,
+                    ServerKeyExchange[signed], rsa,
+                ),
+            ),
+            "export",
+        ),
+        Protection(
+            "downgrade-signal",
+            "a server that has a newer version than is offered refuses a client that says that it falls back",
+            "version rollback: the first attempt is broken, and the second one is in an older version",
+            (
+                Change(
+                    "tls12.server", ClientHello, (fallback,), (WAIT_CLIENT_HELLO,), WAIT_CLIENT_HELLO,
+                    ClientHello[old_version],
+                ),
+            ),
+            "fallback",
+            family="fallback",
+        ),
     )
 }  # fmt: skip
 """Every protection by name."""
@@ -250,21 +280,21 @@ def _changed(role: Role, lines: list[TableLine], change: Change, name: str) -> l
     for value in change.values[1:]:
         guard = guard | value
     at = min(index for index, line in enumerate(out) if line in model)
-    for row in model:
+    for row in model if change.given is None else model[:1]:
         others = tuple(
             g for g in row.pattern.guards if g.facts() != (taken.fact,) and taken.fact in change.message.facts
         )
         kept = others if change.message is row.pattern.message else ()
         pattern = change.message[(guard, *kept)]
-        out.insert(at, replace(row, states=States(change.states), pattern=pattern))
+        guards = row.guards if change.given is None else (change.given,)
+        out.insert(at, replace(row, states=States(change.states), pattern=pattern, guards=guards))
     return out
 
 
 def _without(row: Row, change: Change) -> list[TableLine]:
     """The rows that remain of one that refused what is now taken."""
     hit = [state for state in row.states.members if state in change.states]
-    named = [value for guard in row.pattern.guards for value in guard.values()]
-    if not hit or (named and not any(value in named for value in change.values)):
+    if not hit or not any(row.pattern.matches(row.pattern.message.symbol(value)) for value in change.values):
         return [row]
     rows: list[TableLine] = []
     rest = tuple(state for state in row.states.members if state not in hit)

@@ -18,7 +18,7 @@ packet, whatever it describes. What has ended remembers nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from shakeproof.model.attributes import HASHED, KEYLESS, How, voucher
 from shakeproof.model.clauses import Level
@@ -61,12 +61,10 @@ from shakeproof.model.messages import (
     wrapped,
     write,
 )
-from shakeproof.model.notation import Kind, State, Symbol
+from shakeproof.model.notation import Kind, Symbol
 from shakeproof.model.protections import PROTECTIONS, changed
-from shakeproof.model.steps import Limits, LocalStep, beginning, live_steps
-from shakeproof.model.tls12 import (
-    CONNECTED,
-)
+from shakeproof.model.steps import LocalStep, beginning, live_steps
+from shakeproof.model.tls12 import CONNECTED
 from shakeproof.model.tls12_client import client as client_role
 from shakeproof.model.tls12_server import server as server_role
 from shakeproof.model.tls12_setting import (
@@ -89,6 +87,7 @@ from shakeproof.model.tls12_setting import (
     Assign,
     Parcel,
     Setting,
+    Side,
     altered,
     attacker,
     bits,
@@ -120,44 +119,28 @@ Arrival = tuple[Packet, int, Conditions, Assign]
 """A packet with its code, under which conditions it arrives so, and what that brings."""
 
 
-@dataclass
-class _Side:
-    """One side while it is composed."""
-
-    name: str
-    role: Role
-    limits: Limits
-    state: Fact
-    flights: dict[tuple[Parcel, ...], int] = field(default_factory=lambda: {(): 0})
-
-    def owes(self, flight: tuple[Parcel, ...]) -> int:
-        """The bits of the flight in `owes`; its remainders are known too."""
-        for begin in range(len(flight) - 1, -1, -1):
-            self.flights.setdefault(flight[begin:], len(self.flights))
-        return 1 << self.flights[flight]
-
-    def at(self, state: State) -> int:
-        """The bits of the state."""
-        return self.state[state.name].bit
-
-
-def _side(name: str, role: Role, limits: Limits) -> _Side:
-    return _Side(name, role, limits, Fact("state", {s.name.lower(): s.sentence for s in role.states}))
-
-
-class _Composer:
+class Composer:
     """Makes the transitions of a setting."""
+
+    ACCEPTED: tuple[tuple[Value, Value, str], ...] = (
+        (peer, common, TO_SERVER), (attacker, exposed, TO_ATTACKER), (nobody, lost, TO_ATTACKER),
+    )  # fmt: skip
+    """For whose key the client accepted: who knows the secret that it encrypts to it, and for whom that is."""
 
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
         self.only: frozenset[Packet] | None = None
         self.sides = {
-            side: _side(side, changed(role, setting.removed), setting.limits(side))
-            for side, role in ((CLIENT, client_role), (SERVER, server_role))
+            side: Side.of(side, changed(role, setting.removed), setting.limits(side))
+            for side, role in self.tables().items()
         }
         self.packets: dict[Packet, int] = {}
         own = (connect.symbol(), write.symbol())
         self.steps = {name: live_steps(side.role, side.limits, own) for name, side in self.sides.items()}
+
+    def tables(self) -> dict[str, Role]:
+        """The table of each side, with every protection."""
+        return {CLIENT: client_role, SERVER: server_role}
 
     # ------------------------------------------------------------------------------------------------ what is composed
 
@@ -187,7 +170,7 @@ class _Composer:
         out.sort(key=lambda one: not any(one.symbol.has(value) for value in leads))
         return merged(out), packets
 
-    def _called(self, side: _Side, step: LocalStep) -> Iterator[Transition]:
+    def _called(self, side: Side, step: LocalStep) -> Iterator[Transition]:
         """A call of the application: data is written once."""
         name = side.name
         for where, assign in self._after(side, step):
@@ -219,7 +202,7 @@ class _Composer:
 
     # ------------------------------------------------------------------------------------------------ what comes after
 
-    def _after(self, side: _Side, step: LocalStep) -> Iterator[tuple[Assign, Assign]]:
+    def _after(self, side: Side, step: LocalStep) -> Iterator[tuple[Assign, Assign]]:
         """What must be so, and what is so afterwards: state, memory, the flight owed, and the keys made on the way."""
         name = side.name
         where = {f"{name}.{fact}": mask for fact, mask in step.where}
@@ -237,15 +220,13 @@ class _Composer:
         if any(symbol.message is ClientKeyExchange for symbol in flight):
             made = [
                 (bits({f"{name}.owner": owner}), bits({f"{name}.keys": keys, f"{name}.owner": nobody}), about)
-                for owner, keys, about in (
-                    (peer, common, TO_SERVER), (attacker, exposed, TO_ATTACKER), (nobody, lost, TO_ATTACKER),
-                )
-            ]  # fmt: skip
+                for owner, keys, about in self.ACCEPTED
+            ]
         for needs, makes, about in made:
             yield from self._owing(side, where | needs, assign | makes, flight, about)
 
     def _owing(
-        self, side: _Side, where: Assign, assign: Assign, flight: Sequence[Symbol], about: str
+        self, side: Side, where: Assign, assign: Assign, flight: Sequence[Symbol], about: str
     ) -> Iterator[tuple[Assign, Assign]]:
         """With the flight owed, for each way in which its beginning may be protected."""
         name = side.name
@@ -267,7 +248,7 @@ class _Composer:
             yield (where | bits({f"{name}.seals": before}) if flight else where), assign | owed
 
     def _transition(
-        self, kind: str, side: _Side, step: LocalStep, where: Assign, guards: Conditions, assign: Assign,
+        self, kind: str, side: Side, step: LocalStep, where: Assign, guards: Conditions, assign: Assign,
         *, takes: int = 0, note: str = "",
     ) -> Transition:  # fmt: skip
         base = {f"{side.name}.state": side.at(step.state), f"{side.name}.owes": 1}
@@ -288,11 +269,11 @@ class _Composer:
                     found.setdefault(self._packet(side, flight[0]))
         return tuple(found)
 
-    def _packet(self, side: _Side, parcel: Parcel) -> Packet:
+    def _packet(self, side: Side, parcel: Parcel) -> Packet:
         rank = ORDER.index(parcel.symbol.message)
         return Packet(side.name, PEER[side.name], parcel.symbol, rank, parcel.sealed, parcel.about)
 
-    def _sends(self, side: _Side) -> Iterator[Transition]:
+    def _sends(self, side: Side) -> Iterator[Transition]:
         """The first message of what is owed goes into the network, where there is room."""
         name = side.name
         for flight, number in side.flights.items():
@@ -341,7 +322,7 @@ class _Composer:
 
     # ------------------------------------------------------------------------------------------------ what is received
 
-    def _arrivals(self, side: _Side) -> dict[Symbol, list[Arrival]]:
+    def _arrivals(self, side: Side) -> dict[Symbol, list[Arrival]]:
         """What each packet to the side may be when it arrives, by what it then says."""
         out: dict[Symbol, list[Arrival]] = {}
         for packet, code in self.packets.items():
@@ -350,7 +331,7 @@ class _Composer:
                     out.setdefault(symbol, []).append((packet, code, guards, gained))
         return out
 
-    def _receives(self, side: _Side, step: LocalStep, arrivals: Sequence[Arrival]) -> Iterator[Transition]:
+    def _receives(self, side: Side, step: LocalStep, arrivals: Sequence[Arrival]) -> Iterator[Transition]:
         """An honest packet arrives, and is what the step reads."""
         if not self.setting.attacked and step.aborts and step.row.level is Level.MAY:
             return  # an honest network, and nobody who ends the connection without need
@@ -365,7 +346,7 @@ class _Composer:
                     note=self._protection(packet.sealed),
                 )  # fmt: skip
 
-    def _arrives(self, side: _Side, packet: Packet) -> Iterator[tuple[Conditions, Symbol, Assign]]:
+    def _arrives(self, side: Side, packet: Packet) -> Iterator[tuple[Conditions, Symbol, Assign]]:
         """What a packet is when it arrives: under which conditions, what it says then, and what that brings."""
         name, symbol = side.name, packet.symbol
         earlier_ones = self._on_the_way(self._before(packet))
@@ -400,7 +381,7 @@ class _Composer:
                 late = CertificateVerify.symbol(unproven) if symbol.message is CertificateVerify else said
                 yield (*guards, earlier_ones), late, gained | bits({"network.transcript": altered})
 
-    def _judged(self, side: _Side, packet: Packet) -> Iterator[tuple[Conditions, Symbol, Assign]]:
+    def _judged(self, side: Side, packet: Packet) -> Iterator[tuple[Conditions, Symbol, Assign]]:
         """What depends on keys: a certificate, a signature, an encrypted secret."""
         name, symbol = side.name, packet.symbol
         own = f"{name}.owner"
@@ -421,7 +402,7 @@ class _Composer:
         else:
             yield (), symbol, {}
 
-    def _taken(self, side: _Side, step: LocalStep, origin: Value) -> Assign:
+    def _taken(self, side: Side, step: LocalStep, origin: Value) -> Assign:
         """What it means that the step's symbol was taken, and not refused."""
         name, symbol = side.name, step.symbol
         if step.aborts:
@@ -434,7 +415,7 @@ class _Composer:
 
     # ------------------------------------------------------------------------------------------------ the attacker
 
-    def _forges(self, side: _Side, step: LocalStep) -> Iterator[Transition]:
+    def _forges(self, side: Side, step: LocalStep) -> Iterator[Transition]:
         """The attacker makes what the step reads, where it can."""
         name, symbol = side.name, step.symbol
         gained = {} if step.aborts else self._gained(side, symbol)
@@ -451,7 +432,7 @@ class _Composer:
                     note="keys that the attacker has" if opens is opening and not keyless else "",
                 )  # fmt: skip
 
-    def _needs(self, side: _Side, symbol: Symbol) -> Conditions:
+    def _needs(self, side: Side, symbol: Symbol) -> Conditions:
         """What the attacker needs to forge the symbol, by its attributes."""
         attribute = voucher(symbol.named)
         if attribute is None or attribute.how in (How.CERTIFIED, How.ENCRYPTED):
@@ -460,7 +441,7 @@ class _Composer:
             return (Is(f"{side.name}.owner", attacker.bit),)
         return (known_keys(side.name),)
 
-    def _gained(self, side: _Side, symbol: Symbol) -> Assign:
+    def _gained(self, side: Side, symbol: Symbol) -> Assign:
         """Whose keys are accepted with a forged symbol."""
         own, keys = f"{side.name}.owner", f"{side.name}.keys"
         if symbol.message is Certificate:
@@ -502,9 +483,9 @@ class _Composer:
         return tuple(Column(name, fact, tuple(masks[name])) for name, (fact, _) in self._facts().items())
 
 
-def compose(setting: Setting) -> Composition:
-    """The model of a setting. Its properties are in `properties.explored`."""
-    composer = _Composer(setting)
+def compose(setting: Setting, kind: type[Composer] = Composer) -> Composition:
+    """The model of a setting, made by a composer of that kind. Its properties are in `properties.tls12_models`."""
+    composer = kind(setting)
     transitions, packets = composer.compose()
     sent = {one.puts for one in possible(transitions, composer.begins())} - {0}
     composer.only = frozenset(packets[code - 1] for code in sent)

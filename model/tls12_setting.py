@@ -7,11 +7,12 @@ computed, when a message arrives, what it is to its receiver.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import reduce
 
 from shakeproof.model.composition import Of
 from shakeproof.model.facts import Fact, Guard, Value
+from shakeproof.model.machine import Role
 from shakeproof.model.messages import (
     ASKS,
     EXTENSIONS,
@@ -38,7 +39,6 @@ from shakeproof.model.messages import (
     extended,
     fatal,
     full,
-    handshake_failure,
     offers_ecdhe,
     offers_rsa,
     offers_several,
@@ -46,7 +46,7 @@ from shakeproof.model.messages import (
     rsa,
     unpromised,
 )
-from shakeproof.model.notation import Message, Symbol
+from shakeproof.model.notation import Message, State, Symbol
 from shakeproof.model.steps import Limits
 from shakeproof.model.tls12 import (
     REQUESTED,
@@ -58,6 +58,7 @@ from shakeproof.model.tls12 import (
     doubtful,
     first,
     identified,
+    older,
     unasked,
 )
 
@@ -69,8 +70,9 @@ OWNER = Fact("owner", {
     "nobody":   "no key of the peer has been accepted, or it has been used",
     "peer":     "the key that was accepted is the peer's own",
     "attacker": "the key that was accepted is the attacker's",
+    "breakable": "the key that was accepted is the peer's, and so short that the attacker breaks it",
 })
-nobody, peer, attacker = OWNER.values
+nobody, peer, attacker, breakable = OWNER.values
 
 KEYS = Fact("keys", {
     "no_keys": "no secret has been agreed: keys would be made of an empty one",
@@ -119,10 +121,10 @@ ORDER: tuple[Message, ...] = (
 )  # fmt: skip
 """The order in which a side sends, in one handshake: what ranks lower was sent before."""
 
-ALERT = Alert.symbol(fatal, handshake_failure)
+ALERT = Alert.symbol(fatal)
 """Any fatal alert."""
 
-TO_ATTACKER, TO_SERVER = "for the attacker", "for the server"
+TO_ATTACKER, TO_SERVER, TO_BOTH = "for the attacker", "for the server", "for the server, and the attacker reads it"
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,8 @@ class Setting:
 
     key_exchange: "rsa" or "ecdhe"; client_auth: the server may ask for a certificate; resume: the client asks to resume
     a session; bound: packets in the network at once; attacked: there is an attacker, else the network is honest;
-    removed: protections that are taken out.
+    removed: protections that are taken out; export: the server has suites of export beside the others; fallback: the
+    client repeats a handshake that failed, with an older version.
     """
 
     key_exchange: str = "rsa"
@@ -140,12 +143,15 @@ class Setting:
     bound: int = 1
     attacked: bool = True
     removed: tuple[str, ...] = ()
+    export: bool = False
+    fallback: bool = False
 
     @property
     def name(self) -> str:
         """Short, for reports."""
         parts = ["tls12", self.key_exchange]
-        parts += ["client-auth"] * self.client_auth + ["resumption"] * self.resume + ["honest"] * (not self.attacked)
+        parts += ["client-auth"] * self.client_auth + ["resumption"] * self.resume
+        parts += ["export"] * self.export + ["fallback"] * self.fallback + ["honest"] * (not self.attacked)
         return " ".join(parts)
 
     def limits(self, side: str) -> Limits:
@@ -161,7 +167,7 @@ class Setting:
             GRANTS: (full, resumed) if self.resume else (full,),
             TICKET: (unpromised,),
             ROUND: (first,),
-            VERSION: (current,),
+            VERSION: (current, older) if self.fallback else (current,),
             REQUESTED: (unasked, *asking),
         }
 
@@ -173,6 +179,32 @@ class Parcel:
     symbol: Symbol
     sealed: bool = False
     about: str = ""
+
+
+@dataclass
+class Side:
+    """One side while it is composed."""
+
+    name: str
+    role: Role
+    limits: Limits
+    state: Fact
+    flights: dict[tuple[Parcel, ...], int] = field(default_factory=lambda: {(): 0})
+
+    @classmethod
+    def of(cls, name: str, role: Role, limits: Limits) -> Side:
+        """The side that has the role, with its states as the values of a fact."""
+        return cls(name, role, limits, Fact("state", {s.name.lower(): s.sentence for s in role.states}))
+
+    def owes(self, flight: tuple[Parcel, ...]) -> int:
+        """The bits of the flight in `owes`; its remainders are known too."""
+        for begin in range(len(flight) - 1, -1, -1):
+            self.flights.setdefault(flight[begin:], len(self.flights))
+        return 1 << self.flights[flight]
+
+    def at(self, state: State) -> int:
+        """The bits of the state."""
+        return self.state[state.name].bit
 
 
 Assign = dict[str, int]

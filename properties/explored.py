@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import cache
 
 from shakeproof.model.attributes import How, voucher
 from shakeproof.model.composition import ATTACKER, PRIVATE, Composition, Transition
-from shakeproof.model.notation import Symbol
+from shakeproof.model.machine import Role
+from shakeproof.model.notation import Abort, Row, Symbol
 from shakeproof.model.roles import ROLES
-from shakeproof.model.tls12_setting import attacker
+from shakeproof.model.tls12_fallback import LEGACY
+from shakeproof.model.tls12_setting import KEYS, attacker, common, earlier
 from shakeproof.model.trace import Fate, Kind, Lane, Phase, Step, Trace
 from shakeproof.properties.explore import DEFAULT_MEMORY, Broken, Exploration, check_completion, explore
 
@@ -58,7 +61,8 @@ def _steps(found: Exploration, broken: Broken) -> Iterator[Step]:
             held.add((transition.machine, transition.symbol.message.name))
         else:
             number += 1
-            step = _step(model, number, _sent(model, transition), _states(model, before), _states(model, after))
+            told = replace(_sent(model, transition), note=_protection(model, transition, before))
+            step = _step(model, number, told, _states(model, before), _states(model, after))
             others = {message for side, message in held if side != step.receiver}
             changed = step.fate is Fate.FORGED and step.message in others
             yield replace(step, fate=Fate.TAMPERED) if changed else step
@@ -72,8 +76,25 @@ def _sent(model: Composition, transition: Transition) -> Transition:
     return replace(transition, kind="sends", symbol=model.packets[transition.puts - 1].symbol)
 
 
+def _protection(model: Composition, transition: Transition, before: Mapping[str, int]) -> str:
+    """What protects a packet: the attacker knows the keys or does not, as its sender's are made."""
+    code = transition.puts or transition.takes
+    if not code or not transition.note:
+        return transition.note
+    keys = f"{model.packets[code - 1].sender}.keys"
+    kept = keys in before and model.column(keys).fact is KEYS and before[keys] in (common.bit, earlier.bit)
+    return PRIVATE if kept else transition.note
+
+
 def _states(model: Composition, values: dict[str, int]) -> dict[str, str]:
     return {side: model.column(f"{side}.state").text(values[f"{side}.state"]).upper() for side in model.machines}
+
+
+@cache
+def _rows(role: Role) -> dict[str, Row]:
+    """The rows of the role by id, those with older versions enabled among them: a model may be made of these."""
+    older = role.under({*role.default_readings, LEGACY}).by_id if LEGACY in role.readings else {}
+    return {**older, **role.by_id}
 
 
 def _step(
@@ -84,7 +105,10 @@ def _step(
     own = {"before": {side: before[side]}, "after": {side: after[side]}}
     clause = ""
     if transition.row:
-        row = ROLES[model.machines[side]].by_id.get(transition.row)
+        role = ROLES[model.machines[side]]
+        row = _rows(role).get(transition.row)
+        if row is not None and isinstance(row.next, Abort) and role.aborted and after[side] != role.aborted.name:
+            row = None  # the row of that id refuses
         clause = row.citation if row is not None else "a row that the protection taken out would forbid"
     facts = tuple(symbol.shown)
     defects = tuple(value.name.upper() for value in symbol.defects)

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 
 from shakeproof.model.composition import Composition
 from shakeproof.model.protections import PROTECTIONS
-from shakeproof.properties.tls12_models import tls12_models
+from shakeproof.properties.tls12_models import fallback_models, tls12_models
 from shakeproof.properties.tls12_sessions_models import RENEGOTIATION, TRIPLE, renegotiation_models, triple_models
 
 FAMILIES: dict[str, Callable[[int, tuple[str, ...]], Iterator[Composition]]] = {
     "tls12": tls12_models,
+    "fallback": fallback_models,
     RENEGOTIATION: renegotiation_models,
     TRIPLE: triple_models,
 }

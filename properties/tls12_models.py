@@ -1,7 +1,8 @@
 """What must hold in every state of TLS 1.2 with an attacker, and the settings in which it is explored.
 
-Each property is an expression over the columns of `model.tls12_composed`, and each has a protection of
-`model.protections` without which it does not hold: a property that nothing can break proves nothing.
+Each property is an expression over the columns of `model.tls12_composed`. Most have a protection of `model.protections`
+without which they do not hold; for the others a test plants a fault that breaks them: a property that nothing can break
+proves nothing.
 """
 
 from __future__ import annotations
@@ -9,10 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from shakeproof.model.composition import ATTACKER, Composition, Of, Safety
-from shakeproof.model.facts import Guard
-from shakeproof.model.tls12 import CONNECTED
-from shakeproof.model.tls12_composed import compose
+from shakeproof.model.composition import ATTACKER, Composition, Of, OnTheWay, Safety
+from shakeproof.model.facts import Guard, all_of
+from shakeproof.model.messages import closure, fatal
+from shakeproof.model.tls12 import ABORTED, CLOSED, CONNECTED, older
+from shakeproof.model.tls12_composed import Composer, compose
+from shakeproof.model.tls12_export import ExportComposer
+from shakeproof.model.tls12_fallback import FallbackComposer
 from shakeproof.model.tls12_setting import (
     CLIENT,
     SERVER,
@@ -22,23 +26,52 @@ from shakeproof.model.tls12_setting import (
     earlier,
     exposed,
     forged,
+    genuine,
     lost,
     no_keys,
     peer,
     reads,
 )
 
+ONE_HANDSHAKE = (
+    "one connection, one handshake: no renegotiation, no tickets, TLS 1.2 only, no close_notify of one's own accord"
+)
 ASSUMPTIONS = (
     "cryptography is perfect: nobody signs, decrypts or computes a MAC without the key",
     "the attacker holds no key of the server's, of the client's or of a trusted authority's",
-    "one connection, one handshake: no renegotiation, no tickets, TLS 1.2 only, no close_notify of one's own accord",
     "an attacker that tampers with a hello keeps its random, so that the keys still agree",
     "the session that is resumed is the client's and the server's alone",
 )
 
+TWO_VERSIONS = (
+    "at most two connections, one after the other, one handshake each: the second with an older version, for which "
+    "the same is presumed as for TLS 1.2; no renegotiation, no tickets, no close_notify of one's own accord"
+)
+SHORT_KEYS = "the attacker breaks a key of a suite of export, which is short, and no other"
+
 
 def _connected(composition: Composition, side: str) -> Guard:
     return Of(side, composition.column(f"{side}.state").fact[CONNECTED.name])
+
+
+def _over(composition: Composition, side: str) -> Guard:
+    states = composition.column(f"{side}.state").fact
+    return Of(side, states[CLOSED.name] | states[ABORTED.name])
+
+
+def _ended(composition: Composition, side: str) -> Guard | None:
+    """Whatever the side has sent that ends the connection, if it is still on the way, the side has ended."""
+    last = tuple(
+        code
+        for code, packet in enumerate(composition.packets, 1)
+        if packet.sender == side and (packet.symbol.has(fatal) or packet.symbol.has(closure))
+    )
+    return ~OnTheWay(last, composition.bound) | _over(composition, side) if last else None
+
+
+def accepted(side: str) -> Guard:
+    """The side has accepted data."""
+    return Of(side, genuine) | Of(side, forged)
 
 
 def safety(composition: Composition) -> tuple[Safety, ...]:
@@ -66,7 +99,7 @@ def safety(composition: Composition) -> tuple[Safety, ...]:
         ),
         Safety(
             "handshake-agreed",
-            "a client and a server that have finished with the same keys have seen the same handshake",
+            "a client and a server that finish with the same keys have seen the same handshake, version and suite too",
             "RFC 5246 7.4.9",
             ~(client & server & shared & Of("network", altered)),
         ),
@@ -82,23 +115,61 @@ def safety(composition: Composition) -> tuple[Safety, ...]:
             "RFC 5246 6.2.3",
             ~(Of(CLIENT, forged) | (Of(SERVER, forged) & (Of(SERVER, common) | Of(SERVER, earlier)))),
         ),
+        Safety(
+            "data-after-finished",
+            "data is accepted only by a side that has finished: before, it can't know from whom that is",
+            "RFC 5246 7.3",
+            ~((accepted(CLIENT) & ~(client | _over(composition, CLIENT)))
+              | (accepted(SERVER) & ~(server | _over(composition, SERVER)))),
+        ),
     )  # fmt: skip
+
+
+def alert_ends(composition: Composition) -> tuple[Safety, ...]:
+    """The property of who ends the connection, where anybody does."""
+    sides = tuple(guard for side in (CLIENT, SERVER) if (guard := _ended(composition, side)) is not None)
+    holds = all_of(sides)
+    if holds is None:
+        return ()
+    sentence = "who has sent a fatal alert or close_notify has ended: after an illegal message nothing is accepted"
+    return (Safety("alert-ends", sentence, "RFC 5246 7.2.2", holds),)
+
+
+def no_downgrade(composition: Composition) -> Safety:
+    """The property that a model has in which the client may offer an older version than it has."""
+    client, server = _connected(composition, CLIENT), _connected(composition, SERVER)
+    return Safety(
+        "no-downgrade",
+        "a client and a server that both have a newer version do not finish in an older one",
+        "RFC 7507 3",
+        ~(client & server & (Of(CLIENT, older) | Of(SERVER, older))),
+    )
 
 
 def composed(setting: Setting) -> Composition:
     """The model of the setting with its properties and what it presumes."""
-    bare = compose(setting)
-    return replace(bare, safety=safety(bare), assumptions=ASSUMPTIONS)
+    kind = ExportComposer if setting.export else FallbackComposer if setting.fallback else Composer
+    bare = compose(setting, kind)
+    held = (*safety(bare), *alert_ends(bare), *[no_downgrade(bare)] * (setting.fallback and setting.attacked))
+    presumed = (TWO_VERSIONS if setting.fallback else ONE_HANDSHAKE, *[SHORT_KEYS] * setting.export)
+    return replace(bare, safety=held, assumptions=(*ASSUMPTIONS, *presumed))
 
 
 def settings(bound: int, removed: tuple[str, ...]) -> Iterator[Setting]:
     """Everything that is explored: where protections are taken out, with an attacker only."""
     for key_exchange in ("rsa", "ecdhe"):
-        for client_auth, resume in ((False, False), (True, False), (False, True)):
+        for client_auth, resume in ((False, False), (True, False), (False, True), (True, True)):
             for attacked in (True,) if removed else (False, True):
                 yield Setting(key_exchange, client_auth, resume, bound, attacked, removed)
+    yield Setting(bound=bound, removed=removed, export=True)
 
 
 def tls12_models(bound: int, removed: tuple[str, ...]) -> Iterator[Composition]:
     """The models, each made when it is asked for."""
     return map(composed, settings(bound, removed))
+
+
+def fallback_models(bound: int, removed: tuple[str, ...]) -> Iterator[Composition]:
+    """The models in which the client falls back to an older version."""
+    for attacked in (True,) if removed else (False, True):
+        yield composed(Setting(bound=bound, attacked=attacked, removed=removed, fallback=True))

@@ -278,6 +278,12 @@ def test_a_pattern_with_a_fact_of_another_message_is_an_error() -> None:
         Key[locked]
 
 
+def test_pattern_of_two_defects_of_one_fact_has_a_symbol_and_of_two_colours_none() -> None:
+    assert Knock[bent & burnt].symbol() == Knock.symbol(bent, burnt)
+    with pytest.raises(ModelError, match="nothing is so"):
+        Knock[red & blue].symbol()
+
+
 def test_symbols_are_every_message_times_the_facts_that_rows_look_at() -> None:
     texts = {symbol.text for symbol in door().symbols}
     assert texts == {

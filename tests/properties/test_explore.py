@@ -109,6 +109,9 @@ def test_network_full_makes_the_sender_wait_and_order_does_not_count() -> None:
         pytest.param(Setting("ecdhe", client_auth=True), marks=pytest.mark.slow),
         pytest.param(Setting("ecdhe", removed=("ccs-after-keys",)), marks=pytest.mark.slow),
         pytest.param(Setting("ecdhe", bound=2), marks=pytest.mark.slow),
+        pytest.param(Setting(fallback=True, attacked=False), marks=pytest.mark.slow),
+        pytest.param(Setting(fallback=True, removed=("downgrade-signal",)), marks=pytest.mark.slow),
+        pytest.param(Setting(export=True, removed=("no-export-keys",)), marks=pytest.mark.slow),
     ],
     ids=lambda setting: f"{setting.name}, bound {setting.bound}",
 )

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 
+import numpy as np
 import pytest
 
 from shakeproof.diagrams.sequence import draw_trace
+from shakeproof.model.composition import PRIVATE, Composition
+from shakeproof.model.messages import ApplicationData, mismatch
 from shakeproof.model.protections import PROTECTIONS
+from shakeproof.model.tls12 import older
 from shakeproof.model.tls12_setting import Setting
 from shakeproof.model.trace import Fate, Trace
-from shakeproof.properties.explore import Exploration
+from shakeproof.properties.explore import Exploration, View, explore
 from shakeproof.properties.explored import checked, trace_of
 from shakeproof.properties.tls12_models import composed
 
@@ -27,6 +33,10 @@ ATTACKS = {
         Setting("rsa", client_auth=True), "client-authenticated", 13, "CertificateVerify[UNPROVEN] to Server: forged",
     ),
     "record-mac": (Setting("rsa"), "data-authentic", 18, "Record[BAD_MAC] to Server: forged"),
+    "no-export-keys": (
+        Setting("rsa", export=True), "server-authenticated", 18, "ServerKeyExchange[SIGNED, SHORT_KEY] to Client.",
+    ),
+    "downgrade-signal": (Setting("rsa", fallback=True), "no-downgrade", 22, "Client: calls reconnect"),
 }  # fmt: skip
 """For each protection: where its attack is looked for, what breaks, after how many steps, and what is part of it."""
 
@@ -34,10 +44,44 @@ DEFAULT = "message-order"
 """The one that the default run looks at: its attack is the shortest."""
 
 
+def data_too_early(model: Composition) -> Composition:
+    """The server takes data before the client's Finished."""
+    states = model.column("server.state").fact
+    there, waiting = ("server.state", states["CONNECTED"].bit), ("server.state", states["WAIT_FINISHED"].bit)
+    early = [
+        replace(one, where=tuple(waiting if pair == there else pair for pair in one.where),
+                assign=tuple(waiting if pair == there else pair for pair in one.assign))
+        for one in model.transitions
+        if one.symbol.message is ApplicationData and there in one.where and "server.got" in dict(one.assign)
+    ]  # fmt: skip
+    assert early
+    return replace(model, transitions=(*model.transitions, *early))
+
+
+def goes_on_after_its_alert(model: Composition) -> Composition:
+    """The server sends a fatal alert where a Finished is wrong, and stays where it is."""
+    wrong = [
+        one for one in model.transitions
+        if one.machine == "server" and one.symbol.has(mismatch) and "WAIT_FINISHED" in one.row
+    ]  # fmt: skip
+    assert wrong
+    stays = [
+        replace(one, assign=tuple((name, mask) for name, mask in one.assign if "owes" in name or "network" in name))
+        for one in wrong
+    ]
+    return replace(model, transitions=tuple(one for one in model.transitions if one not in wrong) + tuple(stays))
+
+
+PLANTED: dict[str, Callable[[Composition], Composition]] = {
+    "data-after-finished": data_too_early,
+    "alert-ends": goes_on_after_its_alert,
+}
+"""For each property that no protection breaks, a fault that does."""
+
+
 @cache
 def attacked(name: str) -> Exploration:
-    setting = ATTACKS[name][0]
-    return checked(composed(Setting(setting.key_exchange, setting.client_auth, removed=(name,))))
+    return checked(composed(replace(ATTACKS[name][0], removed=(name,))))
 
 
 @pytest.mark.parametrize(
@@ -47,13 +91,19 @@ def attacked(name: str) -> Exploration:
         pytest.param(Setting("rsa", client_auth=True, attacked=False), 73, 77, 28, marks=pytest.mark.slow),
         pytest.param(Setting("rsa", resume=True, attacked=False), 55, 60, 22, marks=pytest.mark.slow),
         pytest.param(Setting("ecdhe", attacked=False), 31, 32, 24, marks=pytest.mark.slow),
-        pytest.param(Setting("rsa"), 6088, 99820, 29, marks=pytest.mark.slow),
-        pytest.param(Setting("rsa", client_auth=True), 11166, 236619, 34, marks=pytest.mark.slow),
-        pytest.param(Setting("rsa", resume=True), 11203, 187336, 29, marks=pytest.mark.slow),
-        pytest.param(Setting("ecdhe"), 5120, 83340, 31, marks=pytest.mark.slow),
-        pytest.param(Setting("ecdhe", client_auth=True), 9072, 186270, 36, marks=pytest.mark.slow),
-        pytest.param(Setting("ecdhe", resume=True), 8907, 146893, 31, marks=pytest.mark.slow),
-        pytest.param(Setting("ecdhe", resume=True, bound=2), 69154, 1172431, 33, marks=pytest.mark.slow),
+        pytest.param(Setting("rsa"), 6104, 99881, 29, marks=pytest.mark.slow),
+        pytest.param(Setting("rsa", client_auth=True), 11182, 236713, 34, marks=pytest.mark.slow),
+        pytest.param(Setting("rsa", resume=True), 11235, 187440, 29, marks=pytest.mark.slow),
+        pytest.param(Setting("ecdhe"), 5136, 83389, 31, marks=pytest.mark.slow),
+        pytest.param(Setting("ecdhe", client_auth=True), 9088, 186345, 36, marks=pytest.mark.slow),
+        pytest.param(Setting("ecdhe", resume=True), 8939, 146977, 31, marks=pytest.mark.slow),
+        pytest.param(Setting("rsa", True, True, attacked=False), 103, 113, 28, marks=pytest.mark.slow),
+        pytest.param(Setting("rsa", True, True), 18378, 390100, 34, marks=pytest.mark.slow),
+        pytest.param(Setting("ecdhe", True, True), 14046, 287290, 36, marks=pytest.mark.slow),
+        pytest.param(Setting("rsa", export=True), 6323, 102352, 29, marks=pytest.mark.slow),
+        pytest.param(Setting(fallback=True, attacked=False), 37, 39, 27, marks=pytest.mark.slow),
+        pytest.param(Setting(fallback=True), 15319, 300513, 34, marks=pytest.mark.slow),
+        pytest.param(Setting("ecdhe", resume=True, bound=2), 69274, 1173060, 33, marks=pytest.mark.slow),
     ],
     ids=lambda value: value.name if isinstance(value, Setting) else None,
 )
@@ -80,13 +130,21 @@ def test_check_without_a_protection_finds_its_attack(name: str) -> None:
 
 
 def test_attacks_every_protection_has_one() -> None:
-    assert list(ATTACKS) == [name for name, each in PROTECTIONS.items() if each.family == "tls12"]
+    assert list(ATTACKS) == [name for name, each in PROTECTIONS.items() if each.family in ("tls12", "fallback")]
 
 
 @pytest.mark.slow
 def test_properties_each_is_broken_without_some_protection() -> None:
     broken = {one.safety.name for name in ATTACKS for one in attacked(name).broken}
-    assert broken == {safety.name for safety in attacked(DEFAULT).model.safety}
+    assert broken | set(PLANTED) == {safety.name for name in ATTACKS for safety in attacked(name).model.safety}
+    assert not broken & set(PLANTED)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PLANTED)
+def test_properties_that_no_protection_breaks_are_broken_by_a_planted_fault(name: str) -> None:
+    found = explore(PLANTED[name](composed(Setting("rsa"))))
+    assert {one.safety.name for one in found.broken} == {name}
 
 
 def test_trace_public_certificate_is_replayed_and_not_forged() -> None:
@@ -101,3 +159,45 @@ def test_trace_hello_that_was_held_back_and_comes_otherwise_is_tampered() -> Non
     found = attacked("finished-check")
     hellos = [step for step in trace_of(found, found.broken[0]) if step.message == "ClientHello"]
     assert [step.fate for step in hellos] == [Fate.DELIVERED, Fate.TAMPERED]
+
+
+@pytest.mark.slow
+def test_freak_key_is_signed_in_this_connection_and_gives_the_secret_away() -> None:
+    found = attacked("no-export-keys")
+    assert "session-secret" in {one.safety.name for one in found.broken}
+    told = trace_of(found, found.broken[0]).sentences()
+    asked = next(n for n, text in enumerate(told) if "ClientHello[RSA_EXPORT] to Server: tampered" in text)
+    assert any("Client sends ClientHello" in text for text in told[:asked])
+    assert any("Server sends ServerKeyExchange[SIGNED, SHORT_KEY]" in text for text in told[asked:])
+    protections = {step.protection for step in trace_of(found, found.broken[0]) if step.message == "Finished"}
+    assert protections == {"the sender's keys", "keys that the attacker has"}
+    without_export = checked(composed(Setting("rsa", removed=("no-export-keys",))))
+    assert without_export.holds
+
+
+@pytest.mark.slow
+def test_fallback_first_attempt_is_broken_by_the_attacker_and_the_second_says_what_it_is() -> None:
+    found = attacked("downgrade-signal")
+    told = trace_of(found, found.broken[0]).sentences()
+    assert "Attacker sends Alert[FATAL] to Client: forged" in told[1]
+    taken = next(step for step in trace_of(found, found.broken[0]) if step.receiver == "server")
+    assert taken.defect == ("OLD_VERSION", "FALLBACK")
+    assert taken.fate is Fate.DELIVERED
+    assert taken.clause == "a row that the protection taken out would forbid"
+    protections = {step.protection for step in trace_of(found, found.broken[0]) if step.message == "Finished"}
+    assert protections == {PRIVATE}
+
+
+@pytest.mark.slow
+def test_fallback_hello_changed_in_flight_is_for_finished_to_find() -> None:
+    found = checked(composed(Setting(fallback=True, removed=("finished-check",))))
+    assert {one.safety.name: one.depth for one in found.broken} == {"handshake-agreed": 19, "no-downgrade": 19}
+
+
+def test_fallback_from_a_buggy_old_server_still_comes_to_an_end_in_the_older_version() -> None:
+    found = checked(composed(Setting(fallback=True, attacked=False)))
+    assert found.holds
+    view = View(found.expander.packing, np.concatenate(found.levels))
+    done = found.model.done
+    assert done is not None
+    assert set(view["server.version"][done.columns(view)].tolist()) == {older.bit}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from shakeproof.model.protections import PROTECTIONS
 from shakeproof.model.tls12_setting import Setting
 from shakeproof.properties import explored, models
 from shakeproof.properties.explore import Exploration, explore
-from shakeproof.properties.tls12_models import composed
+from shakeproof.properties.tls12_models import composed, settings
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +33,7 @@ def test_check_that_holds_says_so_with_what_it_presumes(
     only(monkeypatch, Setting(attacked=False))
     assert main(["check"]) == 0
     out = capsys.readouterr().out
-    assert "29 states           30 transitions  depth 22  6/6 properties  14/30 rows" in out
+    assert "29 states           30 transitions  depth 22  8/8 properties  14/32 rows" in out
     assert "presumed: cryptography is perfect" in out
     assert "presumed: at most 1 message in the network at once" in out
     assert out.splitlines()[-1] == "HOLDS   every property in every one of 29 states of 1 models"
@@ -108,4 +109,8 @@ def test_list_protections_has_each_with_its_attack(capsys: pytest.CaptureFixture
 def test_check_with_every_protection_holds_in_every_setting(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check"]) == 0
     out = capsys.readouterr().out
-    assert out.splitlines()[-1] == "HOLDS   every property in every one of 51,878 states of 12 models"
+    told = [line for line in out.splitlines() if " transitions  depth " in line]
+    assert all(any(line.startswith(f"  {setting.name}  ") for line in told) for setting in settings(1, ()))
+    assert any(line.startswith("  tls12 rsa fallback  ") for line in told)
+    last = out.splitlines()[-1]
+    assert re.fullmatch(rf"HOLDS   every property in every one of [\d,]+ states of {len(told)} models", last)
