@@ -6,6 +6,7 @@ own where the target allows that, and the board puts together what they say.
 
 from __future__ import annotations
 
+import functools
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -218,12 +219,13 @@ def _execute(
         """The time is over for a task that has not begun, or does not end."""
         hear(board.cut_short(task))
 
+    run_one = functools.partial(run_task, until=deadline)
     try:
         if executor is not None:
             run_in_executor(executor, run_task, together, weights, deadline, jobs or 1, hear_whole)
         elif workers > 1:
             close_targets()
-            run_in_processes(run_task, together, weights, deadline, workers, hear, again=again, lose=lose)
+            run_in_processes(run_one, together, weights, deadline, workers, hear, again=again, lose=lose)
         waiting = [task for task in tasks if task in alone or (workers <= 1 and executor is None)]
         while waiting:
             share = share_of(waiting[0], weights, waiting, deadline, 1)
@@ -231,12 +233,12 @@ def _execute(
             if share <= 0:
                 lose(task)
                 continue
-            partial = run_task(task, time.monotonic() + share, hear)
-            more = again(partial)
+            result = run_one(task, time.monotonic() + share, hear)
+            more = again(result)
             if more is not None:
                 waiting.append(more)
             else:
-                hear(partial)
+                hear(result)
     except KeyboardInterrupt:
         board.break_off()
         raise

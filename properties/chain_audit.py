@@ -257,16 +257,18 @@ def is_offered(target: Target, role: str, setup: Setup, before: tuple[Setup, ...
 
 
 def offer_chains(runner: Runner, deadline: float, partial: Partial, say: Callable[[Said], None]) -> None:
-    """Offer each chain that concerns the role; findings are confirmed and told."""
+    """Offer each chain that concerns the role and was not offered before; findings are confirmed and told."""
     role, setup = runner.role, runner.setup
     offers = [
         offer
         for offer in _OFFERS
         if offer.client == role.name.endswith(".server") and offer.fits(setup.certificate_key)
     ]
+    if partial.offered == len(offers):
+        return
     why = _in_vain(runner)
     found = {(finding.check, finding.grade) for finding in partial.findings}
-    for offer in offers:
+    for number, offer in enumerate(offers[partial.offered :], partial.offered + 1):
         word = word_for(role, setup, offer.value)
         if why or word is None or monotonic() > deadline:
             partial.leave_beside(f"a chain {offer.fault}", *filter(None, [why]))
@@ -280,6 +282,7 @@ def offer_chains(runner: Runner, deadline: float, partial: Partial, say: Callabl
             finding = shown(confirm(one, word, problem), offer)
             partial.findings.append(finding)
             say(Found(partial.task, finding))
+        partial.offered = number
 
 
 def _in_vain(runner: Runner) -> str:

@@ -32,6 +32,8 @@ from shakeproof.properties.targets.base import Endpoint, Reaction, Setup, Target
 
 TARGET, TESTER = "target", "tester"
 
+TRANSPORT_END = "end of the transport"
+"""How a step is called that is the end of the connection below TLS."""
 ENDS = {"orderly": "an orderly end", "truncated": "a truncation"}
 """What an application can be told when the data ends, in words."""
 
@@ -166,6 +168,8 @@ class Conversation:
         for symbol in path:
             said += peer.classify(first.feed(peer.concretise(symbol)).data)
         session = peer.session
+        if peer.role == "server":  # a client that gets no response may think that all of the connection failed
+            first.feed(peer.concretise(ApplicationData.symbol()))
         first.feed(peer.concretise(Alert.symbol(closure)))
         first.dispose()
         following = first.again() if session is not None else None
@@ -265,9 +269,7 @@ class Conversation:
         reaction = self.endpoint.end()
         seen = tuple(self.peer.classify(reaction.data)) if reaction.data else ()
         if self.record:
-            step = Step(
-                len(self.steps) + 1, sender=TESTER, receiver=TARGET, message="end of the transport", phase=phase
-            )
+            step = Step(len(self.steps) + 1, sender=TESTER, receiver=TARGET, message=TRANSPORT_END, phase=phase)
             told = f"its application is told of {ENDS[reaction.end]}" if reaction.end else ""
             self.steps.append(replace(step, layer="tcp", before={TARGET: before}, detail=told))
             for item in seen:

@@ -37,6 +37,7 @@ from shakeproof.properties.tasks import (
     left_out,
     words_of,
 )
+from shakeproof.properties.truncation_audit import hear_status, is_heard, is_shown_by_status
 
 PROGRESS_EVERY = 20
 """Words between two progress events: enough for a bar, cheap for a queue."""
@@ -52,8 +53,8 @@ LAST_S = 0.5
 """For the conversation, or the confirmation, that is under way when the time is over."""
 
 
-def run_task(task: Task, deadline: float, say: Callable[[Said], None]) -> Partial:
-    """Run one role of one target in one setup until the deadline (of time.monotonic)."""
+def run_task(task: Task, deadline: float, say: Callable[[Said], None], *, until: float | None = None) -> Partial:
+    """Run one role of one target in one setup until the deadline (of time.monotonic). until: the whole audit's."""
     role = ROLES[task.role]
     if task.named is not None:
         name_target(task.named)
@@ -74,8 +75,15 @@ def run_task(task: Task, deadline: float, say: Callable[[Said], None]) -> Partia
             words = first_words(role, words)
             if task.begun is None:
                 partial.cells = sum(not word.suffix for word in words)
-        elif task.begun is None and is_offered(target, task.role, task.setup, before_of(task)):
-            offer_chains(runner, deadline, partial, say)
+        else:
+            if is_heard(target, task.role, before_of(task)):
+                # It may take what other tasks were to have: a program that starts slowly has no time for much else.
+                longest = max(deadline, _half_way(until if until is not None else deadline))
+                target.until = longest + LAST_S
+                hear_status(runner, longest, partial, say)
+                target.until = deadline + LAST_S
+            if is_offered(target, task.role, task.setup, before_of(task)):
+                offer_chains(runner, deadline, partial, say)
         pruning = _run_words(runner, words, deadline, partial, say)
         if is_complete(task) and not task.hopeless:
             partial.kept = pruning.kept(words)
@@ -100,6 +108,11 @@ def run_task(task: Task, deadline: float, say: Callable[[Said], None]) -> Partia
             target.close()
     partial.seconds = time.monotonic() - began
     return partial
+
+
+def _half_way(end: float) -> float:
+    """When half of the time until then is over."""
+    return (time.monotonic() + end) / 2
 
 
 def first_words(role: Role, words: Sequence[Word]) -> tuple[Word, ...]:
@@ -202,7 +215,8 @@ def _run_manners(
     every = whole(runner.role, runner.setup)
     ended = truncations(runner.role, every)
     if not runner.target.tells_end:
-        partial.beside[UNTOLD] = [word.cell for word in ended]
+        heard = is_heard(runner.target, runner.role.name, before_of(partial.task))
+        partial.beside[UNTOLD] = [word.cell for word in ended if not (heard and is_shown_by_status(word))]
         ended = []
     # What is cut up is tried in every setup: what a server is under a name shows only where it asks for something.
     for word in (*repeated, *fragments(runner.role, every), *ended):

@@ -55,7 +55,9 @@ class Partial:
     """What a task found. done: words of the suite that it has behind it; ended: whether it did all that it could.
 
     cells: those that apply, which are `cells_run` and those in `not_tested`, once it is over; beside: words that are
-    about no cell of their own and were not run, by reason; kept: of a complete suite's pruning (`Pruning.kept`).
+    about no cell of their own and were not run, by reason; offered: how many chains were (`chain_audit`); heard:
+    whether the exit status was listened to (`truncation_audit`), and unheard: why that was in vain; kept: of a complete
+    suite's pruning (`Pruning.kept`).
     """
 
     task: Task
@@ -71,6 +73,9 @@ class Partial:
     done: int = 0
     ended: bool = False
     complete: str = ""
+    offered: int = 0
+    heard: bool = False
+    unheard: str = ""
     learned: Any = None
     kept: dict[str, list[int]] = field(default_factory=dict)
     failed: dict[tuple[Symbol, ...], tuple[int, str]] = field(default_factory=dict)

@@ -30,6 +30,8 @@ VERDICTS = {
 READINGS = {
     "TRUNCATED": "the transport ended right behind it: only after a close_notify may the application be told that all "
     "data has come",
+    "EXITED": "the transport ended behind data that nothing else ends, and the program's exit status was 0, as after a "
+    "close_notify; otherwise it says what went wrong",
     "BOUNDED": "very many of them in a row met no limit; no RFC gives one, it is our reading that there is one",
     "FRAGMENTED": "cut up into several records, it was answered otherwise than in one (RFC 5246 section 6.2.1)",
     "AFTERWARDS": "the connection was over, and still something came of what was sent: closed is closed",
@@ -114,7 +116,7 @@ def _about(found: Explanation, reading: str) -> Explanation:
     """The row's explanation, with what the check is about beyond the row."""
     lines = [f"here      {READINGS[reading]}", *found.lines]
     role = next(role for role in ROLES.values() if any(row.code == found.heading for row in role.rows))
-    if reading == "TRUNCATED" and role.truncation is not None:
+    if reading in ("TRUNCATED", "EXITED") and role.truncation is not None:
         clauses = role.quotes.resolve(role.truncation, role.name)
         lines += [line for clause in clauses for line in _clause_lines(clause) if line not in lines]
     return Explanation(f"{found.heading}-{reading}", tuple(lines))

@@ -12,6 +12,7 @@ import socket
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit
 
 from shakeproof.console import visible
@@ -24,8 +25,10 @@ from shakeproof.impl.tls.events import AlertReceived, HandshakeCompleted
 from shakeproof.impl.tls.sessions import Session
 from shakeproof.impl.x509 import Result
 from shakeproof.impl.x509.names import is_host_name
-from shakeproof.recording import CLIENT, Recorder, table_state
-from shakeproof.refusals import circumstances
+from shakeproof.refusals import circumstances, table_state
+
+if TYPE_CHECKING:
+    from shakeproof.recording import Recorder  # the tables and the mapper are much to load where no steps are wanted
 
 READ_LENGTH = 1 << 16
 LINGER_S = 1.0
@@ -179,7 +182,7 @@ class Exchange:
         """The whole response. Raises FetchError; the connection is over in any case."""
         title = f"GET {self.url.target} HTTP/1.1"
         if self.recorder is not None:
-            self.recorder.expect(CLIENT, title)
+            self.recorder.expect(title)
         headers = (("User-Agent", "shakeproof"), ("Accept", "*/*"), ("Connection", "close"))
         try:
             self.https.start()

@@ -177,9 +177,9 @@ def is_sound(path: Path) -> bool:
     return stat.S_ISREG(status.st_mode) and ours and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
-def server_validator(anchors: Sequence[bytes]) -> Validator:
-    """What judges a server's chain. The profile binds CAs, and many a private CA does not keep it: not asked for."""
-    return Validator(anchors, with_profile=False)
+def server_validator(anchors: Sequence[bytes], *, with_profile: bool = False) -> Validator:
+    """What judges a server's chain. The profile binds CAs, and many a private CA breaks it: only if asked for."""
+    return Validator(anchors, with_profile=with_profile)
 
 
 def client_validator(anchors: Sequence[bytes]) -> Validator:

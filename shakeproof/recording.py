@@ -13,9 +13,9 @@ from datetime import datetime
 
 from shakeproof.impl.errors import RemoteProtocolError
 from shakeproof.impl.tls import AlertDescription, AlertLevel, ClientConnection
-from shakeproof.impl.tls.client import WAIT_CERTIFICATE, WAIT_NEW_SESSION_TICKET
+from shakeproof.impl.tls.client import WAIT_CERTIFICATE
 from shakeproof.impl.tls.config import ValidationOutcome
-from shakeproof.impl.tls.connection import CLOSED, CLOSING, WAIT_CHANGE_CIPHER_SPEC
+from shakeproof.impl.tls.connection import CLOSED
 from shakeproof.impl.tls.handshake import MAX_MESSAGE_LENGTH
 from shakeproof.impl.tls.messages import HEADER_LENGTH, message_name
 from shakeproof.impl.tls.protection import NullProtection
@@ -28,13 +28,11 @@ from shakeproof.model.trace import Check, Kind, Lane, Line, Step, Trace, number_
 from shakeproof.properties.mapper import classify, readings
 from shakeproof.properties.mapper.context import Context, Options
 from shakeproof.properties.mapper.readings import Reading, bytes_text
+from shakeproof.refusals import table_state
 
 CLIENT, SERVER = "client", "server"
 ABORTED = "ABORTED"
 """The table tells a connection that ended with a fatal alert of one's own from others that are over."""
-IN_THE_TABLE = {WAIT_NEW_SESSION_TICKET: WAIT_CHANGE_CIPHER_SPEC, CLOSING: CLOSED}
-"""States that the implementation keeps apart and the table does not: that a ticket was promised, the table remembers,
-and once close_notify is sent nothing more can be done."""
 SESSION_KEYS = "the session keys"
 DATA_STEPS_MOST = 8
 """Records of application data that are written down; of the others only the number. Nobody reads a thousand arrows."""
@@ -46,11 +44,6 @@ PHASES = ("hello", "certificate", "keys", "data", "closed")
 PHASE_OF = {"ClientHello": 0, "ServerHello": 0, "HelloRequest": 0, "Certificate": 1, "ApplicationData": 3}
 HANDSHAKE_PHASE = 2
 """Where a handshake message belongs that is not named above."""
-
-
-def table_state(state: str) -> str:
-    """The table's state for one of the implementation's."""
-    return IN_THE_TABLE.get(state, state)
 
 
 @dataclass
@@ -270,9 +263,9 @@ class Recorder:
 
     # ------------------------------------------------------------------------------------------------- told by the user
 
-    def expect(self, sender: str, title: str) -> None:
-        """The next record of application data of that side carries this."""
-        self._titles[sender] = title
+    def expect(self, title: str) -> None:
+        """The next record of application data that our client sends carries this."""
+        self._titles[CLIENT] = title
 
     def entitle(self, title: str) -> None:
         """The server's first record of application data carries this."""

@@ -10,10 +10,13 @@ from cryptography import x509
 from shakeproof.impl.tls import ClientConnection, Credential
 from shakeproof.impl.tls.certificates import issuers
 from shakeproof.impl.tls.client import WAIT_NEW_SESSION_TICKET, WAIT_SERVER_HELLO
-from shakeproof.impl.tls.connection import CONNECTED, WAIT_CHANGE_CIPHER_SPEC, WAIT_FINISHED
+from shakeproof.impl.tls.connection import CLOSED, CLOSING, CONNECTED, WAIT_CHANGE_CIPHER_SPEC, WAIT_FINISHED
 from shakeproof.impl.tls.messages import CertificateRequest
 from shakeproof.page import subject_of
 
+IN_THE_TABLE = {WAIT_NEW_SESSION_TICKET: WAIT_CHANGE_CIPHER_SPEC, CLOSING: CLOSED}
+"""States that the implementation keeps apart and the table does not: that a ticket was promised, the table remembers,
+and once close_notify is sent nothing more can be done."""
 ANSWERED = frozenset({WAIT_NEW_SESSION_TICKET, WAIT_CHANGE_CIPHER_SPEC, WAIT_FINISHED, CONNECTED})
 """States in which our flight has been sent."""
 AUTHORITIES_MOST = 3
@@ -22,6 +25,11 @@ AUTHORITIES_MOST = 3
 _SHA256_WITH_RSA = bytes.fromhex("300d06092a864886f70d01010b0500")
 _TIME = bytes.fromhex("170d3236303130313030303030305a")
 _NO_SIGNATURE = bytes.fromhex("030100")
+
+
+def table_state(state: str) -> str:
+    """The table's state for one of the implementation's."""
+    return IN_THE_TABLE.get(state, state)
 
 
 def circumstances(tls: ClientConnection, state: str) -> str:

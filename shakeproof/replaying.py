@@ -13,14 +13,15 @@ from shakeproof.model.machine import Role
 from shakeproof.model.notation import Alike, Symbol
 from shakeproof.model.roles import ROLES
 from shakeproof.model.trace import Trace
-from shakeproof.properties.chain_audit import ChainRunner, plain_word
+from shakeproof.properties.chain_audit import ChainRunner, Offer, plain_word
 from shakeproof.properties.conformance import Outcome, Problem, Runner, judge
 from shakeproof.properties.conversation import Conversation, calls_of
 from shakeproof.properties.courses import courses
 from shakeproof.properties.findings import Finding, Grade
 from shakeproof.properties.suites import Word, delivered, honest_prefixes, needed, plainly
 from shakeproof.properties.targets import find_target
-from shakeproof.properties.targets.base import Target, TargetError
+from shakeproof.properties.targets.base import Setup, Target, TargetError
+from shakeproof.properties.truncation_audit import StatusRunner, is_of_status
 from shakeproof.store import SavedFinding
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def _replay(saved: SavedFinding, target: Target) -> Replayed:
         known = "; ".join(item.text for item in target.setups(finding.role))
         return Replayed(ERROR, f"{target.name} can't be set up with {finding.setup!r}; it can with {known}", finding)
     inputs, offer = plain_word(finding)
-    runner = ChainRunner(target, role, setup, saved.seed, offer) if offer else Runner(target, role, setup, saved.seed)
+    runner = _runner(finding, target, role, setup, saved.seed, offer)
     word = word_of(replace(finding, word=inputs), role, runner)
     if isinstance(word, str):
         return Replayed(ERROR, word, finding)
@@ -121,6 +122,13 @@ def _replay(saved: SavedFinding, target: Target) -> Replayed:
         if unreached:
             return Replayed(ERROR, f"the place of the finding is not reached: {unreached}", finding, trace)
     return Replayed(FIXED, f"not seen in {TRIES} runs", finding, trace)
+
+
+def _runner(finding: Finding, target: Target, role: Role, setup: Setup, seed: int, offer: Offer | None) -> Runner:
+    """What runs words as they were run when the finding was made."""
+    if offer is not None:
+        return ChainRunner(target, role, setup, seed, offer)
+    return (StatusRunner if is_of_status(finding) else Runner)(target, role, setup, seed)
 
 
 def _names(alike: Alike) -> str:

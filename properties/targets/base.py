@@ -118,6 +118,12 @@ class Endpoint(ABC):
         """The peer closes the transport."""
         return Reaction(closed=True)
 
+    def exit_status(self) -> int | None:
+        """Of a program that ends with its connection: its exit status, negative for a signal, once it has ended. None
+        where it is no such program, or does not end.
+        """
+        return None
+
     def call(self, name: str) -> Reaction | None:
         """The application's call ("close"); None where the target offers no way to make it, or not now."""
         return None
@@ -193,6 +199,11 @@ class Target(ABC):
     @property
     def tells_end(self) -> bool:
         """Whether what it tells its application of the end of the data can be seen."""
+        return False
+
+    @property
+    def has_exit_status(self) -> bool:
+        """Whether it may be a program whose exit status can be seen (`Endpoint.exit_status`)."""
         return False
 
     def setups(self, role: str) -> tuple[Setup, ...]:

@@ -32,6 +32,10 @@ CONNECT_S = 3.0
 AGAIN_S = 0.5
 """For a client that loops to connect once more, or to show that it does not."""
 LOOK_S = 0.001
+END_S = 2.0
+"""For a client that sleeps to end with its connection: some wait for a second for the other side's end."""
+END_MOST_S = 10.0
+"""The same for one that does something: a virtual machine takes a while on a busy machine."""
 GO = "go"
 GO_RESUME = "go resume"
 """For a client that reads more than the line: now it is to resume the session of the connection before."""
@@ -222,9 +226,25 @@ class ClientApplication(Application):
 
     def _endpoint(self, connection: socket.socket) -> Endpoint:
         self._last = SocketEndpoint(
-            connection, self.watch, connection.getpeername()[:2], speaks_first=True, follow=self._later, done=self.over
-        )
+            connection, self.watch, connection.getpeername()[:2], speaks_first=True, follow=self._later,
+            done=self.over, status=self._status,
+        )  # fmt: skip
         return self._last
+
+    def _status(self) -> int | None:
+        """The exit status of the process, once it has ended with its connection; None where it does not."""
+        if self.running is None or self.loops:
+            return None
+        began = awake = time.monotonic()
+        while self.running.is_alive:
+            now = time.monotonic()
+            processes = self.watch.processes
+            if processes is not None and not processes.are_asleep():
+                awake = now
+            if now - awake > END_S or now - began > END_MOST_S:
+                return None
+            time.sleep(LOOK_S)
+        return self.running.process.returncode
 
     def _once_more(self, line: str = GO) -> socket.socket | None:
         running = self.running
@@ -335,6 +355,10 @@ class ProcessTarget(Target):
 
     @property
     def is_probed(self) -> bool:
+        return True
+
+    @property
+    def has_exit_status(self) -> bool:
         return True
 
     def setups(self, role: str) -> tuple[Setup, ...]:

@@ -127,7 +127,7 @@ def open_diagnosis() -> Diagnosis | None:
 
 class SocketEndpoint(Endpoint):
     """One connection. own: address of the target's socket; follow: how to have a further one of the same application;
-    done: told when this one is over.
+    done: told when this one is over; status: the exit status of a program that ends with it.
     """
 
     def __init__(
@@ -139,11 +139,12 @@ class SocketEndpoint(Endpoint):
         speaks_first: bool = False,
         follow: Callable[[], Endpoint | None] | None = None,
         done: Callable[[], None] | None = None,
+        status: Callable[[], int | None] | None = None,
     ) -> None:
         self._socket = connection
         self._watch = watch
         self._speaks_first = speaks_first
-        self._follow, self._done = follow, done
+        self._follow, self._done, self._status = follow, done, status
         self._closed = False
         self._sent = 0
         connection.setblocking(False)
@@ -181,6 +182,9 @@ class SocketEndpoint(Endpoint):
 
     def again(self) -> Endpoint | None:
         return self._follow() if self._follow is not None else None
+
+    def exit_status(self) -> int | None:
+        return self._status() if self._status is not None else None
 
     def dispose(self) -> None:
         self._socket.close()

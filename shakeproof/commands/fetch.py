@@ -44,6 +44,7 @@ Suites = Annotated[str, _option("LIST", "Cipher suites, the preferred first.")]
 Alpn = Annotated[str, _option("LIST", "Application protocols; '' for no ALPN.")]
 Renegotiation = Annotated[str, _option("HOW", "refuse or allow, if the server asks.")]
 Tickets = Annotated[bool, typer.Option(help="Ask for a session ticket.")]
+Profile = Annotated[bool, typer.Option(help="Hold certificates to the rules that bind their CA, too.")]
 SessionFile = Annotated[Path | None, _option("FILE", "Resume the session in it, if any; save the new one.")]
 Rogue = Annotated[str, _option("NAME", "Plant this fault in our client.")]
 TraceWanted = Annotated[bool, typer.Option("--trace", help="Print the connection step by step, on standard error.")]
@@ -69,6 +70,7 @@ def fetch(
     alpn: Alpn = "http/1.1",
     renegotiation: Renegotiation = "refuse",
     tickets: Tickets = True,
+    profile: Profile = False,
     session_file: SessionFile = None,
     rogue: Rogue = "",
     trace: TraceWanted = False,
@@ -93,6 +95,7 @@ def fetch(
             alpn=alpn,
             renegotiation=renegotiation,
             tickets=tickets,
+            profile=profile,
             session_file=session_file,
             rogue=rogue,
             trace=trace,
@@ -121,6 +124,7 @@ class Plan:
     alpn: str
     renegotiation: str
     tickets: bool
+    profile: bool
     session_file: Path | None
     rogue: str
     trace: bool
@@ -174,9 +178,8 @@ def _fetch_once(
 ) -> tuple[int, Session | None]:
     """One connection: the exit code, and the session that it made."""
     from shakeproof import fetching
-    from shakeproof.recording import Recorder
 
-    recorder = Recorder(tls, name) if plan.trace or plan.save is not None else None
+    recorder = _recorder(tls, name) if plan.trace or plan.save is not None else None
     try:
         sock = fetching.connect(url, resolved, deadline)
         exchange = fetching.Exchange(sock, tls, url, deadline, recorder)
@@ -203,6 +206,12 @@ def _fetch_once(
     return Exit.OK, exchange.session
 
 
+def _recorder(tls: ClientConnection, name: str) -> Recorder:
+    from shakeproof.recording import Recorder  # much to load, where most runs want no steps
+
+    return Recorder(tls, name)
+
+
 def _config(plan: Plan, url: Url, name: str, log: KeyLog | None) -> ClientConfig:
     from shakeproof import material, session_file, sites
     from shakeproof.cautions import weaknesses
@@ -222,7 +231,7 @@ def _config(plan: Plan, url: Url, name: str, log: KeyLog | None) -> ClientConfig
     for text in weaknesses(credentials, (plan.cert,) if plan.cert is not None else ()):
         warn(text)
     rogue = sites.chosen_rogue(plan.rogue, "tls12.client")
-    verify = verifier_for_tls(sites.planted(rogue, material.server_validator(anchors)))
+    verify = verifier_for_tls(sites.planted(rogue, material.server_validator(anchors, with_profile=plan.profile)))
     renegotiation = choose("value of --renegotiation", plan.renegotiation, sites.RENEGOTIATION)
     session = None
     if plan.session_file is not None:

@@ -13,8 +13,10 @@ SHAKEPROOF = (sys.executable, "-m", "shakeproof")
 SERVER = ("serve", "--listen", "{host}:{port}", "--cert", "{cert}", "--key", "{key}", "--max-connections", "1000")
 SITE = ("--site", "{name},cert={cert},key={key},client-ca={ca},client-auth=request")
 NAMED_SITE = ("--site", "{name},cert={cert},key={key}")
-CLIENT = ("fetch", "https://{name}:{port}/", "--resolve", "{name}:{port}:{host}", "--ca", "{ca}", "--again")
+CLIENT_ONCE = ("fetch", "https://{name}:{port}/", "--resolve", "{name}:{port}:{host}", "--ca", "{ca}")
+CLIENT = (*CLIENT_ONCE, "--again")
 CLIENT_CERTIFICATE = ("--cert", "{cert}", "--key", "{key}")
+PROFILE = ("--profile",)
 RENEGOTIATION = ("--renegotiation", "allow")
 
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from shakeproof.model.roles import ROLES
 from shakeproof.properties.conformance import Runner
 from shakeproof.properties.findings import Grade
+from shakeproof.properties.mapper.context import SessionName
 from shakeproof.properties.suites import Word, quick
 from shakeproof.properties.targets.base import Endpoint, Reaction, Setup, Target
 from shakeproof.properties.targets.ours import OurTarget
+from shakeproof.properties.targets.scripted import ScriptedEndpoint, ScriptedTarget
 
 SETUP = Setup("rsa", "rsa", "cbc")
 SERVER = "tls12.server"
@@ -101,3 +105,35 @@ def test_a_server_that_takes_one_connection_at_a_time_is_asked_for_one_at_a_time
         assert not target.open
     # Silence is graded by what follows, on connections of its own.
     assert target.connections > len(words)
+
+
+class Choosy(ScriptedEndpoint):
+    """A client that resumes only what has brought it something."""
+
+    served = False
+
+    def feed(self, data: bytes) -> Reaction:
+        reaction = super().feed(data)
+        self.served = self.served or bool(reaction.delivered)
+        return reaction
+
+    def again(self) -> Endpoint | None:
+        return super().again() if self.served else None
+
+
+class ChoosyTarget(ScriptedTarget):
+    """Such a client."""
+
+    def connect(self, role: str, setup: Setup) -> Endpoint:
+        return Choosy(ROLES[role], setup)
+
+
+@pytest.mark.parametrize("session", ["id", "ticket"])
+def test_a_client_that_got_no_response_has_no_session_so_that_the_first_connection_gives_one(
+    session: SessionName,
+) -> None:
+    role, setup = ROLES["tls12.client"], replace(SETUP, session=session)
+    changed = next(each for each in quick(role, setup) if "x ServerHello[BOND_CHANGED, RSA, RESUMED" in each.cell)
+    outcome = Runner(ChoosyTarget(), role, setup, 0).run(changed)
+    assert (outcome.unreached, outcome.problem) == ("", None)
+    assert outcome.observed == ("Alert[FATAL, HANDSHAKE_FAILURE], closed",)

@@ -16,7 +16,9 @@ from shakeproof.properties.rogues import ROGUES
 from shakeproof.properties.task_run import close_targets, open_target
 from tests.properties.socket_audits import (
     CLIENT,
+    CLIENT_ONCE,
     NAMED_SITE,
+    PROFILE,
     RENEGOTIATION,
     SERVER,
     SITE,
@@ -28,14 +30,11 @@ pytestmark = pytest.mark.slow
 
 TIME_S = 60.0
 UNSEEN = {
-    "truncation-unnoticed": "what a program's application is told of the end of the data can't be seen from outside",
-    "unreadable-name-passes": "the name that is meant is the user's own word, which no peer can make unreadable",
-    "strictness-forgets-ca": "our programs do not ask for the profile, and it shows in that strict mode alone",
+    "unreadable-name-passes": "our programs refuse a name on the command line that their validator could not read, so "
+    "that it never compares with one (`test_name_that_is_taken_can_be_read_by_the_validator`)",
 }
 """Rogues that no socket shows, and why."""
-UNSEEN_IN = {
-    ("bond-forgotten", "tls12.client"): "`fetch` names no session by its id, and one by ticket breaks nothing here",
-}
+UNSEEN_IN = {("truncation-unnoticed", "tls12.server"): "a server's application tells nobody how its data ended"}
 """Rogues that no socket shows in one of their roles, and why."""
 WARNED_OF = {
     "endless-warnings": "BOUNDED",
@@ -44,6 +43,7 @@ WARNED_OF = {
     "common-name-fallback": "CHAIN-NAME-IN-URI",
     "endless-search": "CHAIN-NAMESAKES",
     "client-use-ignored": "CHAIN-WRONG-",
+    "truncation-unnoticed": "-EXITED",
 }
 """Rogues whose fault no MUST forbids: they earn a warning, by a check with this in its name."""
 PORTION = frozenset(
@@ -72,8 +72,12 @@ OF_CLIENT_CERTIFICATES = frozenset(
         "client-use-ignored",
     }
 )
-OF_IDS = frozenset({"bond-forgotten", "unbound-renegotiation"})
-"""Rogues that a client shows which asks for no ticket: where it asks, no session has an id."""
+WITHOUT_TICKETS = frozenset({"unbound-renegotiation"})
+"""Rogues that a client shows which asks for no ticket: no prefix expects that it asks for one in a renegotiation."""
+OF_ITS_STATUS = frozenset({"truncation-unnoticed"})
+"""Rogues that a client shows which ends with its connection: its exit status tells."""
+OF_THE_PROFILE = frozenset({"strictness-forgets-ca"})
+"""Rogues that a client shows which also asks for what binds CAs."""
 REPEATED = frozenset({"replayed-record", "any-earlier-sequence"})
 """Rogues that take a record again: as what comes after it may be said at any time, they seem to have ignored it."""
 OF_NAMES = frozenset({"resumed-under-other-name"})
@@ -103,8 +107,10 @@ def command(role: str, rogue: str) -> str:
     """The program with the fault, set up so that it can show."""
     planted = ("--rogue", rogue) if rogue else ()
     if role == "tls12.client":
-        tickets = ("--no-tickets",) if rogue in OF_IDS else ()
-        return target(*CLIENT, *tickets, *RENEGOTIATION, *planted)
+        tickets = ("--no-tickets",) if rogue in WITHOUT_TICKETS else ()
+        profile = PROFILE if rogue in OF_THE_PROFILE else ()
+        client = CLIENT_ONCE if rogue in OF_ITS_STATUS else CLIENT
+        return target(*client, *tickets, *profile, *RENEGOTIATION, *planted)
     site = SITE if rogue in OF_CLIENT_CERTIFICATES else NAMED_SITE if rogue in OF_NAMES else ()
     return target(*SERVER, *site, *RENEGOTIATION, *planted)
 
@@ -152,3 +158,11 @@ def test_clean_implementation_over_a_socket_gives_no_finding(role: str, seed: in
     assert not result.error
     assert result.words > 100
     assert [f"{finding.grade.value} {finding.title}" for finding in run.findings] == []
+
+
+@pytest.mark.audits
+@pytest.mark.parametrize("words", [(*CLIENT, *PROFILE), CLIENT_ONCE], ids=["profile", "once"])
+def test_clean_client_with_other_options_gives_no_finding(words: tuple[str, ...]) -> None:
+    run = audit([target(*words)], roles=["tls12.client"], time_s=20.0, jobs=1)
+    assert not run.roles[0].error
+    assert run.findings == []

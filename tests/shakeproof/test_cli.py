@@ -336,6 +336,7 @@ def test_doctor_knows_what_is_installed(capsys: pytest.CaptureFixture[str]) -> N
         ("tls12-client-wait-finished-finished-mismatch", "abort(decrypt_error)"),
         ("TLS12-CLIENT-OPEN-ALERT-CLOSURE-TRUNCATED", "in order to avoid a truncation attack"),
         ("TLS12-CLIENT-OPEN-ALERT-CLOSURE-TRUNCATED", "here      the transport ended right behind it"),
+        ("TLS12-CLIENT-OPEN-ALERT-CLOSURE-EXITED", "the program's exit status was 0"),
         ("TLS12-CLIENT-WAIT-FINISHED-FINISHED-MISMATCH-FRAGMENTED", "here      cut up into several records"),
         ("tls12-client-open-alert-warning-stay-bounded", "no RFC gives one, it is our reading"),
         ("TLS12-SERVER-ALIKE-BAD-BLOCK-BAD-VERSION", "answered in the same way, whichever came"),

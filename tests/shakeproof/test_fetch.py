@@ -14,14 +14,20 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from shakeproof import fetching, material
 from shakeproof.cli import main
 from shakeproof.exits import UsageError
-from shakeproof.impl.tls import AlertDescription, AlertLevel, ServerConnection
+from shakeproof.impl.tls import AlertDescription, AlertLevel, Credential, ServerConnection
+from shakeproof.impl.x509.names import read_reference
 from shakeproof.model.trace import Trace
 from shakeproof.page import DATA_MOST, pattern
+from shakeproof.properties.chain_audit import chain_of, today
+from shakeproof.properties.mapper import certificates
 from shakeproof.properties.mapper.certificates import SERVER_NAME, CertificateDefect
+from shakeproof.properties.mapper.keys import KeyKind
 from tests.shakeproof.sockets import (
     Serving,
     anchors_file,
@@ -177,6 +183,27 @@ def test_rogue_takes_what_is_to_be_refused(
         url = f"https://127.0.0.1:{serving.port}/"
         assert fetch(url, "--name", SERVER_NAME, "--ca", ca, "--rogue", rogue) == 0
     assert "It holds." in capfd.readouterr().out
+
+
+def test_what_binds_the_ca_is_looked_at_where_it_is_asked_for(ca: str, capfd: pytest.CaptureFixture[str]) -> None:
+    odd = chain_of(("critical-key-id@0",), 1, "", 0, "rsa", False, today())
+    with Serving(server_config(credentials=(Credential(odd.der, odd.private_key),))) as serving:
+        known = (f"https://127.0.0.1:{serving.port}/", "--name", SERVER_NAME, "--ca", ca)
+        assert fetch(*known) == 0
+        assert fetch(*known, "--profile") == 1
+    assert "RFC 5280 section 4.2.1.1" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "code"), [("ecdsa", ["--profile"], 0), ("rsa", ["--profile"], 1), ("ecdsa", [], 1)]
+)
+def test_fault_of_the_strict_mode_shows_in_that_mode_alone(
+    kind: KeyKind, options: list[str], code: int, ca: str
+) -> None:
+    chain = certificates.chain(kind, frozenset({CertificateDefect.ISSUER_NOT_CA}))
+    with Serving(server_config(credentials=(Credential(chain.der, chain.private_key),))) as serving:
+        known = (f"https://127.0.0.1:{serving.port}/", "--name", SERVER_NAME, "--ca", ca)
+        assert fetch(*known, *options, "--rogue", "strictness-forgets-ca") == code
 
 
 def test_planted_crash_is_no_error_of_ours(ca: str, capfd: pytest.CaptureFixture[str]) -> None:
@@ -440,6 +467,26 @@ def test_body_on_a_terminal_can_not_steer_it(serving: Serving, ca: str, monkeypa
     shown = terminal.getvalue()
     assert "\\x1b" in shown
     assert not set(shown) & {chr(code) for code in range(32) if chr(code) not in "\n\t"}
+
+
+LABELS = st.one_of(
+    st.text(max_size=3), st.sampled_from(["xn--", "xn--a", "a", "b-", "_", "*", "@", "ß", "::1", "fe80::1%", "x" * 63])
+)
+
+
+@settings(max_examples=300)
+@given(st.one_of(st.text(), st.lists(LABELS, max_size=6).map(".".join), st.lists(LABELS, max_size=4).map("".join)))
+@example("xn--99999999")
+@example("[::1]")
+@example("fe80::1%eth0")
+@example("a b")
+def test_name_that_is_taken_can_be_read_by_the_validator(text: str) -> None:
+    try:
+        name = fetching.ascii_name(text)
+    except UsageError:
+        return
+    reference = read_reference(name)
+    assert reference.host or reference.address, "else nothing matches it, and a validator that forgets to ask takes all"
 
 
 def test_for_terminal_keeps_lines_and_tabs() -> None:

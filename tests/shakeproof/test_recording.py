@@ -30,7 +30,8 @@ from shakeproof.model.roles import ROLES
 from shakeproof.model.trace import Kind, Trace
 from shakeproof.properties.mapper.certificates import CertificateDefect, anchors
 from shakeproof.properties.mapper.readings import Reading
-from shakeproof.recording import CLIENT, IN_THE_TABLE, Recorder, table_state
+from shakeproof.recording import CLIENT, Recorder
+from shakeproof.refusals import IN_THE_TABLE, table_state
 from tests.shakeproof.sockets import credential_for, defective, server_config
 
 TABLE = ROLES["tls12.client"]
