@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,17 +13,20 @@ from rich.text import Text
 
 from shakeproof.commands.running import running
 from shakeproof.console import console, visible
-from shakeproof.exits import Exit, UsageError, choose
+from shakeproof.exits import Exit, MissingExtraError, UsageError, choose
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from shakeproof.model.composition import Composition
     from shakeproof.properties.explore import Broken, Exploration
 
 DEFAULT_FOLDER = "shakeproof-report"
 BOUND_MOST = 4
 """Packets in the network at once: each more multiplies the states by four to eight."""
 PROGRESS_S = 5.0
+SPIN = "spin"
+ENGINES = ("numpy", SPIN)
 ROWS_NAMED = 3
 """Rows that are named where some were not reached; more would hide the verdict."""
 
@@ -35,36 +39,103 @@ Bound = Annotated[int, _option("N", f"Messages in the network at once: 1 to {BOU
 Without = Annotated[
     list[str] | None, _option("NAME", "Take a protection out; repeatable. `shakeproof list protections`.", "--without")
 ]
+Engine = Annotated[
+    str,
+    _option(
+        "NAME", "Who explores: numpy (ours) or spin (SPIN, where it is installed, as a check of ours).", "--engine"
+    ),
+]
+Write = Annotated[
+    Path | None, _option("DIR", "Write the models for SPIN into this folder, and explore nothing.", "--promela")
+]
 Out = Annotated[Path, _option("DIR", "Folder for counterexamples.", "-o", "--out")]
 
 
-def check(bound: Bound = 1, without: Without = None, out: Out = Path(DEFAULT_FOLDER)) -> None:
+def check(
+    bound: Bound = 1, without: Without = None, engine: Engine = "numpy", promela: Write = None,
+    out: Out = Path(DEFAULT_FOLDER),
+) -> None:  # fmt: skip
     """Explore the model with an attacker on the network: every reachable state, and which properties hold there."""
-    running(_check)(bound, without or [], out)
+    running(_check)(bound, without or [], engine, promela, out)
 
 
-def _check(bound: int, names: Sequence[str], folder: Path) -> int:
+def _check(bound: int, names: Sequence[str], engine: str, written: Path | None, folder: Path) -> int:
     from shakeproof.model.protections import PROTECTIONS
-    from shakeproof.properties.explored import checked
     from shakeproof.properties.models import models
 
     if not 1 <= bound <= BOUND_MOST:
         raise UsageError(f"--bound came as {bound}; expected 1 to {BOUND_MOST} messages in the network at once")
     removed = [choose("protection", name, PROTECTIONS) for name in dict.fromkeys(names)]
+    spin = choose("engine", engine, ENGINES) == SPIN
     out = console()
+    if written is not None:
+        return _write(out, models(bound, removed), written)
+    explore = _by_spin(out) if spin else _by_ours(out)
     without = f" · without {', '.join(removed)}" if removed else ""
-    out.print(f"shakeproof check · client, server, network and attacker · bound {bound}{without}")
+    out.print(
+        f"shakeproof check · client, server, network and attacker · bound {bound}{without}{' · SPIN' if spin else ''}"
+    )
     found: list[Exploration] = []
     for model in models(bound, removed):
-        found.append(checked(model, progress=_progress(out)))
-        _print(out, found[-1])
+        found.append(explore(model))
+        _print(out, found[-1], spin=spin)
     broken = _shortest(found)
     for each, one in broken:
         _tell(out, each, one, removed, folder)
     presumed = dict.fromkeys(sentence for each in found for sentence in each.model.assumptions)
     for assumption in (*presumed, f"at most {bound} message{'s' * (bound > 1)} in the network at once"):
         out.print(f"  presumed: {assumption}")
+    if spin:
+        out.print(
+            "  not asked of SPIN: which rows are taken, and whether completion stays reachable; `--engine numpy` tells"
+        )
     return _verdict(out, found, broken)
+
+
+def _write(out: Console, models: Iterable[Composition], folder: Path) -> int:
+    """Each model as a file for SPIN."""
+    from shakeproof.properties.promela import promela_of
+    from shakeproof.properties.spin import DEFINES, DEPTH_MOST, PLAIN
+
+    for model in models:
+        path = folder / f"{re.sub('[^a-z0-9]+', '-', model.name.lower())}-bound-{model.bound}.pml"
+        text = promela_of(model).text
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise UsageError(f"{folder}: can't be written to ({error.strerror}); name another folder") from error
+        out.print(f"{visible(str(path))}  {len(model.transitions):,} transitions, {len(model.safety)} properties")
+    out.print("to explore one (docs/exploring.md):")
+    out.print(f"  spin {' '.join(PLAIN)} -a FILE && gcc -O2 {' '.join(DEFINES)} -o pan pan.c && ./pan -m{DEPTH_MOST}")
+    return Exit.OK
+
+
+def _by_ours(out: Console) -> Callable[[Composition], Exploration]:
+    from shakeproof.properties.explored import checked
+
+    return lambda model: checked(model, progress=_progress(out))
+
+
+def _by_spin(out: Console) -> Callable[[Composition], Exploration]:
+    from shakeproof.properties.spin import SpinError, checked_by_spin, missing
+
+    if missing():
+        raise MissingExtraError(missing())
+
+    def explore(model: Composition) -> Exploration:
+        began = monotonic()
+
+        def tell(text: str) -> None:
+            if monotonic() - began > PROGRESS_S:
+                out.print(f"  ... {text}")
+
+        try:
+            return checked_by_spin(model, progress=tell)
+        except SpinError as error:
+            raise UsageError(str(error)) from error
+
+    return explore
 
 
 def _progress(out: Console) -> Any:
@@ -82,15 +153,15 @@ def _progress(out: Console) -> Any:
     return tell
 
 
-def _print(out: Console, found: Exploration) -> None:
+def _print(out: Console, found: Exploration, *, spin: bool) -> None:
     held = len(found.model.safety) - len(found.broken)
-    rows = f"{len(found.rows_reached)}/{len(found.model.rows)} rows"
+    rows = "" if spin else f"{len(found.rows_reached)}/{len(found.model.rows)} rows  "
     text = (
-        f"  {found.model.name:<28}{found.states:>10,} states {found.transitions:>12,} transitions  "
-        f"depth {found.depth:>2}  {held}/{len(found.model.safety)} properties  {rows}  {found.seconds:.1f} s"
+        f"  {found.model.name:<38}{found.states:>10,} states {found.transitions:>12,} transitions  "
+        f"depth {found.depth:>2}  {held}/{len(found.model.safety)} properties  {rows}{found.seconds:.1f} s"
     )
     out.print(text)
-    if found.attacked and found.rows_missed:
+    if found.attacked and found.rows_missed and not spin:
         more = len(found.rows_missed) - ROWS_NAMED
         out.print(
             f"    not reached: {'; '.join(found.rows_missed[:ROWS_NAMED])}{f' and {more} more' if more > 0 else ''}"
@@ -100,7 +171,7 @@ def _print(out: Console, found: Exploration) -> None:
         (found.unfinishable, "states from which the connection can't be completed although nobody attacks"),
     ):
         if count:
-            out.print(f"    ✗ {count:,} {what}", style="red")
+            out.print(f"    ✗ {'at least ' if spin else ''}{count:,} {what}", style="red")
     if found.stopped:
         out.print(f"    stopped: {found.stopped}", style="yellow")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,7 @@ def test_check_that_was_stopped_is_not_decided(
         (["--bound", "5"], "--bound came as 5; expected 1 to 4 messages"),
         (["--without", "name-chek"], "no protection 'name-chek'. Did you mean 'name-check'"),
         (["--without", ""], "--without came with an empty value"),
+        (["--engine", "spinn"], "no engine 'spinn'. Did you mean 'spin'"),
     ],
 )
 def test_check_bad_input_is_one_line_and_code_2(
@@ -96,6 +98,61 @@ def test_check_folder_that_is_a_file_is_one_line(
     (somewhere / "out").write_text("", encoding="utf-8")
     assert main(["check", "--without", "message-order", "-o", "out"]) == 2
     assert "out: can't be written to" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_check_by_spin_says_the_same(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], require_tool: Callable[[str], str]
+) -> None:
+    for name in ("spin", "gcc"):
+        require_tool(name)
+    only(monkeypatch, Setting(attacked=False))
+    assert main(["check", "--engine", "spin"]) == 0
+    out = capsys.readouterr().out
+    assert "29 states           30 transitions  depth 22  6/6 properties" in out
+    assert "rows  " not in out
+    assert "not asked of SPIN: which rows are taken, and whether completion stays reachable" in out
+    assert out.splitlines()[-1] == "HOLDS   every property in every one of 29 states of 1 models"
+
+
+@pytest.mark.slow
+def test_check_by_spin_without_a_protection_tells_and_saves_the_attack(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], require_tool: Callable[[str], str]
+) -> None:
+    for name in ("spin", "gcc"):
+        require_tool(name)
+    only(monkeypatch, Setting(removed=("message-order",)))
+    assert main(["check", "--engine", "spin", "--without", "message-order", "-o", "out"]) == 1
+    out = capsys.readouterr().out
+    assert "shortest counterexample, 4 steps:" in out
+    assert "Attacker sends Finished[MATCH] to Client: forged; Client is now CONNECTED." in out
+    assert main(["draw", "trace", "out/message-order-server-authenticated.json", "-f", "txt"]) == 0
+
+
+def test_check_by_spin_that_is_not_installed_says_how_to_get_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert main(["check", "--engine", "spin"]) == 2
+    err = capsys.readouterr().err
+    assert err == "shakeproof: SPIN is not installed (spin and gcc missing). To have it: apt install spin gcc\n"
+
+
+def test_check_writes_the_models_for_spin_and_explores_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], somewhere: Path
+) -> None:
+    only(monkeypatch, Setting(attacked=False))
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert main(["check", "--promela", "written"]) == 0
+    out = capsys.readouterr().out
+    assert "written/tls12-rsa-honest-bound-1.pml" in out
+    assert "HOLDS" not in out
+    assert "spin -o1 -o2 -o3 -a FILE && gcc -O2 -DSAFETY -DNOREDUCE -o pan pan.c && ./pan -m10000000" in out
+    text = (somewhere / "written/tls12-rsa-honest-bound-1.pml").read_text(encoding="utf-8")
+    assert "active proctype model_1()" in text
+    (somewhere / "file").write_text("", encoding="utf-8")
+    assert main(["check", "--promela", "file"]) == 2
+    assert "file: can't be written to" in capsys.readouterr().err
 
 
 def test_list_protections_has_each_with_its_attack(capsys: pytest.CaptureFixture[str]) -> None:
