@@ -109,7 +109,7 @@ def test_check_by_spin_says_the_same(
     only(monkeypatch, Setting(attacked=False))
     assert main(["check", "--engine", "spin"]) == 0
     out = capsys.readouterr().out
-    assert "29 states           30 transitions  depth 22  6/6 properties" in out
+    assert "29 states           30 transitions  depth 22  8/8 properties" in out
     assert "rows  " not in out
     assert "not asked of SPIN: which rows are taken, and whether completion stays reachable" in out
     assert out.splitlines()[-1] == "HOLDS   every property in every one of 29 states of 1 models"
