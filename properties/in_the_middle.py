@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import heapq
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from shakeproof.impl.errors import RemoteProtocolError
@@ -39,6 +39,9 @@ HELLO, KEYS, DATA, CLOSE = "hello", "keys", "data", "close"
 
 FORM = "user=alice&password=correct+horse"
 """What the client tells the server it believes in."""
+
+KEYS_OF = {CLIENT: "session keys K1", SERVER: "session keys K2"}
+"""What protects the connection between the attacker and each of them."""
 
 STEPS_MOST = 1000
 """Deliveries of one run: it takes some thirty; a loop would not end."""
@@ -84,7 +87,7 @@ class InTheMiddle:
         back = make_client(seed=b"attacker, as a client", suites=(self.suite,))
         server = make_server()
         self.client = HttpsClient(client, name)
-        self.server = HttpsServer(server, self._serve)
+        self.server = HttpsServer(server, serve)
         # Certificates are judged as the client would: that is what an observer with its trust anchors sees.
         self.observer = Context("server", Options(server_name=name, watches=True))
         self.observer.suite = self.suite
@@ -95,17 +98,17 @@ class InTheMiddle:
         self._serial = itertools.count()
         self._validated = False
         ends = (
-            _End(CLIENT, client, self.client.receive_data, self.client.data_to_send, "session keys K1"),
-            _End(ATTACKER, front, self._front_receives, front.data_to_send, "session keys K1"),
-            _End(ATTACKER, back, self._back_receives, back.data_to_send, "session keys K2"),
-            _End(SERVER, server, self.server.receive_data, self.server.data_to_send, "session keys K2"),
+            _End(CLIENT, client, self.client.receive_data, self.client.data_to_send, KEYS_OF[CLIENT]),
+            _End(ATTACKER, front, self._front_receives, front.data_to_send, KEYS_OF[CLIENT]),
+            _End(ATTACKER, back, self._back_receives, back.data_to_send, KEYS_OF[SERVER]),
+            _End(SERVER, server, self.server.receive_data, self.server.data_to_send, KEYS_OF[SERVER]),
         )
         self.at_client, self.front, self.back, self.at_server = ends
         for one, other in ((self.at_client, self.front), (self.back, self.at_server)):
             one.peer, other.peer = other, one
         for end in ends:
             self._watch(end)
-        self._watch_validation(client)
+        watch_validation(client, lambda title, lines: self._act(CLIENT, title, lines))
 
     # ------------------------------------------------------------------------------------------------------- running
 
@@ -151,15 +154,12 @@ class InTheMiddle:
         assert isinstance(events, list)
         data = b"".join(event.data for event in events if isinstance(event, ApplicationDataReceived))
         if data:
-            self._act(ATTACKER, "Read, and send on", tuple(Line(text) for text in _lines(data)))
+            self._act(ATTACKER, "Read, and send on", readable(data))
             onward.waiting += data
         for end in (self.front, self.back):
             if end.waiting and end.tls.is_connected:
                 end.tls.send_application_data(end.waiting)
                 end.waiting = b""
-
-    def _serve(self, request: Request) -> Response:
-        return Response(200, (("Content-Type", "text/html"), ("Content-Length", str(len(PAGE)))), PAGE)
 
     # ------------------------------------------------------------------------------------------------------ watching
 
@@ -178,31 +178,10 @@ class InTheMiddle:
 
         reader.next_record = next_record  # type: ignore[method-assign, assignment]  # of this object
 
-    def _watch_validation(self, client: ClientConnection) -> None:
-        """Note what the client makes of the chain; where it asks no validator, what a validator would have said."""
-        verify, check = client.config.verify, client.check_certificate_chain
-        asked: list[object] = []
-
-        def watched_verify(*arguments: object) -> object:
-            outcome = verify(*arguments)  # type: ignore[arg-type]  # as it came
-            asked.append(outcome)
-            self._act(CLIENT, "Validate the certificate", told(outcome) if isinstance(outcome, Result) else ())
-            return outcome
-
-        def watched_check(chain: tuple[bytes, ...]) -> None:
-            try:
-                check(chain)
-            finally:
-                if not asked:
-                    would = verifier_for_tls(Validator(certificates.anchors()))(chain, certificates.SERVER_NAME, NOW)
-                    self._act(CLIENT, "Accept without validation", told(would) if isinstance(would, Result) else ())
-
-        client.config = replace(client.config, verify=watched_verify)  # type: ignore[arg-type]  # as above
-        client.check_certificate_chain = watched_check  # type: ignore[method-assign]  # of this object
-
     # -------------------------------------------------------------------------------------------------------- noting
 
     def _note(self, sender: _End, receiver: _End, record: object, raw: bytes, *, protected: bool) -> None:
+        content = getattr(record, "fragment", b"")
         for symbol, detail in read_record(record, self.observer, self.suite):  # type: ignore[arg-type]  # a record
             ours = self.at_client in (sender, receiver)
             forged = sender is self.front
@@ -228,7 +207,7 @@ class InTheMiddle:
                     receiver=receiver.lane,
                     layer="tls",
                     message=symbol.message.name,
-                    title=title_of(symbol) or (self._http_title(record) if symbol.message is ApplicationData else ""),
+                    title=title_of(symbol) or (http_title(content) if symbol.message is ApplicationData else ""),
                     defect=defect,
                     fate=Fate.FORGED if forged and not protected else Fate.DELIVERED,
                     detail=detail,
@@ -243,12 +222,6 @@ class InTheMiddle:
                 )
             )
             raw = b""
-
-    @staticmethod
-    def _http_title(record: object) -> str:
-        """The first line of an HTTP message."""
-        head = getattr(record, "fragment", b"").split(b"\r\n", 1)[0].decode("ascii", "replace")
-        return " ".join(head.split()[:2]) if head.startswith("HTTP/") else head if " HTTP/" in head else ""
 
     def _judge(self, symbol: object, *, sent: bool) -> None:
         allowed = self.oracle.expected()
@@ -274,46 +247,89 @@ class InTheMiddle:
 
     def trace(self) -> Trace:
         """What happened, with what it means at the step where it shows."""
-        steps = list(number_steps(self.steps))
-        shown = next((step for step in steps if step.defect), None)
-        told_to = next((s for s in steps if s.sender == CLIENT and s.message == ApplicationData.name), None)
-        broken = bool(self.objection and shown and told_to)
-        if shown and told_to and broken:
-            note = (
-                f"application data went to a peer whose certificate is {', '.join(shown.defect).lower()} "
-                f"(step {shown.number}); the table allows {self.objection}"
-            )
-            steps[told_to.number - 1] = replace(told_to, verdict=SERVER_AUTHENTICATED, note=note)
-        elif steps and not told_to:
-            end = steps[-1]
-            steps[-1] = replace(end, note="The client ends the handshake: no key is agreed upon, no data is sent.")
-        names = {HELLO: "TLS 1.2 handshake", KEYS: "Session key exchange", DATA: "Encrypted data exchange"}
-        names[CLOSE] = "Teardown"
-        tints = {HELLO: "tls", KEYS: "key", DATA: "attack" if broken else "data", CLOSE: "close"}
-        asides = {HELLO: "two connections", KEYS: "two key exchanges", DATA: f"{SERVER_AUTHENTICATED} broken"}
-        return Trace(
-            title="Man in the middle: the client skips certificate validation" if broken else
-            "Man in the middle, defeated",
-            lanes=(
-                Lane(CLIENT, "Client", f"rogue {self.rogue}" if self.rogue else "shakeproof"),
-                Lane(ATTACKER, "Mallory", "on the path", "attacker"),
-                Lane(SERVER, "Server", certificates.SERVER_NAME, "server"),
-            ),
-            steps=tuple(steps),
-            phases=tuple(
-                Phase(key, title, tints[key], asides.get(key, "") if broken or key != DATA else "")
-                for key, title in names.items()
-            ),
-            subtitle=f"{self.suite.name}: {KEY_EXCHANGE[self.suite.key_exchange.name.lower()].sentence}. "
-            f"{'Broken' if broken else 'Held'}: {PROPERTIES[SERVER_AUTHENTICATED]}.",
-            meta={"suite": self.suite.name, "rogue": self.rogue},
-        )  # fmt: skip
+        return picture_of(self.steps, self.objection, self.suite, self.rogue)
 
 
-def _lines(data: bytes) -> list[str]:
+def picture_of(happened: Sequence[Step], allowed: str, suite: CipherSuite, rogue: str, found: str = "") -> Trace:
+    """The run, with what it means at the step where it shows.
+
+    allowed: what the client's table let it do where it did something else; found: how the way was found, a sentence.
+    """
+    steps = list(number_steps(happened))
+    shown = next((step for step in steps if step.defect), None)
+    told_to = next((s for s in steps if s.sender == CLIENT and s.message == ApplicationData.name), None)
+    broken = bool(allowed and shown and told_to)
+    if shown and told_to and broken:
+        note = (
+            f"application data went to a peer whose certificate is {', '.join(shown.defect).lower()} "
+            f"(step {shown.number}); the table allows {allowed}"
+        )
+        steps[told_to.number - 1] = replace(told_to, verdict=SERVER_AUTHENTICATED, note=note)
+    elif steps and not told_to:
+        end = steps[-1]
+        steps[-1] = replace(end, note="The client ends the handshake: no key is agreed upon, no data is sent.")
+    names = {HELLO: "TLS 1.2 handshake", KEYS: "Session key exchange", DATA: "Encrypted data exchange"}
+    names[CLOSE] = "Teardown"
+    tints = {HELLO: "tls", KEYS: "key", DATA: "attack" if broken else "data", CLOSE: "close"}
+    asides = {HELLO: "two connections", KEYS: "two key exchanges", DATA: f"{SERVER_AUTHENTICATED} broken"}
+    kind = KEY_EXCHANGE[suite.key_exchange.name.lower()].sentence
+    said = f"{suite.name}: {kind}. {'Broken' if broken else 'Held'}: {PROPERTIES[SERVER_AUTHENTICATED]}."
+    return Trace(
+        title="Man in the middle: the client skips certificate validation" if broken else
+        "Man in the middle, defeated",
+        lanes=(
+            Lane(CLIENT, "Client", f"rogue {rogue}" if rogue else "shakeproof"),
+            Lane(ATTACKER, "Mallory", "on the path", "attacker"),
+            Lane(SERVER, "Server", certificates.SERVER_NAME, "server"),
+        ),
+        steps=tuple(steps),
+        phases=tuple(
+            Phase(key, title, tints[key], asides.get(key, "") if broken or key != DATA else "")
+            for key, title in names.items()
+        ),
+        subtitle=f"{said} {found}".strip(),
+        meta={"suite": suite.name, "rogue": rogue},
+    )  # fmt: skip
+
+
+def watch_validation(client: ClientConnection, act: Callable[[str, tuple[Line, ...]], None]) -> None:
+    """Note what the client makes of the chain; where it asks no validator, what a validator would have said."""
+    verify, check = client.config.verify, client.check_certificate_chain
+    asked: list[object] = []
+
+    def watched_verify(*arguments: object) -> object:
+        outcome = verify(*arguments)  # type: ignore[arg-type]  # as it came
+        asked.append(outcome)
+        act("Validate the certificate", told(outcome) if isinstance(outcome, Result) else ())
+        return outcome
+
+    def watched_check(chain: tuple[bytes, ...]) -> None:
+        try:
+            check(chain)
+        finally:
+            if not asked:
+                would = verifier_for_tls(Validator(certificates.anchors()))(chain, certificates.SERVER_NAME, NOW)
+                act("Accept without validation", told(would) if isinstance(would, Result) else ())
+
+    client.config = replace(client.config, verify=watched_verify)  # type: ignore[arg-type]  # as above
+    client.check_certificate_chain = watched_check  # type: ignore[method-assign]  # of this object
+
+
+def serve(request: Request) -> Response:
+    """The server's page, whoever asks."""
+    return Response(200, (("Content-Type", "text/html"), ("Content-Length", str(len(PAGE)))), PAGE)
+
+
+def readable(data: bytes) -> tuple[Line, ...]:
     """What an attacker sees first: the first line, and the content."""
     head, _, content = data.decode("latin-1").partition("\r\n\r\n")
-    return [head.split("\r\n", 1)[0], *content.split("\n")[:1]]
+    return tuple(Line(text) for text in (head.split("\r\n", 1)[0], *content.split("\n")[:1]))
+
+
+def http_title(data: bytes) -> str:
+    """The first line of an HTTP message; "" for other data."""
+    head = data.split(b"\r\n", 1)[0].decode("ascii", "replace")
+    return " ".join(head.split()[:2]) if head.startswith("HTTP/") else head if " HTTP/" in head else ""
 
 
 def in_the_middle_run(suite: CipherSuite, rogue: str = "") -> Trace:

@@ -136,6 +136,8 @@ class Party:
         self.responses = 0
         self.requests = 0
         self.is_judged = True
+        self.latest: tuple[Observation, ...] = ()
+        """What the bytes that reached it last said to it."""
         self.swallowed: tuple[Problem, Oracle] | None = None
         self._listen()
 
@@ -244,9 +246,14 @@ class Party:
         turn = self._turn(ending, ())
         return turn, not (complained or closing)
 
+    def do(self, call: Callable[[], None]) -> Turn:
+        """Its application makes a call that nothing else here makes."""
+        return self._turn(call, ())
+
     def receive(self, data: bytes) -> Turn:
         """Bytes reach it."""
         heard = self.observer.heard(data)
+        self.latest = tuple(heard)
         self.ledger.heard += [item.symbol for item in heard]
         return self._turn(lambda: self._read(data), tuple(heard), unfinished=not heard or self.observer.pending > 0)
 

@@ -256,7 +256,8 @@ FIGURES: dict[str, Drawing] = {
         _certificate_validation, "[DEFECT ...]",
     ),
     "mitm": Drawing(
-        f"the man in the middle against a client that skips certificate validation (rogue {ROGUE})",
+        "the man in the middle that the model finds, against a client that skips certificate validation "
+        f"(rogue {ROGUE})",
         _mitm("mitm", ROGUE), reads=frozenset({"key_exchange"}),
     ),
     "mitm-defeated": Drawing(

@@ -119,11 +119,13 @@ def chain(
     name: str = SERVER_NAME,
     purpose: Purpose = "server",
     issued_by: str = "",
+    holder: Owner | None = None,
 ) -> Chain:
     """A chain for `name` that has exactly these defects, as far as they are `observable` together.
 
     name: the reference identity of the client, a DNS name or an IP address as text; purpose: what the leaf is certified
-    for, a client having a key of its own; issued_by: the intermediate CA's name, where it is to be another. UNTRUSTED
+    for, a client having a key of its own; issued_by: the intermediate CA's name, where it is to be another; holder:
+    whose key the leaf has, where it is somebody else's. UNTRUSTED
     means a CA with names and keys of its own. WRONG_KEY_USAGE is contentCommitment alone, WRONG_PURPOSE code signing.
     BAD_SIGNATURE flips a bit of the leaf's signature.
     """
@@ -134,6 +136,7 @@ def chain(
         if untrusted
         else (Owner.ROOT, Owner.INTERMEDIATE, Owner.LEAF if purpose == "server" else Owner.CLIENT)
     )
+    leaf = holder or leaf
     certified = other_name(name) if CertificateDefect.WRONG_NAME in defects else name
     excludes = certified if CertificateDefect.NAME_EXCLUDED in defects else ""
     too_many = CertificateDefect.PATHLEN_EXCEEDED in defects

@@ -14,6 +14,13 @@ OF_TLS = (
         connection=order.early_ccs,
     ),
     Rogue(
+        "unguarded-ccs",
+        "accepts ChangeCipherSpec in whatever state of a handshake, and takes Finished under whatever keys there are",
+        BOTH,
+        "RFC 5246 section 7.1",
+        connection=order.unguarded_ccs,
+    ),
+    Rogue(
         "skip-to-finished",
         "accepts an unprotected Finished right after the certificate, and goes on in the clear",
         (CLIENT,),
@@ -171,6 +178,13 @@ OF_TLS = (
         BOTH,
         "RFC 5746 section 3.7",
         connection=stale.unbound_renegotiation,
+    ),
+    Rogue(
+        "renegotiation-info-unread",
+        "takes whatever renegotiation_info says for right, in the first handshake and in every other",
+        BOTH,
+        "RFC 5746 section 3.4",
+        connection=stale.renegotiation_info_unread,
     ),
     Rogue(
         "bond-forgotten",

@@ -62,6 +62,17 @@ def early_ccs(connection: Connection) -> None:
         setattr(connection, name, method)
 
 
+def unguarded_ccs(connection: Connection) -> None:
+    """ChangeCipherSpec is accepted in whatever state of a handshake, and Finished is what comes next."""
+    sound = connection.admit_change_cipher_spec
+
+    def admit() -> None:
+        if connection.suite is None or connection.state == CONNECTED:
+            sound()
+
+    setattr(connection, "admit_change_cipher_spec", admit)  # noqa: B010  # on this object alone
+
+
 def skip_to_finished(connection: Connection) -> None:
     """Once there is a certificate, Finished ends the handshake; without keys there is nothing to compare."""
     if not isinstance(connection, ClientConnection):

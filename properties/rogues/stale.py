@@ -17,6 +17,11 @@ def unbound_renegotiation(connection: Connection) -> None:
         setattr(connection, "check_no_scsv", lambda _: None)  # noqa: B010  # on this object alone
 
 
+def renegotiation_info_unread(connection: Connection) -> None:
+    """Whatever renegotiation_info says is taken for right, in the first handshake and in every other."""
+    setattr(connection, "check_renegotiation_info", lambda *_: True)  # noqa: B010  # on this object alone
+
+
 def bare_renegotiation_crash(connection: Connection) -> None:
     """A second ClientHello without signature_algorithms: what the first one said is gone, and used all the same."""
     if not isinstance(connection, ServerConnection):

@@ -190,18 +190,25 @@ def _shortest(found: Sequence[Exploration]) -> list[tuple[Exploration, Broken]]:
 def _tell(out: Console, found: Exploration, broken: Broken, removed: Sequence[str], folder: Path) -> None:
     """A property that does not hold: what it says, how it is broken, and where the picture is."""
     from shakeproof.properties.explored import trace_of
+    from shakeproof.properties.realised import replayed
 
     trace = trace_of(found, broken)
+    text, executed = replayed(found, broken, removed)
     path = folder / f"{'-'.join([*removed, broken.safety.name])}.json"
+    run = path.with_name(f"{path.stem}-executed.json")
     try:
         trace.save(path)
+        if executed is not None:
+            executed.trace.save(run)
     except OSError as error:
         raise UsageError(f"{folder}: can't be written to ({error.strerror}); name another with -o") from error
     out.print(Text(f"✗ {broken.safety.name}: {broken.safety.sentence}", style="red"))
     out.print(f"  {broken.safety.clause} · {found.model.name} · shortest counterexample, {broken.depth} steps:")
     for sentence in trace.sentences():
         out.print(f"    {visible(sentence)}")
-    out.print(f"  picture: shakeproof draw trace {visible(str(path))}")
+    out.print(f"  {visible(text)}")
+    pictures = [path, run] if executed is not None else [path]
+    out.print(f"  picture: {' · '.join(f'shakeproof draw trace {visible(str(each))}' for each in pictures)}")
 
 
 def _verdict(out: Console, found: Sequence[Exploration], broken: Sequence[tuple[Exploration, Broken]]) -> int:

@@ -188,6 +188,7 @@ def test_an_endpoint_that_follows_the_table_is_judged_conforming_in_every_cell(n
 
 EXPECTED = {
     "early-ccs": ("ChangeCipherSpec", "RFC 5246 section 7.1"),
+    "unguarded-ccs": ("ChangeCipherSpec", "RFC 5246 section 7.1"),
     "skip-to-finished": ("Finished", "RFC 5246 section 7.4.9"),
     "missing-ske": ("ServerHelloDone", "RFC 8422 section 5.4"),
     "ske-under-rsa": ("ServerKeyExchange", "RFC 5246 section 7.4.3"),

@@ -77,6 +77,7 @@ def test_processes_give_the_same_as_one_after_the_other() -> None:
 
 EXPECTED = {
     "early-ccs": ("FAIL went-on", "RFC 5246 section 7.1"),
+    "unguarded-ccs": ("FAIL went-on", "RFC 5246 section 7.1"),
     "skip-to-finished": ("FAIL went-on", "RFC 5246 section 7.4.9"),
     "missing-ske": ("FAIL went-on", "RFC 8422 section 5.4"),
     "ske-under-rsa": ("FAIL went-on", "RFC 5246 section 7.4.3"),
@@ -101,6 +102,7 @@ EXPECTED = {
     "unbound-renegotiation": ("FAIL went-on", "RFC 5746 section 3.5"),
     "bond-forgotten": ("FAIL went-on", "RFC 7627 section 5.3"),
     "resumed-under-other-name": ("FAIL wrong-output", "RFC 6066 section 3"),
+    "renegotiation-info-unread": ("FAIL went-on", "RFC 5746 section 3.4"),
     "endless-warnings": ("WARNING", "RFC 5246 section 7.2.2"),
     "endless-empty-records": ("WARNING", "RFC 5246 section 6.2.1"),
     "expired-certificate": ("FAIL went-on", "RFC 5280 section 6.1.3"),

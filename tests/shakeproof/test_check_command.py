@@ -51,9 +51,13 @@ def test_check_without_a_protection_tells_and_saves_the_attack(
     assert "Attacker sends Finished[MATCH] to Client: forged; Client is now CONNECTED." in out
     assert "DOES NOT HOLD   server-authenticated" in out.splitlines()[-1]
     saved = "out/message-order-server-authenticated.json"
-    assert f"picture: shakeproof draw trace {saved}" in out
-    assert main(["draw", "trace", saved, "-f", "txt"]) == 0
-    assert "server-authenticated does not hold" in capsys.readouterr().out
+    executed = "out/message-order-server-authenticated-executed.json"
+    assert f"picture: shakeproof draw trace {saved} · shakeproof draw trace {executed}" in out
+    assert "with the rogue skip-to-finished it happens" in out
+    assert "the clean implementation ends it at step 4: the client answers Finished[MATCH]" in out
+    for name in (saved, executed):
+        assert main(["draw", "trace", name, "-f", "txt"]) == 0
+        assert "server-authenticated does not hold" in capsys.readouterr().out
 
 
 def test_check_that_was_stopped_is_not_decided(

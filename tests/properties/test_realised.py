@@ -1,0 +1,176 @@
+"""Counterexamples performed with our client and server: with the matching rogue they happen, the clean ones refuse."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
+
+import pytest
+
+from shakeproof.model.composition import Composition
+from shakeproof.model.messages import DESCRIPTION
+from shakeproof.model.protections import PROTECTIONS
+from shakeproof.model.tls12_setting import Setting
+from shakeproof.model.trace import Trace
+from shakeproof.properties.explore import Exploration, explore
+from shakeproof.properties.explored import trace_of
+from shakeproof.properties.realised import APART, MATCHING, planted, realise, replayed
+from shakeproof.properties.rogues import ROGUES
+from shakeproof.properties.tls12_models import composed
+from shakeproof.properties.tls12_sessions_models import renegotiation_models
+
+Model = Callable[[tuple[str, ...]], Composition]
+
+
+def of(setting: Setting) -> Model:
+    """The model of one connection, without protections."""
+    return lambda removed: composed(replace(setting, removed=removed))
+
+
+RSA, RESUMED, ECDHE = of(Setting("rsa")), of(Setting("rsa", resume=True)), of(Setting("ecdhe"))
+PROVED = of(Setting("rsa", client_auth=True))
+
+ATTACKS: dict[str, tuple[Model, str, str, str]] = {
+    "certificate-validation": (RSA, "server-authenticated", "Certificate[UNTRUSTED]", "unknown_ca"),
+    "name-check": (RSA, "server-authenticated", "Certificate[WRONG_NAME]", "certificate_unknown"),
+    "key-exchange-signature": (
+        ECDHE, "server-authenticated", "ServerKeyExchange[FORGED_SIGNATURE]", "decrypt_error",
+    ),
+    "finished-check": (RESUMED, "handshake-agreed", "Finished[MISMATCH]", "decrypt_error"),
+    "ccs-after-keys": (RSA, "server-authenticated", "ChangeCipherSpec[ONE]", "unexpected_message"),
+    "message-order": (RSA, "server-authenticated", "Finished[MATCH]", "unexpected_message"),
+    "certificate-verify": (
+        PROVED, "client-authenticated", "CertificateVerify[UNPROVEN]", "decrypt_error",
+    ),
+    "record-mac": (RESUMED, "data-authentic", "Record[BAD_MAC]", "bad_record_mac"),
+    "renegotiation-binding": (
+        lambda removed: next(renegotiation_models(1, removed)), "one-peer",
+        "ClientHello[RENEGOTIATION_CLAIMED, OFFERS_SEVERAL, EXTENDED, ANEW]", "handshake_failure",
+    ),
+}  # fmt: skip
+"""By protection: where its attack is looked for, what breaks first, what is refused, and with which alert."""
+
+DEFAULT = "message-order"
+"""The one that the default run looks at: its attack is the shortest."""
+
+WIDER = {"name-check": {"certificate-unchecked"}}
+"""Rogues that lack more than the protection: who validates no chain looks at no name either."""
+
+EACH = [name if name == DEFAULT else pytest.param(name, marks=pytest.mark.slow) for name in ATTACKS]
+
+
+@cache
+def attacked(name: str) -> Exploration:
+    return explore(ATTACKS[name][0]((name,)), stop_at_first=True)
+
+
+@pytest.mark.parametrize("name", EACH)
+def test_counterexample_with_the_matching_rogue_happens(name: str) -> None:
+    exploration = attacked(name)
+    first = exploration.broken[0]
+    assert first.safety.name == ATTACKS[name][1]
+    result = realise(exploration, first, ROGUES[MATCHING[name]])
+    assert result.done, result.why
+    told = trace_of(exploration, first)
+    assert [(s.sender, s.receiver, s.message) for s in result.trace] == [
+        (s.sender, s.receiver, s.message) for s in told
+    ]
+    assert result.step == len(told.steps)
+    assert all(step.data for step in result.trace.messages())
+    assert Trace.from_json(result.trace.to_json()) == result.trace
+
+
+@pytest.mark.parametrize("name", EACH)
+def test_counterexample_with_the_clean_implementation_ends_where_the_protection_stands(name: str) -> None:
+    _, _, refused, alert = ATTACKS[name]
+    exploration = attacked(name)
+    first = exploration.broken[0]
+    result = realise(exploration, first)
+    assert not result.done
+    assert result.answer is not None
+    assert result.answer.has(DESCRIPTION[alert])
+    assert result.clause.startswith("RFC ")
+    assert "not what the table demands" not in result.why
+    step = trace_of(exploration, first).steps[result.step - 1]
+    told = f"{step.message}[{', '.join(step.facts)}]"
+    assert told == refused
+    assert result.trace.steps[-1].message == "Alert"
+    assert result.trace.title.endswith(f": ended at step {result.step}")
+    assert result.trace.phases[0].aside == "performed with the clean implementation"
+
+
+@pytest.mark.parametrize("name", EACH)
+def test_counterexample_with_another_rogue_ends_as_with_the_clean_implementation(name: str) -> None:
+    exploration = attacked(name)
+    first = exploration.broken[0]
+    clean = realise(exploration, first)
+    others = set(MATCHING.values()) - {MATCHING[name]} - WIDER.get(name, set())
+    for other in sorted(others):
+        result = realise(exploration, first, ROGUES[other])
+        assert not result.done, other
+        assert (result.step, result.why) == (clean.step, clean.why), other
+
+
+@pytest.mark.slow
+def test_counterexample_with_early_ccs_goes_past_the_protection_and_no_further() -> None:
+    # The model goes on to WAIT_FINISHED, and so does the matching rogue; early-ccs stays where it was, and the messages
+    # that it waits for never come.
+    exploration = attacked("ccs-after-keys")
+    first = exploration.broken[0]
+    clean, rogue = realise(exploration, first), realise(exploration, first, ROGUES["early-ccs"])
+    assert "ChangeCipherSpec[ONE] with Alert[FATAL, UNEXPECTED_MESSAGE]" in clean.why
+    assert not rogue.done
+    assert rogue.step == clean.step + 1
+    assert "Finished[MATCH]" in rogue.why
+
+
+@pytest.mark.slow
+def test_counterexample_with_two_messages_on_the_way_may_have_the_hello_changed_before_it_is_sent() -> None:
+    exploration = explore(of(Setting("rsa", resume=True, bound=2))(("finished-check",)), stop_at_first=True)
+    first = exploration.broken[0]
+    kinds = [one.kind for one, _ in first.path]
+    assert kinds.index("forges") < kinds.index("calls")
+    assert realise(exploration, first, ROGUES["finished-unchecked"]).done
+    assert realise(exploration, first).answer is not None
+
+
+@pytest.mark.slow
+def test_counterexample_of_two_protections_has_both_faults() -> None:
+    removed = ("name-check", "record-mac")
+    exploration = explore(RSA(removed), stop_at_first=True)
+    rogue = planted(removed)
+    assert rogue is not None
+    assert all(realise(exploration, one, rogue).done for one in exploration.broken)
+
+
+def test_replayed_says_with_the_rogue_and_without() -> None:
+    exploration = attacked(DEFAULT)
+    text, result = replayed(exploration, exploration.broken[0], [DEFAULT])
+    assert result is not None
+    assert text == (
+        "replayed against the implementation: with the rogue skip-to-finished it happens: the client has finished, and "
+        "no secret was agreed upon; the clean implementation ends it at step 4: the client answers Finished[MATCH] "
+        "with Alert[FATAL, UNEXPECTED_MESSAGE] (RFC 5246 section 7.4.9, RFC 5246 section 7.2.2)"
+    )
+
+
+def test_replayed_of_what_is_no_connection_of_ours_says_why_not() -> None:
+    exploration = attacked(DEFAULT)
+    first = exploration.broken[0]
+    elsewhere = replace(exploration, model=replace(exploration.model, machines={"client": "tcp", "server": "tcp"}))
+    text, result = replayed(elsewhere, first, [DEFAULT])
+    assert result is None
+    assert text.endswith("tls12 rsa is not a model of our TLS client and our TLS server")
+    unknown = replace(first, safety=replace(first.safety, name="something-else"))
+    assert "nothing says how something-else is seen" in replayed(exploration, unknown, [DEFAULT])[0]
+    said = "no rogue lacks extended-master-secret (two more guards"
+    assert said in replayed(exploration, first, ["extended-master-secret"])[0]
+    assert replayed(exploration, first, ["no-such"])[0].endswith("no rogue lacks no-such")
+
+
+def test_matching_rogue_each_protection_names_is_one_of_ours() -> None:
+    assert set(ATTACKS) == set(MATCHING)
+    assert set(PROTECTIONS) >= {*MATCHING, *APART}
+    assert not set(APART) & set(MATCHING)
+    assert set(MATCHING.values()) <= set(ROGUES)
