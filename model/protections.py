@@ -2,7 +2,8 @@
 
 To take a protection out is a change of rows, never a transition of its own: in some states a defective message, or one
 that is out of place, is taken as the sound one is where that belongs. The row that refused it no longer does. So each
-switch is the fault of a real implementation, and the attack that follows is found, not written down.
+switch is the fault of a real implementation, and the attack that follows is found, not written down. Those of TCP are
+not changes of rows: the table has a reading without RFC 5961, and whether numbers can be predicted is no row's to say.
 """
 
 from __future__ import annotations
@@ -243,6 +244,19 @@ PROTECTIONS: dict[str, Protection] = {
             ),
             "fallback",
             family="fallback",
+        ),
+        Protection(
+            "challenge-ack",
+            "RFC 5961: a reset or a SYN that is not exactly the expected one is answered with a challenge ACK, and an "
+            "acknowledgment of long ago is refused",
+            "blind reset: a guess within the window ends a connection; blind injection: text that is kept",
+            family="tcp",
+        ),
+        Protection(
+            "unpredictable-isn",
+            "RFC 6528: nobody can predict the initial sequence number of a connection between others",
+            "blind injection: a whole connection in another's name, its answers never seen",
+            family="tcp",
         ),
     )
 }  # fmt: skip

@@ -3,6 +3,9 @@
 A row that keeps, picks or answers by what is remembered is spread over several steps, so that each step's effects and
 flight are known before it happens. `limits` restricts a role to a configuration: for a fact, the sound values that may
 be said, picked or remembered. Nothing else decides what a step is: precedence is row, void, rest, as everywhere.
+
+Rows in an order of checks are steps once the whole way through the checks is: what must be remembered for it is what
+its rows ask for, and that no row of a check that it passes by is enabled.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 
+from shakeproof.model.checks import Path, Ways, after
 from shakeproof.model.effects import EffectKind
 from shakeproof.model.facts import Assignment, Fact, Guard, ModelError, Value, all_of
 from shakeproof.model.machine import Role
@@ -63,17 +67,57 @@ def agreement_guard(agreement: Agreement, symbol: Symbol) -> Guard:
     return same if agreement.same else ~same
 
 
+def _asked(row: Row, symbol: Symbol) -> Guard | None:
+    """What must be remembered so that the row takes a symbol that its pattern is."""
+    return all_of((*row.guards, *(agreement_guard(one, symbol) for one in row.agreements)))
+
+
+def satisfiable(guard: Guard) -> bool:
+    """Whether anything that can be remembered fulfils it: each fact has one value, or none since it was forgotten."""
+    facts = guard.facts()
+    masks = [dict.fromkeys((*(value.bit for value in fact.values), fact.mask)) for fact in facts]
+    names = [fact.name for fact in facts]
+    return any(guard.holds(dict(zip(names, way, strict=True))) for way in itertools.product(*masks))
+
+
+def guarded_paths(ways: Ways, state: State, symbol: Symbol) -> Iterator[tuple[Path, Guard | None]]:
+    """The ways of the symbol through checks in order, each with what must be remembered for it: `Ways.paths`, for all
+    that may be remembered at once.
+    """
+    if (state, symbol.message) not in ways.reads:
+        return
+    open_: list[tuple[State, Path, tuple[Guard, ...]]] = [(state, (), ())]
+    for number, rows in ways.matching(symbol):
+        going: list[tuple[State, Path, tuple[Guard, ...]]] = []
+        for here, path, asked in open_:
+            own = [(row, _asked(row, symbol)) for row in rows if here in row.states.members]
+            for row, guard in own:
+                longer = (*path, (number, row))
+                both = asked if guard is None else (*asked, guard)
+                if row.goes_on:
+                    going.append((after(row, here), longer, both))
+                else:
+                    yield longer, all_of(both)
+            if all(guard is not None for _, guard in own):
+                going.append((here, path, (*asked, *(~guard for _, guard in own if guard is not None))))
+        open_ = going
+    yield from ((path, all_of(asked)) for _, path, asked in open_ if path)
+
+
 def enabled_rows(role: Role, state: State, symbol: Symbol) -> list[tuple[Row, Guard | None]]:
     """The rows that take the symbol in the state, each with what must be remembered; precedence is row, void, rest."""
-    if role.orders:
-        raise ModelError(f"{role.name}: rows in an order of checks are not composed yet")
     out: list[tuple[Row, Guard | None]] = []
     taken: list[Guard | None] = []
     for row in role.named(state, symbol):
         if row.pattern.matches(symbol):
-            guard = all_of((*row.guards, *(agreement_guard(one, symbol) for one in row.agreements)))
+            guard = _asked(row, symbol)
             out.append((row, guard))
             taken.append(guard)
+    for ways in role.orders:
+        for path, guard in guarded_paths(ways, state, symbol):
+            if guard is None or satisfiable(guard):
+                out.append((ways.row(state, path), guard))
+                taken.append(guard)
     if symbol.message.kind is not Kind.RECV:
         return out
     for void in role.voids:
@@ -99,8 +143,12 @@ def steps_of(role: Role, state: State, symbol: Symbol, limits: Limits) -> Iterat
             alert = role.alert.symbol(role.fatal, row.next.alerts[0])
             yield LocalStep(row, state, symbol, role.aborted, guard=guard, flight=(alert,))
             continue
+        following = state if isinstance(row.next, Stay) else row.next
+        if following in role.blank and following is not state:
+            forgotten = tuple(beginning(role, limits).items())
+            yield from _answered(role, LocalStep(row, state, symbol, following, (), guard, forgotten), limits)
+            continue
         for assign in _assigned(role, row, symbol, limits):
-            following = state if isinstance(row.next, Stay) else row.next
             yield from _answered(role, LocalStep(row, state, symbol, following, (), guard, assign), limits)
 
 
@@ -121,7 +169,7 @@ def _assigned(role: Role, row: Row, symbol: Symbol, limits: Limits) -> Iterator[
 
 
 def _answered(role: Role, step: LocalStep, limits: Limits) -> Iterator[LocalStep]:
-    """The step for each flight that may follow, by what is remembered then."""
+    """The step for each flight that may follow, by what is remembered then, and by what is left out of it."""
     known = dict(step.assign)
     open_: dict[Fact, None] = {}
     for output in step.row.outputs:
@@ -134,18 +182,14 @@ def _answered(role: Role, step: LocalStep, limits: Limits) -> Iterator[LocalStep
     for masks in itertools.product(*ways):
         where = tuple((fact.name, mask) for fact, mask in zip(open_, masks, strict=True))
         memory = {**{fact.name: fact.mask for fact in role.memory}, **known, **dict(where)}
-        flight = tuple(
-            _said(role, output, memory, limits)
-            for output in step.row.outputs
-            if output.guard is None or output.guard.holds(memory)
-        )
-        yield LocalStep(step.row, step.state, step.symbol, step.next, where, step.guard, step.assign, flight)
+        owed = [output for output in step.row.outputs if output.guard is None or output.guard.holds(memory)]
+        for sent in itertools.product(*((True, False) if output.optional else (True,) for output in owed)):
+            flight = tuple(_said(role, o, memory, limits) for o, said in zip(owed, sent, strict=True) if said)
+            yield LocalStep(step.row, step.state, step.symbol, step.next, where, step.guard, step.assign, flight)
 
 
 def _said(role: Role, output: Output, memory: Assignment, limits: Limits) -> Symbol:
     """The symbol that is sent: as the pattern says, else what is remembered, else the first sound value."""
-    if output.optional:
-        raise ModelError(f"{role.name}: {output.text}: what may be left out of a flight is not composed yet")
     named = output.pattern.named_facts()
     first = output.pattern.symbol()
     values: list[Value] = []

@@ -15,6 +15,7 @@ from shakeproof.model.tls12_fallback import LEGACY
 from shakeproof.model.tls12_setting import KEYS, attacker, common, earlier
 from shakeproof.model.trace import Fate, Kind, Lane, Phase, Step, Trace
 from shakeproof.properties.explore import DEFAULT_MEMORY, Broken, Exploration, check_completion, explore
+from shakeproof.properties.explored_segments import beside, segments
 
 
 def checked(
@@ -42,9 +43,13 @@ def lanes(model: Composition) -> tuple[Lane, ...]:
 def trace_of(found: Exploration, broken: Broken) -> Trace:
     """The counterexample as a trace: what each side sent the attacker, and what the attacker gave it."""
     title = f"{broken.safety.name} does not hold"
+    if found.model.layer == "tcp":  # its attacker is not in the middle
+        own = [lane for lane in lanes(found.model) if lane.name != ATTACKER]
+        parties, steps = beside(own, broken), tuple(segments(found, broken, PHASE.key))
+    else:
+        parties, steps = lanes(found.model), tuple(_steps(found, broken))
     return Trace(
-        title, lanes(found.model), tuple(_steps(found, broken)), (PHASE,), f"Not so: {broken.safety.sentence}.",
-        "counterexample",
+        title, parties, steps, (PHASE,), f"Not so: {broken.safety.sentence}.", "counterexample",
         meta={"model": found.model.name, "property": broken.safety.name, "depth": broken.depth, "kept": [PRIVATE]},
     )  # fmt: skip
 

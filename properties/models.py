@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from shakeproof.model.composition import Composition
 from shakeproof.model.protections import PROTECTIONS
+from shakeproof.properties.tcp_models import tcp_models
 from shakeproof.properties.tls12_models import fallback_models, tls12_models
 from shakeproof.properties.tls12_sessions_models import RENEGOTIATION, TRIPLE, renegotiation_models, triple_models
 
@@ -14,6 +15,7 @@ FAMILIES: dict[str, Callable[[int, tuple[str, ...]], Iterator[Composition]]] = {
     "fallback": fallback_models,
     RENEGOTIATION: renegotiation_models,
     TRIPLE: triple_models,
+    "tcp": tcp_models,
 }
 """For each family, its models with the attacker's network at that bound, without those protections."""
 

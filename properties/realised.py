@@ -39,6 +39,8 @@ APART: Mapping[str, str] = {
     "no-export-keys": "our server has no suite of export, and signs no short key",
     "downgrade-signal": "our client and our server speak TLS 1.2 alone",
     "extended-master-secret": "two more guards would have to be gone, those of RFC 7627 sections 5.4 and 6.1",
+    "challenge-ack": "in-window-reset and syn-resets lack a part of it each; segments are not performed",
+    "unpredictable-isn": "no rogue has initial sequence numbers that can be predicted; segments are not performed",
 }
 """The protections that no rogue lacks, and why."""
 

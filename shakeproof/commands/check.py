@@ -29,6 +29,8 @@ SPIN = "spin"
 ENGINES = ("numpy", SPIN)
 ROWS_NAMED = 3
 """Rows that are named where some were not reached; more would hide the verdict."""
+ROW_WIDTH = 80
+"""Characters of a row's name: those of TCP, with all the checks that they pass, have hundreds."""
 
 
 def _option(metavar: str, help: str, *names: str) -> Any:
@@ -163,9 +165,9 @@ def _print(out: Console, found: Exploration, *, spin: bool) -> None:
     out.print(text)
     if found.attacked and found.rows_missed and not spin:
         more = len(found.rows_missed) - ROWS_NAMED
-        out.print(
-            f"    not reached: {'; '.join(found.rows_missed[:ROWS_NAMED])}{f' and {more} more' if more > 0 else ''}"
-        )
+        some = found.rows_missed[:ROWS_NAMED]
+        named = "; ".join(row if len(row) <= ROW_WIDTH else f"{row[:ROW_WIDTH]}..." for row in some)
+        out.print(f"    not reached: {named}{f' and {more} more' if more > 0 else ''}")
     for count, what in (
         (found.stuck, "states in which nothing can happen, and the connection is not over"),
         (found.unfinishable, "states from which the connection can't be completed although nobody attacks"),

@@ -167,6 +167,23 @@ def test_list_protections_has_each_with_its_attack(capsys: pytest.CaptureFixture
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("challenge-ack", "Attacker sends RST[AHEAD, NO_ACK] to Client"),
+        ("unpredictable-isn", "Attacker sends data[CURRENT] to Server"),
+    ],
+)
+def test_check_without_a_protection_of_tcp_tells_and_saves_the_attack(
+    name: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["check", "--without", name, "-o", "out"]) == 1
+    assert said in capsys.readouterr().out
+    assert main(["draw", "trace", f"out/{name}-stream-intact.json", "-f", "txt"]) == 0
+    assert "stream-intact does not hold" in capsys.readouterr().out
+
+
+@pytest.mark.slow
 def test_check_with_every_protection_holds_in_every_setting(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check"]) == 0
     out = capsys.readouterr().out
