@@ -113,6 +113,10 @@ class Pattern:
 
     def named_facts(self) -> tuple[Fact, ...]:
         """The facts that the pattern looks at."""
+        return self._named_facts
+
+    @cached_property
+    def _named_facts(self) -> tuple[Fact, ...]:
         return tuple(dict.fromkeys(fact for guard in self.guards for fact in guard.facts()))
 
     def __str__(self) -> str:
@@ -152,7 +156,7 @@ class Symbol:
         given = self.assignment
         return tuple(value for fact in self.message.facts for value in fact.named(given[fact.name]))
 
-    @property
+    @cached_property
     def defects(self) -> tuple[Value, ...]:
         """The values that are faults."""
         return tuple(value for value in self.named if not value.is_sound)

@@ -14,6 +14,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
@@ -100,7 +101,7 @@ class Fact:
         self.values = tuple(Value(self, key, text, ok, 1 << i) for i, (key, text, ok) in enumerate(spelled))
         self._by_name = {value.name: value for value in self.values}
 
-    @property
+    @cached_property
     def sound(self) -> tuple[Value, ...]:
         """The values that an honest peer may use."""
         return tuple(value for value in self.values if value.is_sound)
@@ -110,12 +111,12 @@ class Fact:
         """The values that are faults."""
         return tuple(value for value in self.values if not value.is_sound)
 
-    @property
+    @cached_property
     def mask(self) -> int:
         """All bits of the fact."""
         return (1 << len(self.values)) - 1
 
-    @property
+    @cached_property
     def sound_mask(self) -> int:
         """The bits of the sound values."""
         return sum(value.bit for value in self.sound)

@@ -116,6 +116,7 @@ class Role:
         self._remembered: dict[tuple[int, ...], dict[str, int]] = {}
         self._rest: dict[State, list[Row]] = {}
         self._unasked: dict[State, tuple[Row, ...]] = {}
+        self._flights: dict[tuple[int, tuple[int, ...]], tuple[Row, tuple[Output, ...]]] = {}
         for row in plain:
             for state in row.states.members:
                 if row.is_rest:
@@ -333,6 +334,12 @@ class Role:
 
     def flight(self, row: Row, configuration: Configuration) -> tuple[Output, ...]:
         """What the role owes after the row, given the configuration that it led to."""
+        key = (id(row), configuration.memory)
+        if key not in self._flights:
+            self._flights[key] = (row, self._flight(row, configuration))  # with the row, whose id is then no other's
+        return self._flights[key][1]
+
+    def _flight(self, row: Row, configuration: Configuration) -> tuple[Output, ...]:
         if isinstance(row.next, Abort):
             if self.alert is None or self.fatal is None:
                 raise ModelError(f"{row.id}: aborts, but the role declares no alert")

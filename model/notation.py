@@ -195,7 +195,7 @@ class Row:
             agreement.holds(symbol.assignment, memory) for agreement in self.agreements
         )
 
-    @property
+    @cached_property
     def code(self) -> str:
         """The stable id of the check that this row is, for reports: upper case, hyphens."""
         return (

@@ -11,7 +11,7 @@ and the call is taken to have happened.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -107,7 +107,7 @@ class RoleMachine(Machine):
         if self._idle:
             model = self._idle.pop()
         else:
-            model = Possibility(self.role)
+            model = Possibility(self.role, self.state_named)
             self.add_model(model, initial=self.role.initial.name)
         model.state, model.memory, model.owed, model.fired = configuration.state.name, configuration.memory, owed, fired
         return model
@@ -126,8 +126,9 @@ def machine_of(role: Role) -> RoleMachine:
 class Possibility:
     """A model object: one way in which things may stand. `state` belongs to `transitions`."""
 
-    def __init__(self, role: Role) -> None:
+    def __init__(self, role: Role, state_named: Mapping[str, State]) -> None:
         self.role = role
+        self.state_named = state_named
         self.state = role.initial.name
         self.memory = role.start.memory
         self.owed: tuple[Output, ...] = ()
@@ -136,7 +137,7 @@ class Possibility:
     @property
     def configuration(self) -> Configuration:
         """State and memory."""
-        return Configuration(machine_of(self.role).state_named[self.state], self.memory)
+        return Configuration(self.state_named[self.state], self.memory)
 
     @property
     def key(self) -> tuple[str, tuple[int, ...], tuple[Output, ...]]:
@@ -260,6 +261,10 @@ class Oracle:
         return out
 
     def _become(self, possibilities: Sequence[Possibility]) -> None:
+        if len(possibilities) == 1:  # most often, and nothing to compare
+            self.machine.give_back(self.possible)
+            self.possible = list(possibilities)
+            return
         distinct: dict[object, Possibility] = {}
         spare: list[Possibility] = []
         for possibility in possibilities:
@@ -331,7 +336,7 @@ class Oracle:
     @property
     def states(self) -> tuple[State, ...]:
         """The states still possible."""
-        return tuple(dict.fromkeys(p.configuration.state for p in self.possible))
+        return tuple(dict.fromkeys(p.state_named[p.state] for p in self.possible))
 
     @property
     def configurations(self) -> tuple[Configuration, ...]:
@@ -341,7 +346,7 @@ class Oracle:
     @property
     def state_text(self) -> str:
         """The states still possible, for people."""
-        return " or ".join(state.name for state in self.states)
+        return " or ".join(dict.fromkeys(p.state for p in self.possible))
 
     @property
     def is_over(self) -> bool:

@@ -192,7 +192,7 @@ class Conversation:
         fragment: bytes of plaintext in a record, 0 for as many as fit.
         """
         self.target.check_time()
-        before, phase = self.oracle.state_text, self._phase()
+        before, phase = self.oracle.state_text, self._phase() if self.record else ""
         data = self.peer.concretise(symbol, counts=counts, fragment=fragment or None)
         rows = self.oracle.receive(symbol)
         if self.record:
@@ -284,7 +284,7 @@ class Conversation:
         more = reaction
         for _ in range(WAITS_LIMIT):
             for item in self.peer.classify(more.data) if more.data else ():
-                before, phase = self.oracle.state_text, self._phase()
+                before, phase = (self.oracle.state_text, self._phase()) if self.record else ("", "")
                 # What is said after the last word decides nothing: some stacks add a close_notify to a fatal alert.
                 after = item.symbol.message is Alert and any(is_final_alert(earlier.symbol) for earlier in seen)
                 allowed = after or self.oracle.send(item.symbol)

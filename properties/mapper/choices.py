@@ -31,10 +31,9 @@ SIGNING: dict[KeyKind, tuple[int, ...]] = {
 
 def says(symbol: Symbol, value: Value) -> bool:
     """Whether to write this value. Where an observer could not tell, a sound one is written and no defect."""
-    named = value.fact.named(symbol.assignment[value.fact.name])
-    if named and named[0].is_sound:
-        return value is named[0]
-    return value in named
+    bits = symbol.assignment[value.fact.name]
+    first = bits & -bits  # bits stand in the order of the values, sound ones before defects
+    return bool(value.bit & (first if first & value.fact.sound_mask else bits))
 
 
 def exchange_said(context: Context, symbol: Symbol) -> KeyExchange:

@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Literal
 
 from shakeproof.impl.tls import keys as schedule
@@ -55,6 +56,7 @@ BULKS: dict[BulkName, str] = {
 """How the suites of each record protection end; with ECDHE, AES_256_CBC comes with SHA-384 and not with SHA-256."""
 
 
+@lru_cache(maxsize=256)
 def suite_of(exchange: KeyExchange, certificate_key: KeyKind, bulk: BulkName) -> CipherSuite:
     """The suite of these three; with AES-128-GCM where RSA key transport or DHE has none of that kind."""
     signed_by = "ECDSA" if certificate_key == "ecdsa" and exchange is KeyExchange.ECDHE else "RSA"
@@ -131,7 +133,7 @@ class Direction:
 
     def copy(self) -> Direction:
         """The same, to come back to; what went out stays known."""
-        return replace(self)
+        return Direction(**self.__dict__)  # as `replace` does, in a tenth of its time: this is done for each message
 
     @property
     def last(self) -> bytes | None:

@@ -110,6 +110,8 @@ def request_for(own: Address, peer: Address = ("", 0)) -> bytes:
 ASLEEP = frozenset("SITt")
 """States of a thread that will not run by itself: asleep, idle, stopped. A D is about to go on."""
 DEAD = frozenset("ZXx")
+_THREADS = 17
+"""How many words stand between a thread's state and the number of threads, in its stat."""
 
 
 class Processes:
@@ -132,8 +134,7 @@ class Processes:
             if process in seen:
                 continue
             seen.add(process)
-            for thread in _threads(process):
-                state = _state(process, thread)
+            for thread, state in _states(process):
                 if state and state not in ASLEEP and state not in DEAD:
                     return False
                 left += _children(process, thread)
@@ -160,10 +161,25 @@ def _read(path: str) -> bytes:
         os.close(file)
 
 
-def _state(process: int, thread: str) -> str:
+def _states(process: int) -> Iterator[tuple[str, str]]:
+    """Each thread with its state. One that is alone says so itself, and nobody needs to look for others."""
+    first = str(process)
+    state, count = _state(process, first)
+    if count == 1:
+        yield first, state
+        return
+    for thread in _threads(process):
+        yield thread, _state(process, thread)[0]
+
+
+def _state(process: int, thread: str) -> tuple[str, int]:
+    """The state of a thread, "" where it is gone, and how many its process has, 0 where that is not said."""
     stat = _read(f"/proc/{process}/task/{thread}/stat")
     place = stat.rfind(b")")
-    return chr(stat[place + 2]) if place > 0 and len(stat) > place + 2 else ""
+    if place <= 0 or len(stat) <= place + 2:
+        return "", 0
+    told = stat[place + 2 :].split(None, _THREADS + 1)
+    return chr(stat[place + 2]), int(told[_THREADS]) if len(told) > _THREADS else 0
 
 
 def _children(process: int, thread: str) -> Iterator[int]:

@@ -34,7 +34,9 @@ SLEEP_S = 1.5
 """Who sleeps while there is something to read is waited for so long: programs sleep for a second where they see nothing
 better to do."""
 LOOK_S = 0.0001
-"""Between two looks, if nothing comes."""
+"""Between two looks, if nothing comes; what comes is seen at once."""
+LOOK_SHARE, LOOK_MOST_S = 0.1, 0.002
+"""Later this part of the time that it has taken so far, at most: whoever takes long needs the processor itself."""
 LOOKS_IN_A_ROW = 8
 """Looks that are only a yield apart, before there is a wait between them."""
 GONE_S = 0.3
@@ -244,7 +246,7 @@ class SocketEndpoint(Endpoint):
                 if self._sleeps():
                     awake = now
                 if now - awake < BUSY_S and now - last < SLEEP_S:
-                    self._poll_for(LOOK_S)
+                    self._poll_for(min(LOOK_MOST_S, max(LOOK_S, LOOK_SHARE * (now - last))))
                     continue
                 exact = False
                 if now - awake >= BUSY_S:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -84,6 +86,55 @@ def test_process_that_runs_is_not_asleep() -> None:
     assert not Processes((os.getpid(),)).are_asleep()
     assert Processes((os.getpid(),)).can_be_seen
     assert not Processes((2**22 + 1,)).can_be_seen
+
+
+@contextmanager
+def program(text: str) -> Iterator[Processes]:
+    """A program that says when it has come so far, and is ended."""
+    command = [sys.executable, "-I", "-S", "-c", text]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as running:
+        assert running.stdout is not None
+        try:
+            assert running.stdout.readline() == b"up\n"
+            yield Processes((running.pid,))
+        finally:
+            running.kill()
+
+
+SPINS_IN_A_THREAD = """
+import sys, threading
+def spin():
+    print("up", flush=True)
+    while True:
+        pass
+threading.Thread(target=spin, daemon=True).start()
+sys.stdin.read()
+"""
+SPINS_IN_A_CHILD = """
+import os, sys
+parent = os.getpid()
+if not os.fork():
+    print("up", flush=True)
+    while os.getppid() == parent:
+        pass
+    os._exit(0)
+sys.stdin.read()
+"""
+LOOKS = 200
+
+
+def test_program_that_waits_with_its_only_thread_is_asleep() -> None:
+    with program("import sys; print('up', flush=True); sys.stdin.read()") as processes:
+        until = time.monotonic() + 10
+        while not processes.are_asleep() and time.monotonic() < until:
+            os.sched_yield()
+        assert all(processes.are_asleep() for _ in range(LOOKS))
+
+
+@pytest.mark.parametrize("text", [SPINS_IN_A_THREAD, SPINS_IN_A_CHILD], ids=["thread", "child"])
+def test_program_of_which_one_part_runs_is_not_asleep(text: str) -> None:
+    with program(text) as processes:
+        assert not any(processes.are_asleep() for _ in range(LOOKS))
 
 
 def test_quiet_that_the_kernel_knows_is_exact_and_needs_no_time(diagnosis: Diagnosis) -> None:
