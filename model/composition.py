@@ -215,7 +215,8 @@ class Composition:
     packets: what the network can hold, the code of each is its number from 1; bound: how many at once; initial: states,
     as column -> bits; machines: the prefix of each machine's columns, and its role; done: the states that a run should
     come to; over: states in which nothing more need happen; assumptions: what is presumed, a sentence each; layer: what
-    its messages are drawn as; titles: what a machine is called in a picture, where that is not its name.
+    its messages are drawn as; removed: the protections that were taken out; titles: what a machine is called in a
+    picture, where that is not its name.
     """
 
     name: str
@@ -231,6 +232,7 @@ class Composition:
     assumptions: tuple[str, ...] = ()
     machines: Mapping[str, str] = field(default_factory=dict)
     layer: str = "tls"
+    removed: tuple[str, ...] = ()
     titles: Mapping[str, str] = field(default_factory=dict)
 
     @property

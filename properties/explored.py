@@ -42,7 +42,8 @@ def lanes(model: Composition) -> tuple[Lane, ...]:
 
 def trace_of(found: Exploration, broken: Broken) -> Trace:
     """The counterexample as a trace: what each side sent the attacker, and what the attacker gave it."""
-    title = f"{broken.safety.name} does not hold"
+    removed = f" without {' and '.join(found.model.removed)}" if found.model.removed else ""
+    title = f"{broken.safety.name} does not hold{removed}"
     if found.model.layer == "tcp":  # its attacker is not in the middle
         own = [lane for lane in lanes(found.model) if lane.name != ATTACKER]
         parties, steps = beside(own, broken), tuple(segments(found, broken, PHASE.key))
@@ -50,7 +51,8 @@ def trace_of(found: Exploration, broken: Broken) -> Trace:
         parties, steps = lanes(found.model), tuple(_steps(found, broken))
     return Trace(
         title, parties, steps, (PHASE,), f"Not so: {broken.safety.sentence}.", "counterexample",
-        meta={"model": found.model.name, "property": broken.safety.name, "depth": broken.depth, "kept": [PRIVATE]},
+        meta={"model": found.model.name, "property": broken.safety.name, "depth": broken.depth,
+              "without": list(found.model.removed), "kept": [PRIVATE]},
     )  # fmt: skip
 
 
@@ -114,7 +116,7 @@ def _step(
         row = _rows(role).get(transition.row)
         if row is not None and isinstance(row.next, Abort) and role.aborted and after[side] != role.aborted.name:
             row = None  # the row of that id refuses
-        clause = row.citation if row is not None else "a row that the protection taken out would forbid"
+        clause = row.citation if row is not None else "not refused"
     facts = tuple(symbol.shown)
     defects = tuple(value.name.upper() for value in symbol.defects)
     base = Step(

@@ -233,9 +233,9 @@ def found_in_the_middle_run(suite: CipherSuite, rogue: str = "") -> Trace:
             raise EndedError("all of it happens, and yet the attacker has not read what the two sent")
     finally:
         run.dispose()
-    searched = f"that shakeproof check finds without {PROTECTION}"
+    searched = f"of the model without {PROTECTION} on which both sides exchange data"
     sentence = (
-        f"The shortest way between the two {searched}, {broken.depth} transitions, performed."
+        f"The shortest way {searched}, {broken.depth} transitions, performed."
         if end is None
         else f"The way {searched}, as far as the client goes along."
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 from shakeproof.model.composition import Composition
 from shakeproof.model.protections import PROTECTIONS
@@ -25,4 +26,4 @@ def models(bound: int, removed: Sequence[str] = ()) -> Iterator[Composition]:
     for name, family in FAMILIES.items():
         own = tuple(one for one in removed if PROTECTIONS[one].family == name)
         if own or not removed:
-            yield from family(bound, own)
+            yield from (replace(model, removed=own) for model in family(bound, own))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from tempfile import TemporaryFile
 from time import monotonic
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -50,18 +51,19 @@ Engine = Annotated[
 Write = Annotated[
     Path | None, _option("DIR", "Write the models for SPIN into this folder, and explore nothing.", "--promela")
 ]
+Rows = Annotated[bool, typer.Option("--rows", help="Name every row that was not reached, not only some.")]
 Out = Annotated[Path, _option("DIR", "Folder for counterexamples.", "-o", "--out")]
 
 
 def check(
     bound: Bound = 1, without: Without = None, engine: Engine = "numpy", promela: Write = None,
-    out: Out = Path(DEFAULT_FOLDER),
+    rows: Rows = False, out: Out = Path(DEFAULT_FOLDER),
 ) -> None:  # fmt: skip
     """Explore the model with an attacker on the network: every reachable state, and which properties hold there."""
-    running(_check)(bound, without or [], engine, promela, out)
+    running(_check)(bound, without or [], engine, promela, rows, out)
 
 
-def _check(bound: int, names: Sequence[str], engine: str, written: Path | None, folder: Path) -> int:
+def _check(bound: int, names: Sequence[str], engine: str, written: Path | None, rows: bool, folder: Path) -> int:
     from shakeproof.model.protections import PROTECTIONS
     from shakeproof.properties.models import models
 
@@ -71,8 +73,12 @@ def _check(bound: int, names: Sequence[str], engine: str, written: Path | None, 
     spin = choose("engine", engine, ENGINES) == SPIN
     out = console()
     if written is not None:
+        if spin:
+            raise UsageError("--promela only writes, and --engine spin explores; give one of the two")
         return _write(out, models(bound, removed), written)
     explore = _by_spin(out) if spin else _by_ours(out)
+    if removed:
+        _prepare(folder)
     without = f" · without {', '.join(removed)}" if removed else ""
     out.print(
         f"shakeproof check · client, server, network and attacker · bound {bound}{without}{' · SPIN' if spin else ''}"
@@ -80,10 +86,10 @@ def _check(bound: int, names: Sequence[str], engine: str, written: Path | None, 
     found: list[Exploration] = []
     for model in models(bound, removed):
         found.append(explore(model))
-        _print(out, found[-1], spin=spin)
+        _print(out, found[-1], spin=spin, every=rows)
     broken = _shortest(found)
     for each, one in broken:
-        _tell(out, each, one, removed, folder)
+        _tell(out, each, one, each.model.removed, folder)
     presumed = dict.fromkeys(sentence for each in found for sentence in each.model.assumptions)
     for assumption in (*presumed, f"at most {bound} message{'s' * (bound > 1)} in the network at once"):
         out.print(f"  presumed: {assumption}")
@@ -92,6 +98,16 @@ def _check(bound: int, names: Sequence[str], engine: str, written: Path | None, 
             "  not asked of SPIN: which rows are taken, and whether completion stays reachable; `--engine numpy` tells"
         )
     return _verdict(out, found, broken)
+
+
+def _prepare(folder: Path) -> None:
+    """See that counterexamples can be written, before they are looked for. Raises UsageError."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UsageError(f"{folder}: can't be written to ({error.strerror}); name another with -o") from error
 
 
 def _write(out: Console, models: Iterable[Composition], folder: Path) -> int:
@@ -155,7 +171,7 @@ def _progress(out: Console) -> Any:
     return tell
 
 
-def _print(out: Console, found: Exploration, *, spin: bool) -> None:
+def _print(out: Console, found: Exploration, *, spin: bool, every: bool) -> None:
     held = len(found.model.safety) - len(found.broken)
     rows = "" if spin else f"{len(found.rows_reached)}/{len(found.model.rows)} rows  "
     text = (
@@ -163,7 +179,10 @@ def _print(out: Console, found: Exploration, *, spin: bool) -> None:
         f"depth {found.depth:>2}  {held}/{len(found.model.safety)} properties  {rows}{found.seconds:.1f} s"
     )
     out.print(text)
-    if found.attacked and found.rows_missed and not spin:
+    if every and not spin:
+        for row in found.rows_missed:
+            out.print(f"    not reached: {row}")
+    elif found.attacked and found.rows_missed and not spin:
         more = len(found.rows_missed) - ROWS_NAMED
         some = found.rows_missed[:ROWS_NAMED]
         named = "; ".join(row if len(row) <= ROW_WIDTH else f"{row[:ROW_WIDTH]}..." for row in some)
@@ -179,13 +198,13 @@ def _print(out: Console, found: Exploration, *, spin: bool) -> None:
 
 
 def _shortest(found: Sequence[Exploration]) -> list[tuple[Exploration, Broken]]:
-    """For each property that does not hold somewhere, its shortest counterexample."""
-    best: dict[str, tuple[Exploration, Broken]] = {}
+    """For each property that does not hold without these protections, its shortest counterexample."""
+    best: dict[tuple[tuple[str, ...], str], tuple[Exploration, Broken]] = {}
     for each in found:
         for one in each.broken:
-            known = best.get(one.safety.name)
-            if known is None or one.depth < known[1].depth:
-                best[one.safety.name] = (each, one)
+            key = each.model.removed, one.safety.name
+            if key not in best or one.depth < best[key][1].depth:
+                best[key] = (each, one)
     return sorted(best.values(), key=lambda pair: pair[1].depth)
 
 
@@ -205,7 +224,11 @@ def _tell(out: Console, found: Exploration, broken: Broken, removed: Sequence[st
     except OSError as error:
         raise UsageError(f"{folder}: can't be written to ({error.strerror}); name another with -o") from error
     out.print(Text(f"✗ {broken.safety.name}: {broken.safety.sentence}", style="red"))
-    out.print(f"  {broken.safety.clause} · {found.model.name} · shortest counterexample, {broken.depth} steps:")
+    held = sum(transition.kind == "loses" for transition, _ in broken.path)
+    back = f", and what is held back {held} time{'s' * (held > 1)}" if held else ""
+    out.print(
+        f"  {broken.safety.clause} · {found.model.name} · shortest counterexample, {len(trace.steps)} steps{back}:"
+    )
     for sentence in trace.sentences():
         out.print(f"    {visible(sentence)}")
     out.print(f"  {visible(text)}")

@@ -225,7 +225,7 @@ def test_each_rogue_is_found_as_went_on_with_its_clause_in_its_shortest_form(nam
 
 @pytest.mark.slow
 def test_an_audit_of_a_rogue_fails_and_concerns_its_roles_only() -> None:
-    run = audit(["shakeproof"], rogue="unbound-renegotiation", jobs=1)
+    run = audit(["shakeproof"], rogue="resumed-under-other-name", jobs=1)
     assert run.exit_code() == 1
     assert {finding.role for finding in run.findings if finding.grade.is_failure} == {"tls12.server"}
 
