@@ -33,7 +33,15 @@ As seen.
 
 
 def found(check: str, verdict: str) -> dict[str, Any]:
-    return {"check": check, "verdict": verdict, "state": "OPEN", "expected": "STAY", "got": "a | b", "target": "ours"}
+    return {
+        "check": check,
+        "verdict": verdict,
+        "state": "OPEN",
+        "expected": "STAY",
+        "got": "a | b",
+        "target": "ours",
+        "word": [],
+    }
 
 
 def audited(role: str, cells_run: int) -> dict[str, Any]:
