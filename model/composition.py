@@ -199,13 +199,15 @@ class Transition:
 class Safety:
     """A property of every reachable state.
 
-    name, sentence: for users; clause: where it is demanded; holds: the guard.
+    name, sentence: for users; clause: where it is demanded; holds: the guard; premise: what it speaks of, so that where
+    no state fulfils it the property is not put to the test.
     """
 
     name: str
     sentence: str
     clause: str
     holds: Guard
+    premise: Guard | None = None
 
 
 @dataclass(frozen=True)

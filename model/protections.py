@@ -102,12 +102,8 @@ class Protection:
     family: str = "tls12"
 
 
-def _chain(*values: Value) -> tuple[Change, ...]:
-    return (
-        Change(
-            "tls12.client", Certificate, values, (WAIT_CERTIFICATE,), WAIT_CERTIFICATE, Certificate[trusted]
-        ),
-    )  # fmt: skip
+def _chain(*values: Value, role: str = "tls12.client") -> tuple[Change, ...]:
+    return (Change(role, Certificate, values, (WAIT_CERTIFICATE,), WAIT_CERTIFICATE, Certificate[trusted]),)
 
 
 _PATH = (
@@ -172,6 +168,14 @@ PROTECTIONS: dict[str, Protection] = {
             "a Finished is refused where the messages before it have not come",
             "SKIP (CVE-2014-6593): Finished straight after Certificate, and data without any encryption",
             (Change("tls12.client", Finished, (match,), _BEFORE_KEYS, WAIT_FINISHED, Finished[match]),),
+        ),
+        Protection(
+            "client-certificate-validation",
+            "the server refuses a client's chain that does not lead to its trust anchor, or has another defect of its "
+            "path, or takes the client for nobody",
+            "anybody goes for a client, with a certificate that it made itself",
+            _chain(*_PATH, role="tls12.server"),
+            "client-auth",
         ),
         Protection(
             "certificate-verify",

@@ -48,7 +48,6 @@ from shakeproof.model.messages import (
     Finished,
     ServerKeyExchange,
     bad_block,
-    bad_mac,
     connect,
     empty_chain,
     forged_signature,
@@ -69,6 +68,7 @@ from shakeproof.model.tls12_client import client as client_role
 from shakeproof.model.tls12_server import server as server_role
 from shakeproof.model.tls12_setting import (
     ALERT,
+    CAME,
     CLIENT,
     GOT,
     KEYS,
@@ -98,6 +98,7 @@ from shakeproof.model.tls12_setting import (
     exposed,
     forged,
     genuine,
+    illegal,
     known_keys,
     lost,
     nobody,
@@ -214,8 +215,9 @@ class Composer:
         if dict(step.assign).get(GRANTS.name) == resumed.bit and not step.aborts:
             assign |= bits({f"{name}.keys": earlier})
         flight = step.flight
-        if step.aborts:
+        if step.aborts:  # in a sound table the state says it too, so that this makes no state more
             flight = (ALERT,)
+            assign |= bits({f"{name}.came": illegal})
         made: list[tuple[Assign, Assign, str]] = [({}, {}, "")]
         if any(symbol.message is ClientKeyExchange for symbol in flight):
             made = [
@@ -409,7 +411,7 @@ class Composer:
             return {}
         if symbol.message is ChangeCipherSpec:
             return bits({f"{name}.opens": opening})
-        if symbol.message is ApplicationData or symbol.has(bad_mac):
+        if symbol.message is ApplicationData or any(value in KEYLESS for value in symbol.named):
             return bits({f"{name}.got": origin})
         return {}
 
@@ -467,7 +469,9 @@ class Composer:
             facts[f"{name}.owes"] = (Fact("owes", owes), 1)
             first_ = beginning(side.role, side.limits)
             facts |= {f"{name}.{fact.name}": (fact, first_[fact.name]) for fact in side.role.memory}
-            facts |= {f"{name}.{f.name}": (f, f.default.bit) for f in (OWNER, KEYS, SEALS, OPENS, STREAM, WROTE, GOT)}
+            facts |= {
+                f"{name}.{f.name}": (f, f.default.bit) for f in (OWNER, KEYS, SEALS, OPENS, STREAM, WROTE, GOT, CAME)
+            }
         return facts | {"network.transcript": (TRANSCRIPT, same.bit), "attacker.reads": (READS, blind.bit)}
 
     def begins(self) -> dict[str, int]:

@@ -131,7 +131,8 @@ class Setting:
     @property
     def name(self) -> str:
         """Short, for reports."""
-        return " ".join([self.family, *["client-auth"] * self.client_auth, *["honest"] * (not self.attacked)])
+        parts = [self.family, *["client-auth"] * self.client_auth, *["honest"] * (not self.attacked)]
+        return " ".join([*parts, *["wants-server"] * (self.resume and self.attacked and not self.wants_attacker)])
 
     def limits(self, side: str) -> Limits:
         """What each side may say, pick and remember."""

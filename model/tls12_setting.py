@@ -102,6 +102,12 @@ GOT = Fact("got", {
 })
 nothing, genuine, forged = GOT.values
 
+CAME = Fact("came", {
+    "legal":   "no message has come that the side refuses",
+    "illegal": "a message has come that the side refuses, with a fatal alert",
+})
+legal, illegal = CAME.values
+
 TRANSCRIPT = Fact("transcript", {
     "same":    "each side has read what the other has sent, in order, as far as it has come",
     "altered": "the two sides have seen different handshakes",

@@ -86,9 +86,10 @@ class Exploration:
     """What is found.
 
     states, transitions: how many were visited; depth: of the last level; fired: how often each transition was, by its
-    number; broken: the properties that do not hold, each with its counterexample; stuck: states in which nothing can
-    happen although something should; unfinishable: states from which completion can't be reached; stopped: why the
-    exploration did not come to its end, "" where it did.
+    number; broken: the properties that do not hold, each with its counterexample; untested: those with a premise that
+    no visited state fulfils, None where that was not asked; stuck: states in which nothing can happen although
+    something should; unfinishable: states from which completion can't be reached; stopped: why the exploration did not
+    come to its end, "" where it did.
     """
 
     model: Composition
@@ -99,6 +100,7 @@ class Exploration:
     seconds: float = 0.0
     fired: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     broken: list[Broken] = field(default_factory=list)
+    untested: list[str] | None = None
     stuck: int = 0
     unfinishable: int = 0
     stopped: str = ""
@@ -148,6 +150,7 @@ def _levels(
 ) -> Exploration:
     """Visit level by level."""
     began = monotonic()
+    found.untested = [safety.name for safety in found.model.safety if safety.premise is not None]
     counts = np.zeros_like(found.expander.multiplicity)
     level = found.expander.initial
     known = level
@@ -230,7 +233,8 @@ def without(states: States, known: States) -> States:
 
 
 def _check(found: Exploration, level: States) -> None:
-    """See which properties the level breaks that no level before it broke."""
+    """See which properties the level breaks, or puts to the test, that no level before it did."""
+    untested = found.untested or []
     waiting = {safety.name: safety for safety in found.model.safety}
     for broken in found.broken:
         del waiting[broken.safety.name]
@@ -240,6 +244,8 @@ def _check(found: Exploration, level: States) -> None:
         for name, safety in waiting.items():
             if name not in bad and not (holds := safety.holds.columns(view)).all():
                 bad[name] = int(chunk[np.argmin(holds)])
+            if name in untested and (name in bad or (safety.premise and safety.premise.columns(view).any())):
+                untested.remove(name)
     for name, safety in waiting.items():
         if name in bad:
             start, path = way_to(found, bad[name], found.depth)

@@ -36,6 +36,7 @@ MATCHING: Mapping[str, str] = {
 """For each protection of the model, the rogue that lacks it."""
 
 APART: Mapping[str, str] = {
+    "client-certificate-validation": "client-use-ignored lacks a part of it; no rogue takes every chain of a client's",
     "no-export-keys": "our server has no suite of export, and signs no short key",
     "downgrade-signal": "our client and our server speak TLS 1.2 alone",
     "extended-master-secret": "two more guards would have to be gone, those of RFC 7627 sections 5.4 and 6.1",

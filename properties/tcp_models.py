@@ -56,18 +56,21 @@ def safety(composition: Composition, setting: Setting) -> tuple[Safety, ...]:
             "what a side accepts is what the other has sent, in order, each octet once, and nothing else",
             "RFC 9293 3.4",
             _joined([prefix(side) for side in PEER]),
+            _joined([some(side, got[side][1:]) for side in PEER], any_of=True),
         ),
         Safety(
             "no-off-path-reset",
             "an open connection is reset only by a segment that its peer has sent",
             "RFC 5961 3",
             _joined([~Of(side, cut_off) for side in PEER]),
+            _joined([Of(side, composition.column(f"{side}.state").fact["established"]) for side in PEER], any_of=True),
         ),
         Safety(
             "close-delivers",
             "where a connection ends in good order, all that was sent has been accepted",
             "RFC 9293 3.6",
             _joined([acknowledged(side) for side in PEER]),
+            _joined([Of(side, in_order) for side in PEER], any_of=True),
         ),
     )  # fmt: skip
 

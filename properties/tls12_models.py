@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from shakeproof.model.composition import ATTACKER, Composition, Of, OnTheWay, Safety
+from shakeproof.model.composition import ATTACKER, Composition, Is, Of, OnTheWay, Safety
 from shakeproof.model.facts import Guard, all_of
 from shakeproof.model.messages import closure, fatal
-from shakeproof.model.tls12 import ABORTED, CLOSED, CONNECTED, older
+from shakeproof.model.tls12 import ABORTED, CLOSED, CONNECTED, older, unasked
 from shakeproof.model.tls12_composed import Composer, compose
 from shakeproof.model.tls12_export import ExportComposer
 from shakeproof.model.tls12_fallback import FallbackComposer
@@ -22,15 +22,18 @@ from shakeproof.model.tls12_setting import (
     SERVER,
     Setting,
     altered,
+    attacker,
     common,
     earlier,
     exposed,
     forged,
     genuine,
+    illegal,
     lost,
     no_keys,
     peer,
     reads,
+    spoke,
 )
 
 ONE_HANDSHAKE = (
@@ -42,6 +45,7 @@ ASSUMPTIONS = (
     "an attacker that tampers with a hello keeps its random, so that the keys still agree",
     "the session that is resumed is the client's and the server's alone",
 )
+DOUBTED = "a server that goes on with a client whose certificate it does not accept, as it may, takes it for nobody"
 
 TWO_VERSIONS = (
     "at most two connections, one after the other, one handshake each: the second with an older version, for which "
@@ -75,45 +79,45 @@ def accepted(side: str) -> Guard:
 
 
 def safety(composition: Composition) -> tuple[Safety, ...]:
-    """The properties, for a composition of TLS 1.2."""
+    """The properties that every composition of TLS 1.2 has."""
     client, server = _connected(composition, CLIENT), _connected(composition, SERVER)
     shared = (Of(CLIENT, common) & Of(SERVER, common)) | (Of(CLIENT, earlier) & Of(SERVER, earlier))
+    agreed = Of(SERVER, common) | Of(SERVER, earlier)
     return (
         Safety(
             "server-authenticated",
             "a client that has finished shares its keys with the server that it wanted, and with nobody else",
             "RFC 5246 F.1.1",
             ~(client & (Of(CLIENT, no_keys) | Of(CLIENT, exposed) | Of(CLIENT, lost))),
-        ),
-        Safety(
-            "client-authenticated",
-            "where the server takes a client for the owner of a certificate, it shares its keys with that client",
-            "RFC 5246 7.4.8",
-            ~(server & Of(SERVER, peer) & ~Of(SERVER, common)),
+            client,
         ),
         Safety(
             "key-agreed",
             "a server that has finished has keys that were made of a secret that somebody sent it",
             "RFC 5246 7.1",
             ~(server & (Of(SERVER, no_keys) | Of(SERVER, lost))),
+            server,
         ),
         Safety(
             "handshake-agreed",
             "a client and a server that finish with the same keys have seen the same handshake, version and suite too",
             "RFC 5246 7.4.9",
             ~(client & server & shared & Of("network", altered)),
+            client & server & shared,
         ),
         Safety(
             "session-secret",
             "nobody but the server reads what the client's application sends",
             "RFC 5246 F.1.1",
             ~Of(ATTACKER, reads),
+            Of(CLIENT, spoke),
         ),
         Safety(
             "data-authentic",
             "data is accepted only from the peer with which the keys are shared",
             "RFC 5246 6.2.3",
-            ~(Of(CLIENT, forged) | (Of(SERVER, forged) & (Of(SERVER, common) | Of(SERVER, earlier)))),
+            ~(Of(CLIENT, forged) | (Of(SERVER, forged) & agreed)),
+            accepted(CLIENT) | (accepted(SERVER) & agreed),
         ),
         Safety(
             "data-after-finished",
@@ -121,18 +125,57 @@ def safety(composition: Composition) -> tuple[Safety, ...]:
             "RFC 5246 7.3",
             ~((accepted(CLIENT) & ~(client | _over(composition, CLIENT)))
               | (accepted(SERVER) & ~(server | _over(composition, SERVER)))),
+            accepted(CLIENT) | accepted(SERVER),
         ),
     )  # fmt: skip
 
 
+def client_authenticated(composition: Composition) -> Safety:
+    """The property that a model has in which the server may ask for a certificate.
+
+    No authority vouches for the attacker's own certificate. Whether the server accepted it, its memory tells from the
+    proof to Finished: who has proved to own one that it accepted is unasked from then on, who owns another, doubtful.
+    """
+    mistaken = Is(f"{SERVER}.requested", unasked.bit) & Is(f"{SERVER}.owner", attacker.bit)
+    known = _connected(composition, SERVER) & Of(SERVER, peer)
+    return Safety(
+        "client-authenticated",
+        "where the server takes a client for the owner of a certificate, it trusts that certificate (else, if it goes "
+        "on, it takes the client for nobody), and shares its keys with that client",
+        "RFC 5246 7.4.8",
+        ~(known & ~Of(SERVER, common)) & ~mistaken,
+        known,
+    )
+
+
 def alert_ends(composition: Composition) -> tuple[Safety, ...]:
-    """The property of who ends the connection, where anybody does."""
+    """The properties of who ends the connection, where there is an attacker: else nothing illegal comes."""
+    last = tuple(
+        code
+        for code, packet in enumerate(composition.packets, 1)
+        if packet.symbol.has(fatal) or packet.symbol.has(closure)
+    )
     sides = tuple(guard for side in (CLIENT, SERVER) if (guard := _ended(composition, side)) is not None)
     holds = all_of(sides)
     if holds is None:
         return ()
-    sentence = "who has sent a fatal alert or close_notify has ended: after an illegal message nothing is accepted"
-    return (Safety("alert-ends", sentence, "RFC 5246 7.2.2", holds),)
+    came = {side: Of(side, illegal) for side in (CLIENT, SERVER)}
+    return (
+        Safety(
+            "alert-ends",
+            "who has sent a fatal alert or close_notify has ended",
+            "RFC 5246 7.2.2",
+            holds,
+            OnTheWay(last, composition.bound),
+        ),
+        Safety(
+            "illegal-ends",
+            "a side to which a message has come that its table refuses has ended, and so accepts nothing after it",
+            "RFC 5246 7.2.2",
+            (~came[CLIENT] | _over(composition, CLIENT)) & (~came[SERVER] | _over(composition, SERVER)),
+            came[CLIENT] | came[SERVER],
+        ),
+    )
 
 
 def no_downgrade(composition: Composition) -> Safety:
@@ -143,6 +186,7 @@ def no_downgrade(composition: Composition) -> Safety:
         "a client and a server that both have a newer version do not finish in an older one",
         "RFC 7507 3",
         ~(client & server & (Of(CLIENT, older) | Of(SERVER, older))),
+        client & server,
     )
 
 
@@ -150,9 +194,14 @@ def composed(setting: Setting) -> Composition:
     """The model of the setting with its properties and what it presumes."""
     kind = ExportComposer if setting.export else FallbackComposer if setting.fallback else Composer
     bare = compose(setting, kind)
-    held = (*safety(bare), *alert_ends(bare), *[no_downgrade(bare)] * (setting.fallback and setting.attacked))
+    held = list(safety(bare))
+    if setting.client_auth:
+        held.insert(1, client_authenticated(bare))
+    if setting.attacked:
+        held += [*alert_ends(bare), *[no_downgrade(bare)] * setting.fallback]
     presumed = (TWO_VERSIONS if setting.fallback else ONE_HANDSHAKE, *[SHORT_KEYS] * setting.export)
-    return replace(bare, safety=held, assumptions=(*ASSUMPTIONS, *presumed))
+    presumed += (DOUBTED,) * setting.client_auth
+    return replace(bare, safety=tuple(held), assumptions=(*ASSUMPTIONS, *presumed))
 
 
 def settings(bound: int, removed: tuple[str, ...]) -> Iterator[Setting]:

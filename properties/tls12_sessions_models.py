@@ -2,7 +2,8 @@
 
 Both are about one thing: a server takes what comes in over one connection for the words of one peer. In the first
 family the client wants the server, and the attacker has a connection to it already; in the second it wants the
-attacker's own server, and then resumes its session and renegotiates.
+attacker's own server, and then resumes its session and renegotiates. There the server never takes anybody for the owner
+of a certificate while the protection is in place; so there is a model beside it in which the client wants the server.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import replace
 from shakeproof.model.composition import Composition, Is, Of, Safety
 from shakeproof.model.tls12 import CONNECTED
 from shakeproof.model.tls12_sessions import compose
-from shakeproof.model.tls12_sessions_setting import Setting, forged, spliced
+from shakeproof.model.tls12_sessions_setting import Setting, forged, genuine, spliced
 from shakeproof.model.tls12_setting import SERVER, peer
 
 RENEGOTIATION, TRIPLE = "renegotiation", "triple-handshake"
@@ -31,31 +32,34 @@ OF_TRIPLE = (
 )
 
 
-def safety(composition: Composition) -> tuple[Safety, ...]:
+def safety(composition: Composition, setting: Setting) -> tuple[Safety, ...]:
     """The properties, for a composition of sessions that mingle."""
-    triple = composition.name.startswith(TRIPLE)
+    triple = setting.family == TRIPLE
     connected = Of(SERVER, composition.column(f"{SERVER}.state").fact[CONNECTED.name])
+    accepted = Of(SERVER, genuine) | Of(SERVER, forged) | Of(SERVER, spliced)
     known = connected & Is(f"{SERVER}.owner", peer.bit)
     one_peer = Safety(
         "one-peer",
         "all data that the server accepts on one connection is from one and the same peer",
         "RFC 5746 1",
         ~Of(SERVER, spliced),
+        accepted,
     )
     client_spoke = Safety(
         "data-of-the-client",
         "where the server takes a client for the owner of a certificate, no data on that connection is the attacker's",
         "RFC 7627 6.1" if triple else "RFC 5746 1",
         ~(known & (Of(SERVER, forged) | Of(SERVER, spliced))),
+        known & accepted,
     )
-    return (client_spoke,) if triple else (one_peer, client_spoke)
+    return (*[one_peer] * (not triple), *[client_spoke] * setting.client_auth)
 
 
 def composed(setting: Setting) -> Composition:
     """The model of the setting with its properties and what it presumes."""
     bare = compose(setting)
     more = OF_TRIPLE if setting.wants_attacker else ()
-    return replace(bare, safety=safety(bare), assumptions=(*ASSUMPTIONS, *more))
+    return replace(bare, safety=safety(bare, setting), assumptions=(*ASSUMPTIONS, *more))
 
 
 def renegotiation_models(bound: int, removed: tuple[str, ...]) -> Iterator[Composition]:
@@ -66,6 +70,10 @@ def renegotiation_models(bound: int, removed: tuple[str, ...]) -> Iterator[Compo
 
 
 def triple_models(bound: int, removed: tuple[str, ...]) -> Iterator[Composition]:
-    """A client that connects to the attacker's server, resumes its session, and renegotiates with a certificate."""
+    """A client that connects to the attacker's server, or to the server, resumes its session, and renegotiates with a
+    certificate.
+    """
     for attacked in (True,) if removed else (False, True):
         yield composed(Setting(TRIPLE, attacked, True, True, bound, attacked, removed))
+    if not removed:
+        yield composed(Setting(TRIPLE, False, True, True, bound))

@@ -173,10 +173,12 @@ def _progress(out: Console) -> Any:
 
 def _print(out: Console, found: Exploration, *, spin: bool, every: bool) -> None:
     held = len(found.model.safety) - len(found.broken)
+    idle = [] if found.stopped else found.untested or []
+    untested = f", {len(idle)} never put to the test: {', '.join(idle)}" if idle else ""
     rows = "" if spin else f"{len(found.rows_reached)}/{len(found.model.rows)} rows  "
     text = (
         f"  {found.model.name:<38}{found.states:>10,} states {found.transitions:>12,} transitions  "
-        f"depth {found.depth:>2}  {held}/{len(found.model.safety)} properties  {rows}{found.seconds:.1f} s"
+        f"depth {found.depth:>2}  {held}/{len(found.model.safety)} properties{untested}  {rows}{found.seconds:.1f} s"
     )
     out.print(text)
     if every and not spin:

@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 
 from shakeproof.diagrams.sequence import draw_trace
-from shakeproof.model.composition import PRIVATE, Composition
-from shakeproof.model.messages import ApplicationData, mismatch
-from shakeproof.model.protections import PROTECTIONS
-from shakeproof.model.tls12 import older
+from shakeproof.model.composition import PRIVATE, Composition, Transition
+from shakeproof.model.facts import Value
+from shakeproof.model.messages import ApplicationData, Record, bad_padding, mismatch, replayed, stale
+from shakeproof.model.notation import Pattern
+from shakeproof.model.protections import PROTECTIONS, Change, Protection
+from shakeproof.model.tls12 import CONNECTED, older
 from shakeproof.model.tls12_setting import Setting
 from shakeproof.model.trace import Fate, Trace
 from shakeproof.properties.explore import Exploration, View, explore
@@ -29,6 +31,9 @@ ATTACKS = {
     "finished-check": (Setting("rsa"), "handshake-agreed", 19, "Finished[MISMATCH] to Client"),
     "ccs-after-keys": (Setting("rsa"), "server-authenticated", 5, "ChangeCipherSpec[ONE] to Client: forged"),
     "message-order": (Setting("rsa"), "server-authenticated", 4, "Finished[MATCH] to Client: forged"),
+    "client-certificate-validation": (
+        Setting("rsa", client_auth=True), "client-authenticated", 11, "Certificate[UNTRUSTED] to Server: forged",
+    ),
     "certificate-verify": (
         Setting("rsa", client_auth=True), "client-authenticated", 13, "CertificateVerify[UNPROVEN] to Server: forged",
     ),
@@ -65,18 +70,34 @@ def goes_on_after_its_alert(model: Composition) -> Composition:
         if one.machine == "server" and one.symbol.has(mismatch) and "WAIT_FINISHED" in one.row
     ]  # fmt: skip
     assert wrong
+    kept = ("owes", "network", "came")
     stays = [
-        replace(one, assign=tuple((name, mask) for name, mask in one.assign if "owes" in name or "network" in name))
+        replace(one, assign=tuple((name, mask) for name, mask in one.assign if any(part in name for part in kept)))
         for one in wrong
     ]
     return replace(model, transitions=tuple(one for one in model.transitions if one not in wrong) + tuple(stays))
 
 
-PLANTED: dict[str, Callable[[Composition], Composition]] = {
-    "data-after-finished": data_too_early,
-    "alert-ends": goes_on_after_its_alert,
+def swallows_what_is_illegal(model: Composition) -> Composition:
+    """Both sides pass over every message that they refuse, and go on as if it had not come."""
+    aborted = {(f"{side}.state", model.column(f"{side}.state").fact["ABORTED"].bit) for side in model.machines}
+
+    def swallowed(one: Transition) -> Transition:
+        if aborted.isdisjoint(one.assign):
+            return one
+        return replace(one, assign=tuple(pair for pair in one.assign if "network" in pair[0] or "came" in pair[0]))
+
+    swallowing = tuple(map(swallowed, model.transitions))
+    assert swallowing != model.transitions
+    return replace(model, transitions=swallowing)
+
+
+PLANTED: dict[str, tuple[Callable[[Composition], Composition], set[str]]] = {
+    "data-after-finished": (data_too_early, {"data-after-finished"}),
+    "alert-ends": (goes_on_after_its_alert, {"alert-ends", "illegal-ends"}),
+    "illegal-ends": (swallows_what_is_illegal, {"illegal-ends"}),
 }
-"""For each property that no protection breaks, a fault that does."""
+"""For each property that no protection breaks, a fault that does, and all that this breaks."""
 
 
 @cache
@@ -143,8 +164,39 @@ def test_properties_each_is_broken_without_some_protection() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", PLANTED)
 def test_properties_that_no_protection_breaks_are_broken_by_a_planted_fault(name: str) -> None:
-    found = explore(PLANTED[name](composed(Setting("rsa"))))
-    assert {one.safety.name for one in found.broken} == {name}
+    fault, breaks = PLANTED[name]
+    found = explore(fault(composed(Setting("rsa"))))
+    assert {one.safety.name for one in found.broken} == breaks
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("setting", [Setting("rsa", client_auth=True), Setting(fallback=True)], ids=lambda s: s.name)
+def test_properties_each_is_put_to_the_test_with_every_protection(setting: Setting) -> None:
+    found = explore(composed(setting))
+    assert all(safety.premise is not None for safety in found.model.safety)
+    assert found.untested == []
+
+
+def test_properties_who_has_ended_accepts_nothing() -> None:
+    model = composed(Setting("rsa"))
+    for side in model.machines:
+        states = model.column(f"{side}.state").fact
+        over = {(f"{side}.state", states[name].bit) for name in ("CLOSED", "ABORTED")}
+        assert not [one.title for one in model.transitions if one.machine == side and one.row and over & set(one.where)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("value", [replayed, stale, bad_padding], ids=lambda value: value.name)
+def test_data_of_a_record_that_is_not_the_next_sound_one_is_not_authentic(
+    value: Value, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changes = tuple(
+        Change(role, Record, (value,), (CONNECTED,), CONNECTED, Pattern(ApplicationData))
+        for role in ("tls12.client", "tls12.server")
+    )
+    monkeypatch.setitem(PROTECTIONS, "planted", Protection("planted", "", "", changes))
+    found = explore(composed(Setting("rsa", removed=("planted",))))
+    assert [(one.safety.name, one.depth) for one in found.broken] == [("data-authentic", 18)]
 
 
 def test_trace_public_certificate_is_replayed_and_not_forged() -> None:
@@ -183,7 +235,7 @@ def test_fallback_first_attempt_is_broken_by_the_attacker_and_the_second_says_wh
     taken = next(step for step in trace_of(found, found.broken[0]) if step.receiver == "server")
     assert taken.defect == ("OLD_VERSION", "FALLBACK")
     assert taken.fate is Fate.DELIVERED
-    assert taken.clause == "a row that the protection taken out would forbid"
+    assert taken.clause == "not refused"
     protections = {step.protection for step in trace_of(found, found.broken[0]) if step.message == "Finished"}
     assert protections == {PRIVATE}
 

@@ -56,6 +56,7 @@ def told(name: str) -> Trace:
         pytest.param(replace(ATTACKED, bound=2), 6301, 191954, 42, marks=pytest.mark.slow),
         pytest.param(CERTIFIED, 10231, 298669, 48, marks=pytest.mark.slow),
         pytest.param(TRIPLY, 70024, 2415762, 51, marks=pytest.mark.slow),
+        pytest.param(replace(TRIPLY, wants_attacker=False), 25186, 788853, 72, marks=pytest.mark.slow),
     ],
     ids=lambda value: f"{value.name}, bound {value.bound}" if isinstance(value, Setting) else None,
 )
@@ -82,6 +83,19 @@ def test_explore_sessions_counts_what_a_plain_search_counts(setting: Setting) ->
     model = composed(setting)
     found = explore(model)
     assert Counts(found.states, found.transitions, found.depth) == explore_plainly(model)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", [RENEGOTIATION, TRIPLE])
+def test_properties_each_is_put_to_the_test_with_every_protection(family: str) -> None:
+    found = [explore(model) for model in FAMILIES[family](1, ()) if "honest" not in model.name]
+    named = {safety.name for each in found for safety in each.model.safety}
+    assert named == {safety.name for each in found for safety in each.model.safety if safety.name not in untested(each)}
+
+
+def untested(found: Exploration) -> list[str]:
+    assert found.untested is not None
+    return found.untested
 
 
 # ---------------------------------------------------------------------------------------------------- attacks

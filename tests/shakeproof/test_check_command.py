@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from shakeproof.cli import main
-from shakeproof.model.composition import Composition
+from shakeproof.model.composition import Composition, Is
 from shakeproof.model.protections import PROTECTIONS
 from shakeproof.model.tls12_setting import Setting
 from shakeproof.properties import explored, models
@@ -35,10 +35,20 @@ def test_check_that_holds_says_so_with_what_it_presumes(
     only(monkeypatch, Setting(attacked=False))
     assert main(["check"]) == 0
     out = capsys.readouterr().out
-    assert "29 states           30 transitions  depth 22  8/8 properties  14/32 rows" in out
+    assert "29 states           30 transitions  depth 22  6/6 properties  14/32 rows" in out
     assert "presumed: cryptography is perfect" in out
     assert "presumed: at most 1 message in the network at once" in out
     assert out.splitlines()[-1] == "HOLDS   every property in every one of 29 states of 1 models"
+
+
+def test_check_names_a_property_that_no_state_puts_to_the_test(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = composed(Setting(attacked=False))
+    idle = replace(model.safety[0], name="idle", premise=Is("client.state", 0))
+    monkeypatch.setattr(models, "models", lambda bound, removed: [replace(model, safety=(*model.safety, idle))])
+    assert main(["check"]) == 0
+    assert "depth 22  7/7 properties, 1 never put to the test: idle  14/32 rows" in capsys.readouterr().out
 
 
 @pytest.mark.slow
@@ -113,7 +123,7 @@ def test_check_by_spin_says_the_same(
     only(monkeypatch, Setting(attacked=False))
     assert main(["check", "--engine", "spin"]) == 0
     out = capsys.readouterr().out
-    assert "29 states           30 transitions  depth 22  8/8 properties" in out
+    assert "29 states           30 transitions  depth 22  6/6 properties" in out
     assert "rows  " not in out
     assert "not asked of SPIN: which rows are taken, and whether completion stays reachable" in out
     assert out.splitlines()[-1] == "HOLDS   every property in every one of 29 states of 1 models"
