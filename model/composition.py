@@ -27,6 +27,9 @@ ATTACKER = "attacker"
 PRIVATE = "keys of the client and the server"
 """What protects a message, as a trace says it, where the attacker has not the keys."""
 
+KNOWN = "keys that the attacker has"
+"""What protects it where the attacker has them, or anybody."""
+
 PLACES = "packet"
 """The columns of the network are `packet.0`, `packet.1` ...: codes of packets, the largest first, 0 for none."""
 

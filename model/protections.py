@@ -1,9 +1,10 @@
 """Protections as switches: what a table demands, taken out, so that it can be shown what it is there for.
 
 To take a protection out is a change of rows, never a transition of its own: in some states a defective message, or one
-that is out of place, is taken as the sound one is where that belongs. The row that refused it no longer does. So each
-switch is the fault of a real implementation, and the attack that follows is found, not written down. Those of TCP are
-not changes of rows: the table has a reading without RFC 5961, and whether numbers can be predicted is no row's to say.
+that is out of place, is taken as the sound one is where that belongs, or taken without the state changing. The row that
+refused it no longer does. So each switch is the fault of a real implementation, and the attack that follows is found,
+not written down. Those of TCP are not changes of rows: the table has a reading without RFC 5961, and whether numbers
+can be predicted is no row's to say.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ from shakeproof.model.messages import (
     wrong_name,
     wrong_usage,
 )
-from shakeproof.model.notation import Abort, Kind, Message, Pattern, Row, State, States, TableLine
+from shakeproof.model.notation import STAY, Abort, Kind, Message, Pattern, Row, State, States, TableLine
 from shakeproof.model.tls12 import (
     CONNECTED,
     WAIT_CERTIFICATE,
@@ -74,7 +75,8 @@ class Change:
     """A change of rows: in `states`, the message with any of `values` is taken as `sound` is in the state `like`.
 
     The first of the values is the one that the historical attack had. given: what must be remembered for it, where that
-    is not what the rows for `like` ask.
+    is not what the rows for `like` ask. stays: it is taken whatever is remembered, does to records what it does, and
+    the state stays what it was.
     """
 
     role: str
@@ -84,6 +86,7 @@ class Change:
     like: State
     sound: Pattern
     given: Guard | None = None
+    stays: bool = False
 
 
 @dataclass(frozen=True)
@@ -151,15 +154,15 @@ PROTECTIONS: dict[str, Protection] = {
         Protection(
             "ccs-after-keys",
             "ChangeCipherSpec is refused where no keys are agreed yet",
-            "early ChangeCipherSpec (CVE-2014-0224): keys made of an empty secret, which everybody knows",
+            "early ChangeCipherSpec (CVE-2014-0224): record keys of an empty secret, which stay in a sound handshake",
             (
                 Change(
                     "tls12.client", ChangeCipherSpec, (one,), _BEFORE_KEYS, WAIT_CHANGE_CIPHER_SPEC,
-                    ChangeCipherSpec[one],
+                    ChangeCipherSpec[one], stays=True,
                 ),
                 Change(
                     "tls12.server", ChangeCipherSpec, (one,), (WAIT_CLIENT_KEY_EXCHANGE,), WAIT_CHANGE_CIPHER_SPEC,
-                    ChangeCipherSpec[one],
+                    ChangeCipherSpec[one], stays=True,
                 ),
             ),
         ),
@@ -298,14 +301,17 @@ def _changed(role: Role, lines: list[TableLine], change: Change, name: str) -> l
     for value in change.values[1:]:
         guard = guard | value
     at = min(index for index, line in enumerate(out) if line in model)
-    for row in model if change.given is None else model[:1]:
+    for row in model if change.given is None and not change.stays else model[:1]:
         others = tuple(
             g for g in row.pattern.guards if g.facts() != (taken.fact,) and taken.fact in change.message.facts
         )
         kept = others if change.message is row.pattern.message else ()
         pattern = change.message[(guard, *kept)]
         guards = row.guards if change.given is None else (change.given,)
-        out.insert(at, replace(row, states=States(change.states), pattern=pattern, guards=guards))
+        taken_so = replace(row, states=States(change.states), pattern=pattern, guards=guards)
+        if change.stays:
+            taken_so = replace(taken_so, guards=(), next=STAY, effects=(), outputs=(), signals=())
+        out.insert(at, taken_so)
     return out
 
 

@@ -7,8 +7,10 @@ verifies, verify_data that matches, a MAC that is right - is computed then, from
 label that somebody chose.
 
 Besides what the tables remember, each side has a history (`tls12_setting`): whose key it accepted (`owner`), what its
-keys are made of (`keys`), whether it seals what it sends and opens what it gets. The two transcripts are one bit: the
-same so far, or not, and then never again.
+secret is (`keys`), whether it seals what it sends and opens what it gets, and whether with keys of that secret. Record
+keys are made when ChangeCipherSpec is taken, and stay: where it was taken before there was a secret they are of an empty
+one, while verify_data is of the secret that is agreed afterwards. What the attacker has read it can then seal anew. The
+two transcripts are one bit: the same so far, or not, and then never again.
 
 What is left out, so that the model stays small: a sealed record that arrives where nothing is opened yet, out of order,
 or under other keys is spoiled; the attacker can put a spoiled one in its place, so nothing is lost. A fatal alert is one
@@ -19,10 +21,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import product
 
 from shakeproof.model.attributes import HASHED, KEYLESS, How, voucher
 from shakeproof.model.clauses import Level
 from shakeproof.model.composition import (
+    KNOWN,
     Column,
     Composition,
     Is,
@@ -72,6 +76,7 @@ from shakeproof.model.tls12_setting import (
     CLIENT,
     GOT,
     KEYS,
+    NOTES,
     OPENS,
     ORDER,
     OWNER,
@@ -101,9 +106,13 @@ from shakeproof.model.tls12_setting import (
     illegal,
     known_keys,
     lost,
+    no_keys,
     nobody,
     opening,
+    opening_empty,
     peer,
+    protected,
+    read_by_all,
     reading,
     reads,
     same,
@@ -116,8 +125,10 @@ from shakeproof.model.tls12_setting import (
 )
 
 Conditions = tuple[Guard, ...]
-Arrival = tuple[Packet, int, Conditions, Assign]
-"""A packet with its code, under which conditions it arrives so, and what that brings."""
+Arrival = tuple[int, Value, Assign, Conditions, Assign]
+"""The code of a packet, how its receiver reads records then, what else must be so, on which conditions it arrives as it
+does, and what that brings.
+"""
 
 
 class Composer:
@@ -180,7 +191,7 @@ class Composer:
                 continue
             where = {**where, f"{name}.wrote": silent.bit}
             assign = {**assign, f"{name}.wrote": spoke.bit}
-            heard = Of(name, clear) | known_keys(name)
+            heard = read_by_all(name)
             if name == CLIENT:
                 yield self._transition("calls", side, step, where, (~heard,), assign)
                 yield self._transition("calls", side, step, where, (heard,), {**assign, "attacker.reads": reads.bit})
@@ -199,7 +210,8 @@ class Composer:
         code = self.packets.get(self._packet(side, owed[0]))
         if code is None:
             return None
-        return replace(one, assign=tuple(assign.items()), puts=code, note=self._protection(owed[0].sealed))
+        seals = next(value for value in SEALS.values if dict(one.where)[f"{side.name}.seals"] == value.bit)
+        return replace(one, assign=tuple(assign.items()), puts=code, note=NOTES[seals])
 
     # ------------------------------------------------------------------------------------------------ what comes after
 
@@ -233,15 +245,15 @@ class Composer:
         """With the flight owed, for each way in which its beginning may be protected."""
         name = side.name
         switches = next((n for n, symbol in enumerate(flight) if symbol.message is ChangeCipherSpec), None)
-        for before in (clear, sealing):
-            if not flight and before is sealing:
+        for before in SEALS.values:
+            if not flight and before is not clear:
                 return
-            if before is sealing and flight[0].message not in (Alert, ApplicationData):
+            if before is not clear and flight[0].message not in (Alert, ApplicationData):
                 return  # there is one handshake, and so nothing of it follows its end
             parcels = tuple(
                 Parcel(
                     symbol,
-                    before is sealing or (switches is not None and number > switches),
+                    before is not clear or (switches is not None and number > switches),
                     about if symbol.message is ClientKeyExchange else "",
                 )
                 for number, symbol in enumerate(flight)
@@ -281,14 +293,14 @@ class Composer:
         for flight, number in side.flights.items():
             if not flight or self._packet(side, flight[0]) not in self.packets:
                 continue
-            assign = {f"{name}.owes": 1 << side.flights[flight[1:]]}
-            if flight[0].symbol.message is ChangeCipherSpec:
-                assign |= bits({f"{name}.seals": sealing})
             code = self.packets[self._packet(side, flight[0])]
-            yield Transition(
-                "", "sends", name, flight[0].symbol, ((f"{name}.owes", 1 << number),), None, None, tuple(assign.items()),
-                puts=code, note=self._protection(flight[0].sealed),
-            )  # fmt: skip
+            for where, assign, note in protected(name, flight[0]):
+                where = {f"{name}.owes": 1 << number} | where
+                assign |= {f"{name}.owes": 1 << side.flights[flight[1:]]}
+                yield Transition(
+                    "", "sends", name, flight[0].symbol, tuple(where.items()), None, None, tuple(assign.items()),
+                    puts=code, note=note,
+                )  # fmt: skip
 
     def _before(self, packet: Packet, *, sealed: bool = False) -> tuple[int, ...]:
         """The packets that the same side sent before this one: those of the transcript, or those that are sealed."""
@@ -315,12 +327,8 @@ class Composer:
                 if self.setting.attacked or receiver.role.is_final(state):
                     yield Transition(
                         "", "loses", packet.sender, packet.symbol, ((f"{receiver.name}.state", receiver.at(state)),), None, None,
-                        tuple(assign.items()), takes=code, note=self._protection(packet.sealed),
+                        tuple(assign.items()), takes=code, note=NOTES[sealing if packet.sealed else clear],
                     )  # fmt: skip
-
-    @staticmethod
-    def _protection(sealed: bool) -> str:
-        return "the sender's keys" if sealed else ""
 
     # ------------------------------------------------------------------------------------------------ what is received
 
@@ -329,27 +337,38 @@ class Composer:
         out: dict[Symbol, list[Arrival]] = {}
         for packet, code in self.packets.items():
             if packet.receiver == side.name:
+                usual = opening if packet.sealed else reading
+                sealed = bits({f"{packet.sender}.seals": sealing}) if packet.sealed else {}
                 for guards, symbol, gained in self._arrives(side, packet):
-                    out.setdefault(symbol, []).append((packet, code, guards, gained))
+                    out.setdefault(symbol, []).append((code, usual, sealed, guards, gained))
+                for guards, symbol, gained in self._arrives(side, packet, anew=True) if self.setting.attacked else ():
+                    out.setdefault(symbol, []).append((code, opening_empty, {}, guards, gained))
         return out
 
     def _receives(self, side: Side, step: LocalStep, arrivals: Sequence[Arrival]) -> Iterator[Transition]:
         """An honest packet arrives, and is what the step reads."""
         if not self.setting.attacked and step.aborts and step.row.level is Level.MAY:
             return  # an honest network, and nobody who ends the connection without need
-        for packet, code, guards, gained in arrivals:
-            where_opens = bits({f"{side.name}.opens": opening if packet.sealed else reading})
-            for where, assign in self._after(side, step):
-                effects = gained | assign | self._taken(side, step, genuine)
+        for code, opens, sealed, guards, gained in arrivals:
+            record = bits({f"{side.name}.opens": opens}) | sealed
+            note = KNOWN if opens is opening_empty else NOTES[sealing if opens is opening else clear]
+            for (where, assign), (made, switched) in product(
+                self._after(side, step), self._switched(side, step, opens)
+            ):
+                effects = gained | assign | switched | self._taken(side, step, genuine)
                 if step.aborts:
                     effects = {k: v for k, v in gained.items() if k == "network.transcript"} | assign
                 yield self._transition(
-                    "receives", side, step, where_opens | where, guards, effects, takes=code,
-                    note=self._protection(packet.sealed),
-                )  # fmt: skip
+                    "receives", side, step, record | where, (*guards, *made), effects, takes=code, note=note
+                )
 
-    def _arrives(self, side: Side, packet: Packet) -> Iterator[tuple[Conditions, Symbol, Assign]]:
-        """What a packet is when it arrives: under which conditions, what it says then, and what that brings."""
+    def _arrives(
+        self, side: Side, packet: Packet, *, anew: bool = False
+    ) -> Iterator[tuple[Conditions, Symbol, Assign]]:
+        """What a packet is when it arrives: under which conditions, what it says then, and what that brings.
+
+        anew: the attacker has read it, and seals it with keys of an empty secret.
+        """
         name, symbol = side.name, packet.symbol
         earlier_ones = self._on_the_way(self._before(packet))
         if not self.setting.attacked:
@@ -362,13 +381,16 @@ class Composer:
         if packet.sealed:
             sealed = self._on_the_way(self._before(packet, sealed=True))
             readable: Conditions = (Of(name, whole), same_keys(), *((~sealed,) if sealed is not None else ()))
+            if anew:
+                readable = (read_by_all(packet.sender),)
             if symbol.message is not Finished:
                 yield readable, symbol, {}
                 return
             back = self._on_the_way(
                 tuple(c for p, c in self.packets.items() if p.sender == name and p.symbol.message in HASHED)
             )
-            agreed = all_of((Of("network", same), *in_order, *((~back,) if back is not None else ())))
+            secret = (same_keys(),) if anew else ()  # verify_data is made of it, whatever the records are sealed with
+            agreed = all_of((Of("network", same), *secret, *in_order, *((~back,) if back is not None else ())))
             if agreed is None:
                 raise ModelError("a transcript is always compared")
             yield (*readable, agreed), Finished.symbol(match), {}
@@ -404,13 +426,26 @@ class Composer:
         else:
             yield (), symbol, {}
 
+    def _switched(self, side: Side, step: LocalStep, opens: Value) -> Iterator[tuple[Conditions, Assign]]:
+        """How records are read once ChangeCipherSpec was taken: keys are made then, of the secret that there is, and stay.
+
+        Where a row of the table takes it there is a secret; where it is taken before its place, and the state stays,
+        there may be none.
+        """
+        column, empty = f"{side.name}.opens", Is(f"{side.name}.keys", no_keys.bit)
+        if step.symbol.message is not ChangeCipherSpec or step.aborts or opens is opening_empty:
+            yield (), {}
+        elif step.next is not step.state:
+            yield (), bits({column: opening})
+        else:
+            yield (empty,), bits({column: opening_empty})
+            yield (~empty,), bits({column: opening})
+
     def _taken(self, side: Side, step: LocalStep, origin: Value) -> Assign:
         """What it means that the step's symbol was taken, and not refused."""
         name, symbol = side.name, step.symbol
         if step.aborts:
             return {}
-        if symbol.message is ChangeCipherSpec:
-            return bits({f"{name}.opens": opening})
         if symbol.message is ApplicationData or any(value in KEYLESS for value in symbol.named):
             return bits({f"{name}.got": origin})
         return {}
@@ -421,17 +456,19 @@ class Composer:
         """The attacker makes what the step reads, where it can."""
         name, symbol = side.name, step.symbol
         gained = {} if step.aborts else self._gained(side, symbol)
-        if symbol.message in HASHED:
+        if symbol.message in HASHED and step.state is not CONNECTED:  # there, the one handshake is over
             gained |= bits({"network.transcript": altered})
         needs = self._needs(side, symbol)
         keyless = any(value in KEYLESS for value in symbol.named)
-        for opens in (reading, opening):
+        for opens in OPENS.values:
             keys: Conditions = (known_keys(name),) if opens is opening and not keyless else ()
-            for where, assign in self._after(side, step):
+            for (where, assign), (made, switched) in product(
+                self._after(side, step), self._switched(side, step, opens)
+            ):
                 yield self._transition(
-                    "forges", side, step, bits({f"{name}.opens": opens}) | where, (*needs, *keys),
-                    gained | assign | self._taken(side, step, forged),
-                    note="keys that the attacker has" if opens is opening and not keyless else "",
+                    "forges", side, step, bits({f"{name}.opens": opens}) | where, (*needs, *keys, *made),
+                    gained | assign | switched | self._taken(side, step, forged),
+                    note=KNOWN if opens is not reading and not keyless else "",
                 )  # fmt: skip
 
     def _needs(self, side: Side, symbol: Symbol) -> Conditions:

@@ -6,11 +6,11 @@ computed, when a message arrives, what it is to its receiver.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import reduce
 
-from shakeproof.model.composition import Of
+from shakeproof.model.composition import KNOWN, Of
 from shakeproof.model.facts import Fact, Guard, Value
 from shakeproof.model.machine import Role
 from shakeproof.model.messages import (
@@ -83,11 +83,19 @@ KEYS = Fact("keys", {
 })
 no_keys, common, exposed, lost, earlier = KEYS.values
 
-SEALS = Fact("seals", {"clear": "what it sends is not protected", "sealing": "what it sends is protected"})
-clear, sealing = SEALS.values
+SEALS = Fact("seals", {
+    "clear":   "what it sends is not protected",
+    "sealing": "what it sends is protected with keys of the secret that was agreed",
+    "sealing_empty": "what it sends is protected with keys of an empty secret, which everybody can make",
+})
+clear, sealing, sealing_empty = SEALS.values
 
-OPENS = Fact("opens", {"reading": "what it reads is not protected", "opening": "only what is protected is read"})
-reading, opening = OPENS.values
+OPENS = Fact("opens", {
+    "reading": "what it reads is not protected",
+    "opening": "only what is protected with keys of the secret that was agreed is read",
+    "opening_empty": "only what is protected with keys of an empty secret is read, which everybody can make",
+})
+reading, opening, opening_empty = OPENS.values
 
 STREAM = Fact("stream", {"whole": "every protected record to it has arrived", "torn": "a protected record to it was lost"})
 whole, torn = STREAM.values
@@ -230,6 +238,31 @@ def known_keys(side: str) -> Guard:
     return Of(side, no_keys) | Of(side, exposed)
 
 
+def read_by_all(side: str) -> Guard:
+    """The attacker reads what that side sends."""
+    return Of(side, clear) | Of(side, sealing_empty) | known_keys(side)
+
+
 def bits(values: Mapping[str, Value]) -> Assign:
     """Columns with the bits of a value each."""
     return {name: value.bit for name, value in values.items()}
+
+
+NOTES: Mapping[Value, str] = {clear: "", sealing: "the sender's keys", sealing_empty: KNOWN}
+"""What protects a message, by how its sender seals."""
+
+
+def protected(name: str, parcel: Parcel) -> Iterator[tuple[Assign, Assign, str]]:
+    """How that side sends a message: what must be so, what is so then, and what protects it.
+
+    Keys are made once, for both directions: with those that open already ChangeCipherSpec makes it seal too.
+    """
+    if parcel.symbol.message is ChangeCipherSpec:
+        for opens in OPENS.values:
+            seals = sealing_empty if opens is opening_empty else sealing
+            yield bits({f"{name}.opens": opens}), bits({f"{name}.seals": seals}), ""
+    elif parcel.sealed:
+        for seals in (sealing, sealing_empty):
+            yield bits({f"{name}.seals": seals}), {}, NOTES[seals]
+    else:
+        yield {}, {}, ""

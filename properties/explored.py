@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import cache
 
 from shakeproof.model.attributes import How, voucher
-from shakeproof.model.composition import ATTACKER, PRIVATE, Composition, Transition
+from shakeproof.model.composition import ATTACKER, KNOWN, PRIVATE, Composition, Transition
 from shakeproof.model.machine import Role
 from shakeproof.model.notation import Abort, Row, Symbol
 from shakeproof.model.roles import ROLES
@@ -86,7 +86,7 @@ def _sent(model: Composition, transition: Transition) -> Transition:
 def _protection(model: Composition, transition: Transition, before: Mapping[str, int]) -> str:
     """What protects a packet: the attacker knows the keys or does not, as its sender's are made."""
     code = transition.puts or transition.takes
-    if not code or not transition.note:
+    if not code or transition.note in ("", KNOWN):
         return transition.note
     keys = f"{model.packets[code - 1].sender}.keys"
     kept = keys in before and model.column(keys).fact is KEYS and before[keys] in (common.bit, earlier.bit)

@@ -22,7 +22,7 @@ from shakeproof.properties.mapper import certificates
 from shakeproof.properties.mapper.certificates import CertificateDefect
 from shakeproof.properties.mapper.choices import certificate_kind
 from shakeproof.properties.mapper.context import KeyExchangeName
-from shakeproof.properties.mapper.hypotheses import Keys
+from shakeproof.properties.mapper.hypotheses import KeyHypothesis, Keys
 from shakeproof.properties.mapper.keys import Owner, private_key
 from shakeproof.properties.mapper.tls12 import Peer
 from shakeproof.properties.observer import remember
@@ -47,6 +47,8 @@ class Forger:
         self._hellos: dict[Side, bytes] = {}
         self._sealed: dict[Side, bytes] = {}
         """By the side that sent it: its hello, and its last protected record."""
+        self._early: set[Side] = set()
+        """Who was given ChangeCipherSpec before there was any secret: it has made its keys then, and they stay."""
         self._read_records: dict[bytes, bytes] = {}
         """What is in the records that it could read."""
 
@@ -84,7 +86,7 @@ class Forger:
             out = encode_record(record[0], TLS_1_2, write.protection.seal(record[0], TLS_1_2, write.sequence, content))
             write.sequence += 1
         if record[0] == ContentType.CHANGE_CIPHER_SPEC:
-            peer.context.switch_write(Keys.HONEST)
+            peer.context.switch_write(self._switched(to))
         elif record[0] == ContentType.HANDSHAKE:
             remember(peer.context, content)
         self._disown(peer)
@@ -108,10 +110,17 @@ class Forger:
                 certificate_kind(peer.context), frozenset({CertificateDefect.WRONG_NAME}), holder=Owner.ATTACKER_LEAF
             )
         read = self.read[other(to)] if symbol.message is alphabet.ApplicationData and self.sends_on else b""
-        data = peer.concretise(symbol, data=read or None)
+        keys = KeyHypothesis(self._switched(to)) if symbol.message is alphabet.ChangeCipherSpec else None
+        data = peer.concretise(symbol, data=read or None, keys=keys)
         peer.context.shown = None
         self._disown(peer)
         return data, ""
+
+    def _switched(self, to: Side) -> Keys:
+        """The keys that ChangeCipherSpec puts in force at that side, as far as the attacker can have them."""
+        if not self._facing[to].context.agreed:
+            self._early.add(to)
+        return Keys.EMPTY_MASTER if to in self._early else Keys.HONEST
 
     def _tampered(self, peer: Peer, raw: bytes) -> tuple[bytes, str]:
         """The hello of the other side with an extension less, and its random: the keys shall still agree.

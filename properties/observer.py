@@ -52,12 +52,14 @@ HANDSHAKE = frozenset(
 class Informed(Context):
     """A context that is told the master secret instead of deriving it.
 
-    strict: records after ChangeCipherSpec open under the session keys or not at all, as for the endpoint itself.
+    strict: records after ChangeCipherSpec open under the session keys or not at all, as for the endpoint itself;
+    faulty: under which others they may, since it may have a fault.
     """
 
     def __init__(self, role: Role, options: Options, *, strict: bool) -> None:
         super().__init__(role, options)
         self.strict = strict
+        self.faulty: tuple[Keys, ...] = ()
         self.told = b""
 
     def resolve(self, keys: Keys) -> Keys:
@@ -67,7 +69,7 @@ class Informed(Context):
         return self.told if self.told and keys in (Keys.HONEST, Keys.UNCHANGED) else super().master(keys)
 
     def reading(self) -> list[Keys]:
-        return [Keys.HONEST] if self.strict else super().reading()
+        return [Keys.HONEST, *self.faulty] if self.strict else super().reading()
 
 
 class Observer:
@@ -106,6 +108,12 @@ class Observer:
             context = receiver.context
             assert isinstance(context, Informed)
             context.told = master
+
+    def may_open(self, *keys: Keys) -> None:
+        """The endpoint may read records under these keys too: a fault is planted in it. Whether it does, it shows."""
+        context = self._inside.context
+        assert isinstance(context, Informed)
+        context.faulty = keys
 
     def heard(self, data: bytes) -> list[Observation]:
         """What these bytes say to the endpoint that they reach."""

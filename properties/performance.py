@@ -38,7 +38,7 @@ from shakeproof.properties.forger import CannotForgeError, Forger
 from shakeproof.properties.mapper.context import KeyExchangeName
 from shakeproof.properties.mapper.hypotheses import Keys
 from shakeproof.properties.mapper.receive import Observation
-from shakeproof.properties.party import Application, Party, Turn
+from shakeproof.properties.party import Application, Party, Turn, planted_in
 from shakeproof.properties.rogues import Rogue
 from shakeproof.properties.targets.base import Setup
 
@@ -62,6 +62,11 @@ class EndedError(Exception):
 
 class End(Party):
     """One end, whose application takes whatever comes, and speaks when it is told to."""
+
+    def __init__(self, side: Side, application: Application, rogue: Rogue | None, seed: bytes) -> None:
+        super().__init__(side, application, rogue, seed)
+        if planted_in(rogue, side) is not None:
+            self.observer.may_open(Keys.EMPTY_MASTER)
 
     def _read(self, data: bytes) -> None:
         try:

@@ -27,7 +27,7 @@ MATCHING: Mapping[str, str] = {
     "name-check": "wrong-name",
     "key-exchange-signature": "goto-fail",
     "finished-check": "finished-unchecked",
-    "ccs-after-keys": "unguarded-ccs",
+    "ccs-after-keys": "early-ccs",
     "message-order": "skip-to-finished",
     "certificate-verify": "certificate-verify-unchecked",
     "record-mac": "mac-unchecked",

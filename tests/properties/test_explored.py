@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from shakeproof.diagrams.sequence import draw_trace
-from shakeproof.model.composition import PRIVATE, Composition, Transition
+from shakeproof.model.composition import KNOWN, PRIVATE, Composition, Transition
 from shakeproof.model.facts import Value
 from shakeproof.model.messages import ApplicationData, Record, bad_padding, mismatch, replayed, stale
+from shakeproof.model.messages import one as one_byte
 from shakeproof.model.notation import Pattern
 from shakeproof.model.protections import PROTECTIONS, Change, Protection
 from shakeproof.model.tls12 import CONNECTED, older
@@ -29,7 +30,7 @@ ATTACKS = {
         Setting("ecdhe"), "server-authenticated", 13, "ServerKeyExchange[FORGED_SIGNATURE] to Client: forged",
     ),
     "finished-check": (Setting("rsa"), "handshake-agreed", 19, "Finished[MISMATCH] to Client"),
-    "ccs-after-keys": (Setting("rsa"), "server-authenticated", 5, "ChangeCipherSpec[ONE] to Client: forged"),
+    "ccs-after-keys": (Setting("rsa"), "data-authentic", 20, "ChangeCipherSpec[ONE] to Client: forged"),
     "message-order": (Setting("rsa"), "server-authenticated", 4, "Finished[MATCH] to Client: forged"),
     "client-certificate-validation": (
         Setting("rsa", client_auth=True), "client-authenticated", 11, "Certificate[UNTRUSTED] to Server: forged",
@@ -92,10 +93,26 @@ def swallows_what_is_illegal(model: Composition) -> Composition:
     return replace(model, transitions=swallowing)
 
 
+def change_without_key_exchange(model: Composition) -> Composition:
+    """The server takes ChangeCipherSpec instead of ClientKeyExchange for the one before Finished: `unguarded-ccs`."""
+    states = model.column("server.state").fact
+    there = ("server.state", states["WAIT_CHANGE_CIPHER_SPEC"].bit)
+    early = [
+        replace(one, where=tuple(("server.state", states["WAIT_CLIENT_KEY_EXCHANGE"].bit) if pair == there else pair
+                                 for pair in one.where))
+        for one in model.transitions
+        if one.symbol.has(one_byte) and there in one.where
+        and ("server.state", states["WAIT_FINISHED"].bit) in one.assign
+    ]  # fmt: skip
+    assert early
+    return replace(model, transitions=(*model.transitions, *early))
+
+
 PLANTED: dict[str, tuple[Callable[[Composition], Composition], set[str]]] = {
     "data-after-finished": (data_too_early, {"data-after-finished"}),
     "alert-ends": (goes_on_after_its_alert, {"alert-ends", "illegal-ends"}),
     "illegal-ends": (swallows_what_is_illegal, {"illegal-ends"}),
+    "key-agreed": (change_without_key_exchange, {"key-agreed"}),
 }
 """For each property that no protection breaks, a fault that does, and all that this breaks."""
 
@@ -211,6 +228,42 @@ def test_trace_hello_that_was_held_back_and_comes_otherwise_is_tampered() -> Non
     found = attacked("finished-check")
     hellos = [step for step in trace_of(found, found.broken[0]) if step.message == "ClientHello"]
     assert [step.fate for step in hellos] == [Fate.DELIVERED, Fate.TAMPERED]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "setting", [Setting("rsa"), Setting("ecdhe"), Setting("ecdhe", client_auth=True, resume=True)], ids=lambda s: s.name
+)
+def test_early_ccs_handshake_is_sound_on_both_sides_and_its_records_are_everybodys(setting: Setting) -> None:
+    found = checked(composed(replace(setting, removed=("ccs-after-keys",))))
+    assert [one.safety.name for one in found.broken] == ["data-authentic", "session-secret"]
+    secret = found.broken[1]
+    told = [(step.sender, step.receiver, step.message, step.fate) for step in trace_of(found, secret)]
+    early = [("attacker", side, "ChangeCipherSpec", Fate.FORGED) for side in ("client", "server")]
+    assert [one for one in told if one[3] is Fate.FORGED] == early
+    assert told.index(early[1]) < told.index(("attacker", "server", "ClientKeyExchange", Fate.DELIVERED))
+    assert told[-1][:3] == ("client", "attacker", "ApplicationData")
+    facts = [step.facts for step in trace_of(found, secret) if step.message == "Finished"]
+    assert facts == [("MATCH",)] * 4
+    model, values = found.model, found.expander.packing.unpack(secret.path[-1][1])
+    end = {name: model.column(name).text(values[name]) for name in values if "." in name and "packet" not in name}
+    for side in ("client", "server"):
+        assert (end[f"{side}.state"], end[f"{side}.keys"]) == ("connected", "common")
+        assert (end[f"{side}.seals"], end[f"{side}.opens"]) == ("sealing_empty", "opening_empty")
+    assert end["network.transcript"] == "same"
+    steps = [step for step in trace_of(found, secret) if step.message in ("Finished", "ApplicationData")]
+    assert {step.protection for step in steps} == {KNOWN}
+
+
+@pytest.mark.slow
+def test_early_ccs_of_one_side_alone_leads_nowhere() -> None:
+    """Records of the other side are then protected with keys that the attacker has not."""
+    model = composed(Setting("rsa", removed=("ccs-after-keys",)))
+    for spared in ("client", "server"):
+        bare = model.column(f"{spared}.opens").fact["opening_empty"].bit
+        kept = [one for one in model.transitions if (f"{spared}.opens", bare) not in one.assign]
+        assert len(kept) < len(model.transitions)
+        assert explore(replace(model, transitions=tuple(kept))).holds
 
 
 @pytest.mark.slow

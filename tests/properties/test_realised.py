@@ -38,7 +38,7 @@ ATTACKS: dict[str, tuple[Model, str, str, str]] = {
         ECDHE, "server-authenticated", "ServerKeyExchange[FORGED_SIGNATURE]", "decrypt_error",
     ),
     "finished-check": (RESUMED, "handshake-agreed", "Finished[MISMATCH]", "decrypt_error"),
-    "ccs-after-keys": (RSA, "server-authenticated", "ChangeCipherSpec[ONE]", "unexpected_message"),
+    "ccs-after-keys": (RSA, "data-authentic", "ChangeCipherSpec[ONE]", "unexpected_message"),
     "message-order": (RSA, "server-authenticated", "Finished[MATCH]", "unexpected_message"),
     "certificate-verify": (
         PROVED, "client-authenticated", "CertificateVerify[UNPROVEN]", "decrypt_error",
@@ -113,16 +113,28 @@ def test_counterexample_with_another_rogue_ends_as_with_the_clean_implementation
 
 
 @pytest.mark.slow
-def test_counterexample_with_early_ccs_goes_past_the_protection_and_no_further() -> None:
-    # The model goes on to WAIT_FINISHED, and so does the matching rogue; early-ccs stays where it was, and the messages
-    # that it waits for never come.
+@pytest.mark.parametrize(
+    "setting", [Setting("rsa"), Setting("ecdhe"), Setting("rsa", client_auth=True)], ids=lambda setting: setting.name
+)
+def test_counterexample_of_early_ccs_reads_what_the_client_sends_after_a_sound_handshake(setting: Setting) -> None:
+    exploration = explore(of(setting)(("ccs-after-keys",)))
+    secret = next(one for one in exploration.broken if one.safety.name == "session-secret")
+    result = realise(exploration, secret, ROGUES["early-ccs"])
+    assert result.done, result.why
+    assert result.why == "the attacker has read what the client's application sent, 33 bytes"
+    assert realise(exploration, secret).answer is not None
+
+
+@pytest.mark.slow
+def test_counterexample_with_unguarded_ccs_goes_past_the_protection_and_no_further() -> None:
+    # The model stays where it was, and so does the matching rogue; unguarded-ccs takes it for the one before Finished.
     exploration = attacked("ccs-after-keys")
     first = exploration.broken[0]
-    clean, rogue = realise(exploration, first), realise(exploration, first, ROGUES["early-ccs"])
+    clean, rogue = realise(exploration, first), realise(exploration, first, ROGUES["unguarded-ccs"])
     assert "ChangeCipherSpec[ONE] with Alert[FATAL, UNEXPECTED_MESSAGE]" in clean.why
     assert not rogue.done
     assert rogue.step == clean.step + 1
-    assert "Finished[MATCH]" in rogue.why
+    assert "ServerHelloDone[EMPTY]" in rogue.why
 
 
 @pytest.mark.slow
