@@ -40,10 +40,10 @@ APART: Mapping[str, str] = {
     "no-export-keys": "our server has no suite of export, and signs no short key",
     "downgrade-signal": "our client and our server speak TLS 1.2 alone",
     "extended-master-secret": "two more guards would have to be gone, those of RFC 7627 sections 5.4 and 6.1",
-    "challenge-ack": "in-window-reset and syn-resets lack a part of it each; segments are not performed",
-    "unpredictable-isn": "no rogue has initial sequence numbers that can be predicted; segments are not performed",
+    "challenge-ack": "in-window-reset and syn-resets lack a part of it each, but segments are not performed",
+    "unpredictable-isn": "predictable-isn lacks it, but segments are not performed",
 }
-"""The protections that no rogue lacks, and why."""
+"""The protections whose counterexamples are not performed, and why."""
 
 
 @dataclass(frozen=True)
@@ -247,7 +247,7 @@ def _unrealisable(model: Composition, broken: Broken, removed: Sequence[str]) ->
     if not removed:
         return "no protection is taken out"
     if lacking:
-        return f"no rogue lacks {', '.join(lacking)}"
+        return f"nothing to perform it with for {', '.join(lacking)}"
     if not is_realisable(model):
         return f"{model.name} is not a model of our TLS client and our TLS server"
     if broken.safety.name not in BROKEN:

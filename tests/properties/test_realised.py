@@ -176,9 +176,9 @@ def test_replayed_of_what_is_no_connection_of_ours_says_why_not() -> None:
     assert text.endswith("tls12 rsa is not a model of our TLS client and our TLS server")
     unknown = replace(first, safety=replace(first.safety, name="something-else"))
     assert "nothing says how something-else is seen" in replayed(exploration, unknown, [DEFAULT])[0]
-    said = "no rogue lacks extended-master-secret (two more guards"
+    said = "nothing to perform it with for extended-master-secret (two more guards"
     assert said in replayed(exploration, first, ["extended-master-secret"])[0]
-    assert replayed(exploration, first, ["no-such"])[0].endswith("no rogue lacks no-such")
+    assert replayed(exploration, first, ["no-such"])[0].endswith("nothing to perform it with for no-such")
 
 
 def test_matching_rogue_each_protection_names_is_one_of_ours() -> None:
