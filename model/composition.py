@@ -27,7 +27,7 @@ ATTACKER = "attacker"
 PRIVATE = "keys of the client and the server"
 """What protects a message, as a trace says it, where the attacker has not the keys."""
 
-KNOWN = "keys that the attacker has"
+KNOWN = "compromised keys"
 """What protects it where the attacker has them, or anybody."""
 
 PLACES = "packet"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from shakeproof.model.composition import PRIVATE
+from shakeproof.model.composition import KNOWN, PRIVATE
 from shakeproof.model.facts import Fact, Value
 from shakeproof.model.messages import (
     ASKS,
@@ -97,7 +97,7 @@ nothing, genuine, forged, spliced = GOT.values
 RECORDS: Mapping[Value, str] = {no_keys: "openly", exposed: "openly", private: "secretly"}
 """How records are protected under keys of such a secret."""
 
-NOTES: Mapping[str, str] = {"clear": "", "secretly": PRIVATE, "openly": "keys that the attacker has"}
+NOTES: Mapping[str, str] = {"clear": "", "secretly": PRIVATE, "openly": KNOWN}
 """What a picture says of that."""
 
 TOLD: Mapping[tuple[Value, Value], Value] = {

@@ -275,7 +275,7 @@ def test_freak_key_is_signed_in_this_connection_and_gives_the_secret_away() -> N
     assert any("Client sends ClientHello" in text for text in told[:asked])
     assert any("Server sends ServerKeyExchange[SIGNED, SHORT_KEY]" in text for text in told[asked:])
     protections = {step.protection for step in trace_of(found, found.broken[0]) if step.message == "Finished"}
-    assert protections == {"the sender's keys", "keys that the attacker has"}
+    assert protections == {"the sender's keys", "compromised keys"}
     without_export = checked(composed(Setting("rsa", removed=("no-export-keys",))))
     assert without_export.holds
 

@@ -150,7 +150,7 @@ def test_trace_records_whose_keys_the_attacker_has_not_are_not_drawn_as_known_to
     drawn = draw_trace(told(BINDING)).dot_source
     assert f"encrypted with {PRIVATE}" in drawn
     assert f"{PRIVATE}, known to" not in drawn
-    assert "keys that the attacker has, known to Attacker" in drawn
+    assert "compromised keys, known to Attacker" in drawn
 
 
 # ---------------------------------------------------------------------------------------------------- what they need
