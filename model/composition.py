@@ -253,6 +253,15 @@ class Composition:
         return found
 
 
+def columns_of(facts: Mapping[str, tuple[Fact, int]], transitions: Sequence[Transition]) -> tuple[Column, ...]:
+    """The columns, each with the values that some transition gives it; facts: by column, with the bits at first."""
+    masks = {name: {mask: None} for name, (_, mask) in facts.items()}
+    for one in transitions:
+        for name, mask in one.assign:
+            masks[name].setdefault(mask)
+    return tuple(Column(name, fact, tuple(masks[name])) for name, (fact, _) in facts.items())
+
+
 def codes_of(packets: Sequence[Packet]) -> dict[Packet, int]:
     """The code of each packet."""
     return {packet: number for number, packet in enumerate(packets, 1)}

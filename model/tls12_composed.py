@@ -35,6 +35,7 @@ from shakeproof.model.composition import (
     Packet,
     Transition,
     codes_of,
+    columns_of,
     merged,
     possible,
     slot,
@@ -517,11 +518,7 @@ class Composer:
 
     def columns(self, transitions: Sequence[Transition]) -> tuple[Column, ...]:
         """The columns, each with the values that some transition gives it."""
-        masks = {name: {mask: None} for name, mask in self.begins().items()}
-        for one in transitions:
-            for name, mask in one.assign:
-                masks[name].setdefault(mask)
-        return tuple(Column(name, fact, tuple(masks[name])) for name, (fact, _) in self._facts().items())
+        return columns_of(self._facts(), transitions)
 
 
 def compose(setting: Setting, kind: type[Composer] = Composer) -> Composition:
