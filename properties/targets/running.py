@@ -10,6 +10,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -33,31 +34,54 @@ DRAIN_S = 0.5
 """For what it said last, once it has ended."""
 READ_BYTES = 65536
 
+MARK = "SHAKEPROOF_WARDEN"
+"""The variable in a program's environment that names the warden who ends it."""
+
 _WARDEN = """
 import os, shutil, signal, sys, time
-groups, folders = set(), set()
+groups, folders, mark, orderly = set(), set(), os.fsencode(sys.argv[1]), False
 for line in sys.stdin:
     sign, what = line[0], line[1:-1]
-    if sign == "/":
+    if sign == ".":
+        orderly = True
+    elif sign == "/":
         folders.add(bytes.fromhex(what))
     else:
         (groups.add if sign == "+" else groups.discard)(int(what))
-for which in (signal.SIGTERM, signal.SIGKILL):
-    for group in groups:
+
+def marked():
+    found = set()
+    for name in filter(str.isdigit, os.listdir("/proc") if os.path.isdir("/proc") else ()):
         try:
-            os.killpg(group, which)
+            with open(f"/proc/{name}/environ", "rb") as environment:
+                if mark in environment.read().split(bytes(1)):
+                    found.add(int(name))
         except OSError:
             pass
-    if groups and which == signal.SIGTERM:
-        time.sleep(0.3)
-for _ in range(50):
+    return found
+
+def end(which):
+    found = set() if orderly else marked()
+    for kill, number in [(os.killpg, group) for group in groups] + [(os.kill, pid) for pid in found]:
+        try:
+            kill(number, which)
+        except OSError:
+            pass
+    return bool(groups or found)
+
+if end(signal.SIGTERM):
+    time.sleep(0.3)
+end(signal.SIGKILL)
+groups.clear()
+for turn in range(50):
     for folder in list(folders):
         shutil.rmtree(folder, ignore_errors=True)
-    if not any(map(os.path.exists, folders)):
+    if not end(signal.SIGKILL) and not any(map(os.path.exists, folders)) and (orderly or turn >= 10):
         break
     time.sleep(0.1)
 """
-"""What it does. A folder is removed again as long as processes that end write into it."""
+"""What it does. A folder is removed again as long as processes that end write into it. Whoever starts a program may be
+killed before anybody is told of it: where there is a /proc, the program is known by its mark, for a while after."""
 
 
 class _Warden:
@@ -66,31 +90,46 @@ class _Warden:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._owner = 0
+        self._mark = ""
         self._process: subprocess.Popen[str] | None = None
 
     def tell(self, sign: str, what: int | str) -> None:
         """ "+": this group runs; "-": it does not any more; "/": this folder, its name in hexadecimal, is ours."""
         with self._lock:
-            if self._process is None or self._owner != os.getpid():
-                self._owner = os.getpid()
-                self._process = subprocess.Popen(  # noqa: S603  # our own program
-                    [sys.executable, "-I", "-S", "-c", _WARDEN],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.DEVNULL,
-                    start_new_session=True,
-                    text=True,
-                )
-            assert self._process.stdin is not None
-            with contextlib.suppress(OSError):
-                self._process.stdin.write(f"{sign}{what}\n")
-                self._process.stdin.flush()
+            self._write(self._at_work(), f"{sign}{what}")
+
+    def mark(self) -> dict[str, str]:
+        """What a program that is to be started has in its environment, for the warden to know it by."""
+        with self._lock:
+            self._at_work()
+            return {MARK: self._mark}
+
+    def _at_work(self) -> subprocess.Popen[str]:
+        if self._process is None or self._owner != os.getpid():
+            self._owner, self._mark = os.getpid(), secrets.token_hex(8)
+            self._process = subprocess.Popen(  # noqa: S603  # our own program
+                [sys.executable, "-I", "-S", "-c", _WARDEN, f"{MARK}={self._mark}"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+                text=True,
+            )
+        return self._process
+
+    @staticmethod
+    def _write(process: subprocess.Popen[str], line: str) -> None:
+        assert process.stdin is not None
+        with contextlib.suppress(OSError):
+            process.stdin.write(f"{line}\n")
+            process.stdin.flush()
 
     def dismiss(self) -> None:
         """Nobody is left to watch for: it ends."""
         with self._lock:
             process, self._process = self._process, None
         if process is not None and self._owner == os.getpid() and process.stdin is not None:
+            self._write(process, ".")
             process.stdin.close()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(TERM_S)
@@ -145,7 +184,7 @@ class Running:
             return subprocess.Popen(  # noqa: S603  # what the user wants audited
                 self.command,
                 cwd=folder,
-                env={**os.environ, **(environment or {})},
+                env={**os.environ, **(environment or {}), **_warden.mark()},
                 stdin=subprocess.PIPE,  # open, for lines that tell it something: some programs end where it ends
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,

@@ -130,3 +130,24 @@ def test_audit_that_is_told_to_end_writes_its_reports_and_leaves_nothing(
 def test_audit_that_is_killed_leaves_nothing(tmp_path: Path) -> None:
     code, _ = audited(tmp_path, signal.SIGKILL)
     assert code == -signal.SIGKILL
+
+
+KILLED_AT_THE_START = """
+import os, pathlib, signal, sys
+from shakeproof.properties.targets import running
+tell = running._warden.tell
+running._warden.tell = lambda sign, what: os.kill(os.getpid(), signal.SIGKILL) if sign == "+" else tell(sign, what)
+running.watch_folder(pathlib.Path(sys.argv[1]))
+running.Running([sys.executable, "-c", "import time; time.sleep(600)"], pathlib.Path(sys.argv[1]))
+"""
+"""A process that is killed when its program runs, and before its warden is told so."""
+
+
+def test_program_whose_starter_is_killed_before_the_warden_is_told_is_ended(tmp_path: Path) -> None:
+    scratch = tmp_path / "tmp"
+    scratch.mkdir()
+    command = [sys.executable, "-c", KILLED_AT_THE_START, str(scratch)]
+    done = subprocess.run(command, env={**os.environ, "TMPDIR": str(scratch)}, check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert wait_for(lambda: not started_with(scratch)), started_with(scratch)
+    assert wait_for(lambda: not scratch.exists())
