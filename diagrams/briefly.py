@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from shakeproof.diagrams.labels import Trigger, Usual, is_long_negation, joined, parse, without_either
 from shakeproof.diagrams.palette import MUTED
@@ -44,13 +45,8 @@ def brief(arrow: Arrow, most: float) -> Label:
     rest = [move for group in found[len(shown) :] for move in group]
     if rest:
         text = f"and {len(rest)} more" + (f": {executed(rest)}" if arrow.measured else "")
-        lines.append(Words(text, False, MUTED))
+        lines.append(Words(text, False, MUTED, counts=True))
     return Label(tuple(lines))
-
-
-def counts(arrow: Arrow, most: float) -> bool:
-    """Whether the label of the arrow counts rows instead of telling each."""
-    return any(" way" in words.text or words.text.startswith("and ") for words in brief(arrow, most).lines)
 
 
 def _group(arrow: Arrow, group: Sequence[Move], most: float) -> list[Words]:
@@ -58,15 +54,15 @@ def _group(arrow: Arrow, group: Sequence[Move], most: float) -> list[Words]:
     heads: dict[str, list[str]] = {}
     for move in group:
         heads.setdefault(parse(move.trigger).head, []).append(move.trigger)
-    by_guard: dict[str, list[str]] = {}
+    by_guard: dict[Guard, list[str]] = {}
     for head, triggers in heads.items():
         by_guard.setdefault(guard_of(triggers, arrow.usual, most), []).append(head)
     bold = Words("", True, arrow.look.text)
     lines: list[Words] = []
     for guard, names in by_guard.items():
         lines += [replace(bold, text=line) for line in wrap(_said_once(names), TRIGGER, most, bold=True)]
-        if guard:
-            lines += [Words(line, False, MUTED) for line in wrap(guard, ACTION, most)]
+        if guard.text:
+            lines += [Words(line, False, MUTED, counts=guard.counts) for line in wrap(guard.text, ACTION, most)]
     done = executed(group) if arrow.measured else clean(group[0].action)
     if done:
         broken = wrap(done, ACTION, most)
@@ -76,17 +72,27 @@ def _group(arrow: Arrow, group: Sequence[Move], most: float) -> list[Words]:
     return lines
 
 
-def guard_of(triggers: Sequence[str], usual: Usual, most: float) -> str:
-    """What must hold for one of the triggers, all of one head, in brackets; "" where nothing has to be said."""
+class Guard(NamedTuple):
+    """What must hold for one of several triggers, in brackets; "" where nothing has to be said.
+
+    counts: whether the triggers are counted, and only what all of them have is said.
+    """
+
+    text: str
+    counts: bool = False
+
+
+def guard_of(triggers: Sequence[str], usual: Usual, most: float) -> Guard:
+    """What must hold for one of the triggers, all of one head."""
     texts = joined(triggers, usual)
     if len(texts) == 1:
         guard = _bracketed(parse(texts[0]))
         if text_width(guard, ACTION) <= most:
-            return guard
+            return Guard(guard)
     if len(triggers) == 1:
         one = parse(triggers[0])
         facts = [fact for fact in one.facts if fact not in usual.of(one.head) and not is_long_negation(fact)]
-        return _bracketed(Trigger(one.head, tuple(map(_fewer, facts)), tuple(map(_fewer, one.conditions))))
+        return Guard(_bracketed(Trigger(one.head, tuple(map(_fewer, facts)), tuple(map(_fewer, one.conditions)))))
     ways = f"{len(triggers)} ways"
     found = without_either([parse(text) for text in triggers])
     first = found[0]
@@ -99,8 +105,8 @@ def guard_of(triggers: Sequence[str], usual: Usual, most: float) -> str:
         said = "; ".join([", ".join(facts)] * bool(facts) + conditions[:kept])
         text = f"[{in_words(said)}] {ways}".strip() if said else ways
         if text_width(text, ACTION) <= most:
-            return text
-    return ways
+            return Guard(text, counts=True)
+    return Guard(ways, counts=True)
 
 
 def _fewer(alternatives: str) -> str:

@@ -140,13 +140,16 @@ class MachinePicture:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """One line of a label. struck: text before it that is struck out; tag: a tag behind it."""
+    """One line of a label. struck: text before it that is struck out; tag: a tag behind it; counts: whether it counts
+    transitions instead of telling each.
+    """
 
     text: str
     bold: bool
     colour: Colour
     struck: str = ""
     tag: str = ""
+    counts: bool = False
 
     @property
     def size(self) -> float:
@@ -174,6 +177,11 @@ class Label:
     """The lines beside an arrow."""
 
     lines: tuple[Words, ...]
+
+    @property
+    def counts(self) -> bool:
+        """Whether it counts transitions instead of telling each."""
+        return any(line.counts for line in self.lines)
 
     @property
     def width(self) -> float:
@@ -262,7 +270,7 @@ class Arrow:
             text = f"and {len(rest)} more"
             if self.measured:
                 text += f": {executed(rest)}"
-            lines.append(Words(text, False, MUTED))
+            lines.append(Words(text, False, MUTED, counts=True))
         return Label(tuple(lines))
 
     def _groups(self) -> list[list[Move]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from shakeproof.diagrams.briefly import brief, counts
+from shakeproof.diagrams.briefly import brief
 from shakeproof.diagrams.canvas import Canvas, Drawing
 from shakeproof.diagrams.machine_parts import (
     HEAD_SIZE,
@@ -217,7 +217,7 @@ class _Spine:
         stubs = [row.stub for row in self.rows if row.stub]
         loops = [row.loop for row in self.rows if row.loop] + [side.loop for side in self.sides.values() if side.loop]
         told = [*self.straight.values(), *(track.arrow for track in self.tracks), *loops]
-        if any(counts(arrow, TRACK_LABEL) for arrow in told) or any(len(arrow.moves) > 1 for arrow in stubs):
+        if any(brief(arrow, TRACK_LABEL).counts for arrow in told) or any(len(arrow.moves) > 1 for arrow in stubs):
             drawn = [*told, *stubs, *beside]
             moves = sum(len(arrow.moves) for arrow in drawn)
             sentence = f"{moves} transitions are drawn as {len(drawn)} arrows; hovering tells all that one stands for."

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -299,3 +300,27 @@ def possible(transitions: Sequence[Transition], begins: Mapping[str, int]) -> li
         waiting = still
     found = set(map(id, out))
     return [one for one in transitions if id(one) in found]
+
+
+class Composing(Protocol):
+    """What makes the transitions of a model. only: the packets that they may speak of, None for all."""
+
+    only: frozenset[Packet] | None
+
+    def compose(self) -> tuple[list[Transition], tuple[Packet, ...]]:
+        """The transitions, and the packets that they speak of."""
+
+    def begins(self) -> dict[str, int]:
+        """The bits that each column begins with."""
+
+
+def compose_possible(composer: Composing) -> tuple[tuple[Transition, ...], tuple[Packet, ...]]:
+    """The transitions that may ever be enabled, and the packets that are ever sent.
+
+    It is composed twice: which packets are sent shows once there are transitions for all that a side may owe.
+    """
+    transitions, packets = composer.compose()
+    sent = {one.puts for one in possible(transitions, composer.begins())} - {0}
+    composer.only = frozenset(packets[code - 1] for code in sent)
+    transitions, packets = composer.compose()
+    return tuple(possible(transitions, composer.begins())), packets

@@ -3,8 +3,8 @@
 The attacker is Dolev and Yao's: it reads everything, loses, reorders and forges, and breaks no cryptography. What it
 forges is made when it is delivered and never stored. Whether it can follows from the attributes of messages
 (`attributes`) and from what it knows; what it knows only grows. What a message is when it arrives - a signature that
-verifies, verify_data that matches, a MAC that is right - is computed then, from whose keys are whose, and is never a
-label that somebody chose.
+verifies, verify_data that matches, a MAC that is right - is computed then (`tls12_meanings`), from whose keys are whose,
+and is never a label that somebody chose.
 
 Besides what the tables remember, each side has a history (`tls12_setting`): whose key it accepted (`owner`), what its
 secret is (`keys`), whether it seals what it sends and opens what it gets, and whether with keys of that secret. Record
@@ -23,7 +23,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import product
 
-from shakeproof.model.attributes import HASHED, KEYLESS, How, voucher
+from shakeproof.model.attributes import HASHED, KEYLESS
 from shakeproof.model.clauses import Level
 from shakeproof.model.composition import (
     KNOWN,
@@ -31,38 +31,24 @@ from shakeproof.model.composition import (
     Composition,
     Is,
     Of,
-    OnTheWay,
     Packet,
     Transition,
     codes_of,
     columns_of,
+    compose_possible,
     merged,
-    possible,
     slot,
 )
-from shakeproof.model.facts import Fact, Guard, ModelError, Value, all_of
+from shakeproof.model.facts import Fact, Guard, Value, all_of
 from shakeproof.model.machine import Role
 from shakeproof.model.messages import (
     GRANTS,
     Alert,
     ApplicationData,
-    Certificate,
-    CertificateVerify,
     ChangeCipherSpec,
     ClientKeyExchange,
-    Finished,
-    ServerKeyExchange,
-    bad_block,
     connect,
-    empty_chain,
-    forged_signature,
-    match,
-    mismatch,
-    proven,
     resumed,
-    signed,
-    unproven,
-    wrapped,
     write,
 )
 from shakeproof.model.notation import Kind, Symbol
@@ -70,6 +56,7 @@ from shakeproof.model.protections import PROTECTIONS, changed
 from shakeproof.model.steps import LocalStep, beginning, live_steps
 from shakeproof.model.tls12 import CONNECTED
 from shakeproof.model.tls12_client import client as client_role
+from shakeproof.model.tls12_meanings import Conditions, Meanings
 from shakeproof.model.tls12_server import server as server_role
 from shakeproof.model.tls12_setting import (
     ALERT,
@@ -117,15 +104,12 @@ from shakeproof.model.tls12_setting import (
     reading,
     reads,
     same,
-    same_keys,
     sealing,
     silent,
     spoke,
     torn,
-    whole,
 )
 
-Conditions = tuple[Guard, ...]
 Arrival = tuple[int, Value, Assign, Conditions, Assign]
 """The code of a packet, how its receiver reads records then, what else must be so, on which conditions it arrives as it
 does, and what that brings.
@@ -140,6 +124,9 @@ class Composer:
     )  # fmt: skip
     """For whose key the client accepted: who knows the secret that it encrypts to it, and for whom that is."""
 
+    MEANINGS: type[Meanings] = Meanings
+    """What says what a message is to whom it reaches."""
+
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
         self.only: frozenset[Packet] | None = None
@@ -147,9 +134,14 @@ class Composer:
             side: Side.of(side, changed(role, setting.removed), setting.limits(side))
             for side, role in self.tables().items()
         }
-        self.packets: dict[Packet, int] = {}
+        self.meanings = self.MEANINGS(setting)
         own = (connect.symbol(), write.symbol())
         self.steps = {name: live_steps(side.role, side.limits, own) for name, side in self.sides.items()}
+
+    @property
+    def packets(self) -> dict[Packet, int]:
+        """What the network can hold, with their codes."""
+        return self.meanings.packets
 
     def tables(self) -> dict[str, Role]:
         """The table of each side, with every protection."""
@@ -169,7 +161,7 @@ class Composer:
                 for _ in self._after(side, step):
                     pass
         packets = self._listed()
-        self.packets = codes_of(packets)
+        self.meanings.packets = codes_of(packets)
         out = [made for one in calls if (made := self._at_once(one)) is not None]
         out += [one for side in self.sides.values() for one in self._sends(side)]
         for side in self.sides.values():
@@ -202,9 +194,7 @@ class Composer:
     def _at_once(self, one: Transition) -> Transition | None:
         """A call whose flight is one message, sent at once: two sides that both owe data would wait for each other."""
         side = self.sides[one.machine]
-        owed = next(
-            flight for flight, number in side.flights.items() if 1 << number == dict(one.assign)[f"{side.name}.owes"]
-        )
+        owed = side.owed(dict(one.assign)[f"{side.name}.owes"])
         if len(owed) != 1:
             return one
         assign = {**dict(one.assign), f"{side.name}.owes": 1}
@@ -291,29 +281,17 @@ class Composer:
     def _sends(self, side: Side) -> Iterator[Transition]:
         """The first message of what is owed goes into the network, where there is room."""
         name = side.name
-        for flight, number in side.flights.items():
+        for flight in side.flights:
             if not flight or self._packet(side, flight[0]) not in self.packets:
                 continue
             code = self.packets[self._packet(side, flight[0])]
             for where, assign, note in protected(name, flight[0]):
-                where = {f"{name}.owes": 1 << number} | where
-                assign |= {f"{name}.owes": 1 << side.flights[flight[1:]]}
+                where = {f"{name}.owes": side.owes(flight)} | where
+                assign |= {f"{name}.owes": side.owes(flight[1:])}
                 yield Transition(
                     "", "sends", name, flight[0].symbol, tuple(where.items()), None, None, tuple(assign.items()),
                     puts=code, note=note,
                 )  # fmt: skip
-
-    def _before(self, packet: Packet, *, sealed: bool = False) -> tuple[int, ...]:
-        """The packets that the same side sent before this one: those of the transcript, or those that are sealed."""
-        return tuple(
-            code
-            for other, code in self.packets.items()
-            if other.sender == packet.sender and other.rank < packet.rank
-            and (other.sealed if sealed else other.symbol.message in HASHED)
-        )  # fmt: skip
-
-    def _on_the_way(self, codes: tuple[int, ...]) -> Guard | None:
-        return OnTheWay(codes, self.setting.bound) if codes else None
 
     def _losses(self) -> Iterator[Transition]:
         """The attacker takes a packet out of the network; who has ended leaves it unread."""
@@ -340,9 +318,11 @@ class Composer:
             if packet.receiver == side.name:
                 usual = opening if packet.sealed else reading
                 sealed = bits({f"{packet.sender}.seals": sealing}) if packet.sealed else {}
-                for guards, symbol, gained in self._arrives(side, packet):
+                for guards, symbol, gained in self.meanings.arrives(side, packet):
                     out.setdefault(symbol, []).append((code, usual, sealed, guards, gained))
-                for guards, symbol, gained in self._arrives(side, packet, anew=True) if self.setting.attacked else ():
+                for guards, symbol, gained in (
+                    self.meanings.arrives(side, packet, anew=True) if self.setting.attacked else ()
+                ):
                     out.setdefault(symbol, []).append((code, opening_empty, {}, guards, gained))
         return out
 
@@ -362,70 +342,6 @@ class Composer:
                 yield self._transition(
                     "receives", side, step, record | where, (*guards, *made), effects, takes=code, note=note
                 )
-
-    def _arrives(
-        self, side: Side, packet: Packet, *, anew: bool = False
-    ) -> Iterator[tuple[Conditions, Symbol, Assign]]:
-        """What a packet is when it arrives: under which conditions, what it says then, and what that brings.
-
-        anew: the attacker has read it, and seals it with keys of an empty secret.
-        """
-        name, symbol = side.name, packet.symbol
-        earlier_ones = self._on_the_way(self._before(packet))
-        if not self.setting.attacked:
-            ahead = tuple(c for p, c in self.packets.items() if p.sender == packet.sender and p.rank < packet.rank)
-            waits = self._on_the_way(ahead)
-            for guards, said, gained in self._judged(side, packet):
-                yield (*guards, *((~waits,) if waits is not None else ())), said, gained
-            return
-        in_order: Conditions = (~earlier_ones,) if earlier_ones is not None else ()
-        if packet.sealed:
-            sealed = self._on_the_way(self._before(packet, sealed=True))
-            readable: Conditions = (Of(name, whole), same_keys(), *((~sealed,) if sealed is not None else ()))
-            if anew:
-                readable = (read_by_all(packet.sender),)
-            if symbol.message is not Finished:
-                yield readable, symbol, {}
-                return
-            back = self._on_the_way(
-                tuple(c for p, c in self.packets.items() if p.sender == name and p.symbol.message in HASHED)
-            )
-            secret = (same_keys(),) if anew else ()  # verify_data is made of it, whatever the records are sealed with
-            agreed = all_of((Of("network", same), *secret, *in_order, *((~back,) if back is not None else ())))
-            if agreed is None:
-                raise ModelError("a transcript is always compared")
-            yield (*readable, agreed), Finished.symbol(match), {}
-            yield (*readable, ~agreed), Finished.symbol(mismatch), bits({"network.transcript": altered})
-            return
-        for guards, said, gained in self._judged(side, packet):
-            if not in_order or symbol.message not in HASHED:
-                yield guards, said, gained
-                continue
-            yield (*guards, *in_order), said, gained
-            if self.setting.attacked and earlier_ones is not None:
-                late = CertificateVerify.symbol(unproven) if symbol.message is CertificateVerify else said
-                yield (*guards, earlier_ones), late, gained | bits({"network.transcript": altered})
-
-    def _judged(self, side: Side, packet: Packet) -> Iterator[tuple[Conditions, Symbol, Assign]]:
-        """What depends on keys: a certificate, a signature, an encrypted secret."""
-        name, symbol = side.name, packet.symbol
-        own = f"{name}.owner"
-        if symbol.message is Certificate:
-            yield (), symbol, bits({own: nobody if symbol.has(empty_chain) else peer})
-        elif symbol.message is ServerKeyExchange:
-            yield (Is(own, peer.bit),), ServerKeyExchange.symbol(signed), bits({own: peer})
-            yield (~Is(own, peer.bit),), ServerKeyExchange.symbol(forged_signature), bits({own: peer})
-        elif symbol.message is ClientKeyExchange and packet.about == TO_SERVER:
-            yield (), ClientKeyExchange.symbol(wrapped), bits({f"{name}.keys": common})
-        elif symbol.message is ClientKeyExchange:
-            block = bad_block if self.setting.key_exchange == "rsa" else wrapped
-            yield (), ClientKeyExchange.symbol(block), bits({f"{name}.keys": lost})
-        elif symbol.message is CertificateVerify:
-            good = Of("network", same) & Is(own, peer.bit)
-            yield (good,), CertificateVerify.symbol(proven), {}
-            yield (~good,), CertificateVerify.symbol(unproven), {}
-        else:
-            yield (), symbol, {}
 
     def _switched(self, side: Side, step: LocalStep, opens: Value) -> Iterator[tuple[Conditions, Assign]]:
         """How records are read once ChangeCipherSpec was taken: keys are made then, of the secret that there is, and stay.
@@ -456,10 +372,10 @@ class Composer:
     def _forges(self, side: Side, step: LocalStep) -> Iterator[Transition]:
         """The attacker makes what the step reads, where it can."""
         name, symbol = side.name, step.symbol
-        gained = {} if step.aborts else self._gained(side, symbol)
+        gained = {} if step.aborts else self.meanings.made(side, symbol)
         if symbol.message in HASHED and step.state is not CONNECTED:  # there, the one handshake is over
             gained |= bits({"network.transcript": altered})
-        needs = self._needs(side, symbol)
+        needs = self.meanings.needs(side, symbol)
         keyless = any(value in KEYLESS for value in symbol.named)
         for opens in OPENS.values:
             keys: Conditions = (known_keys(name),) if opens is opening and not keyless else ()
@@ -472,39 +388,14 @@ class Composer:
                     note=KNOWN if opens is not reading and not keyless else "",
                 )  # fmt: skip
 
-    def _needs(self, side: Side, symbol: Symbol) -> Conditions:
-        """What the attacker needs to forge the symbol, by its attributes."""
-        attribute = voucher(symbol.named)
-        if attribute is None or attribute.how in (How.CERTIFIED, How.ENCRYPTED):
-            return ()  # a certificate is public, and anybody can encrypt
-        if attribute.how is How.SIGNED:
-            return (Is(f"{side.name}.owner", attacker.bit),)
-        return (known_keys(side.name),)
-
-    def _gained(self, side: Side, symbol: Symbol) -> Assign:
-        """Whose keys are accepted with a forged symbol."""
-        own, keys = f"{side.name}.owner", f"{side.name}.keys"
-        if symbol.message is Certificate:
-            owner = peer if voucher(symbol.named) is not None else nobody if symbol.has(empty_chain) else attacker
-            return bits({own: owner})
-        if symbol.message is ServerKeyExchange:
-            return bits({own: attacker})
-        if symbol.message is ClientKeyExchange:
-            return bits({keys: exposed if symbol.has(wrapped) else lost})
-        return {}
-
     # ------------------------------------------------------------------------------------------------ columns
 
     def _facts(self) -> dict[str, tuple[Fact, int]]:
         """Every column: its fact, and the bits that it begins with."""
         facts: dict[str, tuple[Fact, int]] = {}
         for name, side in self.sides.items():
-            owes = {
-                f"flight_{number}" if flight else "nothing": ", ".join(p.symbol.text for p in flight) or "nothing"
-                for flight, number in side.flights.items()
-            }
             facts[f"{name}.state"] = (side.state, side.at(side.role.initial))
-            facts[f"{name}.owes"] = (Fact("owes", owes), 1)
+            facts[f"{name}.owes"] = (side.owing, 1)
             first_ = beginning(side.role, side.limits)
             facts |= {f"{name}.{fact.name}": (fact, first_[fact.name]) for fact in side.role.memory}
             facts |= {
@@ -524,13 +415,8 @@ class Composer:
 def compose(setting: Setting, kind: type[Composer] = Composer) -> Composition:
     """The model of a setting, made by a composer of that kind. Its properties are in `properties.tls12_models`."""
     composer = kind(setting)
-    transitions, packets = composer.compose()
-    sent = {one.puts for one in possible(transitions, composer.begins())} - {0}
-    composer.only = frozenset(packets[code - 1] for code in sent)
-    transitions, packets = composer.compose()
-    begins = composer.begins()
-    able = possible(transitions, begins)
-    columns = composer.columns(able)
+    transitions, packets = compose_possible(composer)
+    columns = composer.columns(transitions)
     names = {side.name: side.state for side in composer.sides.values()}
     quiet: list[Guard] = [Is(slot(number), 0) for number in range(setting.bound)]
     for name, fact in names.items():
@@ -538,7 +424,7 @@ def compose(setting: Setting, kind: type[Composer] = Composer) -> Composition:
         quiet.append(Is(f"{name}.owes", 1) & (ended | (Of(name, fact["connected"]) & Of(name, spoke))))
     done = all_of(tuple(Of(n, names[n][CONNECTED.name]) & Of(n, genuine) for n in names))
     return Composition(
-        setting.name, f"TLS 1.2, {setting.name.removeprefix('tls12 ')}", columns, (begins,), tuple(able), packets,
+        setting.name, f"TLS 1.2, {setting.name.removeprefix('tls12 ')}", columns, (composer.begins(),), transitions, packets,
         setting.bound, done=done, over=all_of(tuple(quiet)),
         machines={side.name: side.role.name for side in composer.sides.values()},
     )  # fmt: skip

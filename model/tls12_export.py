@@ -34,7 +34,8 @@ from shakeproof.model.messages import (
 )
 from shakeproof.model.notation import Message, Symbol
 from shakeproof.model.steps import LocalStep
-from shakeproof.model.tls12_composed import Composer, Conditions
+from shakeproof.model.tls12_composed import Composer
+from shakeproof.model.tls12_meanings import Conditions, Meanings
 from shakeproof.model.tls12_setting import (
     CLIENT,
     SERVER,
@@ -79,10 +80,25 @@ def _told(one: Transition) -> Transition:
     return replace(one, symbol=SHORT_KEY) if is_key else one
 
 
+class ExportMeanings(Meanings):
+    """What messages are, where the server has a key that the attacker breaks."""
+
+    def judged(self, side: Side, packet: Packet) -> Iterator[tuple[Conditions, Symbol, Assign]]:
+        message, own = packet.symbol.message, f"{side.name}.owner"
+        if message is ServerKeyExchange:
+            yield (Is(own, peer.bit),), ServerKeyExchange.symbol(signed), bits({own: breakable})
+            yield (~Is(own, peer.bit),), ServerKeyExchange.symbol(forged_signature), bits({own: breakable})
+        elif message is ClientKeyExchange and packet.about == TO_BOTH:
+            yield (), ClientKeyExchange.symbol(wrapped), bits({f"{side.name}.keys": exposed})
+        else:
+            yield from super().judged(side, packet)
+
+
 class ExportComposer(Composer):
     """Makes the transitions of a setting in which the server has suites of export."""
 
     ACCEPTED = (*Composer.ACCEPTED, (breakable, exposed, TO_BOTH))
+    MEANINGS = ExportMeanings
 
     def __init__(self, setting: Setting) -> None:
         super().__init__(setting)
@@ -102,13 +118,3 @@ class ExportComposer(Composer):
         for one in super()._forges(side, step):
             assign = dict(one.assign) | bits({"network.transcript": altered})
             yield replace(one, guard=chosen if one.guard is None else one.guard & chosen, assign=tuple(assign.items()))
-
-    def _judged(self, side: Side, packet: Packet) -> Iterator[tuple[Conditions, Symbol, Assign]]:
-        message, own = packet.symbol.message, f"{side.name}.owner"
-        if message is ServerKeyExchange:
-            yield (Is(own, peer.bit),), ServerKeyExchange.symbol(signed), bits({own: breakable})
-            yield (~Is(own, peer.bit),), ServerKeyExchange.symbol(forged_signature), bits({own: breakable})
-        elif message is ClientKeyExchange and packet.about == TO_BOTH:
-            yield (), ClientKeyExchange.symbol(wrapped), bits({f"{side.name}.keys": exposed})
-        else:
-            yield from super()._judged(side, packet)

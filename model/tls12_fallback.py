@@ -25,7 +25,8 @@ from shakeproof.model.messages import ClientHello, connect, fallback, old_versio
 from shakeproof.model.notation import Symbol, call_message
 from shakeproof.model.steps import LocalStep
 from shakeproof.model.tls12 import ABORTED, CLOSED, VERSION, WAIT_CLIENT_HELLO, older
-from shakeproof.model.tls12_composed import Composer, Conditions
+from shakeproof.model.tls12_composed import Composer
+from shakeproof.model.tls12_meanings import Conditions, Meanings
 from shakeproof.model.tls12_setting import ALERT, CLIENT, SERVER, Assign, Setting, Side, bits
 
 ATTEMPT = Fact(
@@ -51,8 +52,20 @@ def _buggy(step: LocalStep) -> LocalStep:
     return replace(step, row=replace(step.row, id=""), next=ABORTED, where=(), guard=None, assign=(), flight=(ALERT,))
 
 
+class FallbackMeanings(Meanings):
+    """What messages are, where the client says that it tries again."""
+
+    def judged(self, side: Side, packet: Packet) -> Iterator[tuple[Conditions, Symbol, Assign]]:
+        for guards, symbol, gained in super().judged(side, packet):
+            if symbol.message is ClientHello and symbol.has(fallback):
+                symbol = ClientHello.symbol(fallback if self.setting.attacked else old_version)
+            yield guards, symbol, gained
+
+
 class FallbackComposer(Composer):
     """Makes the transitions of a setting in which the client falls back to an older version."""
+
+    MEANINGS = FallbackMeanings
 
     def __init__(self, setting: Setting) -> None:
         super().__init__(setting)
@@ -98,12 +111,6 @@ class FallbackComposer(Composer):
                 yield Transition(
                     "", "calls", CLIENT, reconnect.symbol(), tuple(where.items()), None, empty, tuple(fresh.items())
                 )
-
-    def _judged(self, side: Side, packet: Packet) -> Iterator[tuple[Conditions, Symbol, Assign]]:
-        for guards, symbol, gained in super()._judged(side, packet):
-            if symbol.message is ClientHello and symbol.has(fallback):
-                symbol = ClientHello.symbol(fallback if self.setting.attacked else old_version)
-            yield guards, symbol, gained
 
     def _facts(self) -> dict[str, tuple[Fact, int]]:
         return super()._facts() | {f"{CLIENT}.attempt": (ATTEMPT, newest.bit)}

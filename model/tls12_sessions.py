@@ -15,9 +15,10 @@ Without `extended-master-secret` the same pre-master secret under the same rando
 the handshakes must be the same up to there. That is no row of a table, and so it is done in `tls12_sessions_meanings`.
 
 What is left out, so that the model stays small. A side has one message on the way at a time: before the next it waits
-until that has been handed on, or held back for good. So messages never overtake each other. Who ends a connection on an error does so without an alert, and remembers nothing. An attacker that tampers with
-a hello keeps its random; one that holds a sealed record back is not noticed, which is more than an attacker can do.
-The server's application says nothing, and the client's speaks between handshakes.
+until that has been handed on, or held back for good. So messages never overtake each other. Who ends a connection on an
+error does so without an alert, and remembers nothing. An attacker that tampers with a hello keeps its random; one that
+holds a sealed record back is not noticed, which is more than an attacker can do. The server's application says nothing,
+and the client's speaks between handshakes.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ from shakeproof.model.composition import (
     Transition,
     codes_of,
     columns_of,
+    compose_possible,
     merged,
-    possible,
     slot,
 )
 from shakeproof.model.facts import Fact, Guard, Value, all_of
@@ -61,7 +62,7 @@ from shakeproof.model.steps import LocalStep, beginning, live_steps
 from shakeproof.model.tls12 import CONNECTED, WAIT_SERVER_HELLO
 from shakeproof.model.tls12_client import client as client_role
 from shakeproof.model.tls12_server import server as server_role
-from shakeproof.model.tls12_sessions_meanings import ALWAYS, Meanings, Side, Way, Ways, together
+from shakeproof.model.tls12_sessions_meanings import ALWAYS, Meanings, Way, Ways, together
 from shakeproof.model.tls12_sessions_setting import (
     BOND,
     GOT,
@@ -97,6 +98,8 @@ from shakeproof.model.tls12_setting import (
     TO_SERVER,
     WROTE,
     Assign,
+    Parcel,
+    Side,
     attacker,
     bits,
     nobody,
@@ -113,8 +116,7 @@ class _Composer:
         self.setting = setting
         self.sides: dict[str, Side] = {}
         for name, role in ((CLIENT, client_role), (SERVER, server_role)):
-            states = Fact("state", {s.name.lower(): s.sentence for s in role.states})
-            self.sides[name] = Side(name, changed(role, setting.removed), setting.limits(name), states)
+            self.sides[name] = Side.of(name, changed(role, setting.removed), setting.limits(name))
         self.meanings = Meanings(setting, self.sides)
         calls = {CLIENT: (connect.symbol(), write.symbol()), SERVER: ()}
         hello = ClientHello.symbol()
@@ -174,9 +176,9 @@ class _Composer:
         return tuple(found)
 
     @staticmethod
-    def _packet(side: Side, parcel: tuple[Symbol, str], *, sealed: bool) -> Packet:
-        symbol, about = parcel
-        return Packet(side.name, PEER[side.name], symbol, ORDER.index(symbol.message), sealed, about)
+    def _packet(side: Side, parcel: Parcel, *, sealed: bool) -> Packet:
+        rank = ORDER.index(parcel.symbol.message)
+        return Packet(side.name, PEER[side.name], parcel.symbol, rank, sealed, parcel.about)
 
     def _waits(self, side: Side) -> tuple[Guard, ...]:
         """Nothing that the side has sent is on the way."""
@@ -185,15 +187,15 @@ class _Composer:
 
     def _sends(self, side: Side) -> Iterator[Transition]:
         """The first message of what is owed goes into the network."""
-        for flight, number in side.flights.items():
+        for flight in side.flights:
             for way, code, note in self._sent(side, flight[0]) if flight else ():
-                owed = Way({side.column("owes"): 1 << number}, (), {side.column("owes"): 1 << side.flights[flight[1:]]})
+                owed = Way({side.column("owes"): side.owes(flight)}, (), {side.column("owes"): side.owes(flight[1:])})
                 for one in together((owed,), (way,)):
-                    yield self._transition("sends", side, None, flight[0][0], one, puts=code, note=note)
+                    yield self._transition("sends", side, None, flight[0].symbol, one, puts=code, note=note)
 
-    def _sent(self, side: Side, parcel: tuple[Symbol, str]) -> Iterator[tuple[Way, int, str]]:
+    def _sent(self, side: Side, parcel: Parcel) -> Iterator[tuple[Way, int, str]]:
         """How a message is sent, by what protects it; with ChangeCipherSpec the keys are switched."""
-        switches = parcel[0].message is ChangeCipherSpec
+        switches = parcel.symbol.message is ChangeCipherSpec
         for seals in SEALS.values:
             code = self.packets.get(self._packet(side, parcel, sealed=seals.name == "secretly"))
             for keys in KEYS.values if switches else (None,):
@@ -228,7 +230,7 @@ class _Composer:
             if step.state is not CONNECTED:
                 return
             aspect = (Way(bits({side.column("wrote"): silent}), (), bits({side.column("wrote"): spoke})),)
-        elif flight[0][0].has(by_id):  # there must be a session
+        elif flight[0].symbol.has(by_id):  # there must be a session
             aspect = tuple(Way(bits({side.column("keys"): keys}), (), met) for keys in (private, exposed))
         kind = "sends" if step.row.kind is Kind.SEND else "calls"
         for way, code, note in self._sent(side, flight[0]):
@@ -263,11 +265,11 @@ class _Composer:
 
     # ------------------------------------------------------------------------------------------------ what comes after
 
-    def _flight(self, side: Side, step: LocalStep, to: str) -> tuple[tuple[Symbol, str], ...]:
+    def _flight(self, side: Side, step: LocalStep, to: str) -> tuple[Parcel, ...]:
         """What the step makes owed; who ends says nothing any more."""
         if side.role.is_final(step.next):
             return ()
-        return tuple((symbol, to if symbol.message is ClientKeyExchange else "") for symbol in step.flight)
+        return tuple(Parcel(one, about=to if one.message is ClientKeyExchange else "") for one in step.flight)
 
     def _taken(self, side: Side, step: LocalStep) -> Way:
         """From which state, with which memory, and into which: what the row says."""
@@ -379,12 +381,8 @@ class _Composer:
         """Every column: its fact, and the bits that it begins with."""
         facts: dict[str, tuple[Fact, int]] = {}
         for name, side in self.sides.items():
-            owes = {
-                f"flight_{number}" if flight else "nothing": ", ".join(s.text for s, _ in flight) or "nothing"
-                for flight, number in side.flights.items()
-            }
             facts[side.column("state")] = (side.state, side.at(side.role.initial))
-            facts[side.column("owes")] = (Fact("owes", owes), 1)
+            facts[side.column("owes")] = (side.owing, 1)
             begins = beginning(side.role, side.limits)
             facts |= {side.column(fact.name): (fact, begins[fact.name]) for fact in side.role.memory}
             facts |= {name: (fact, fact.default.bit) for name, fact in self._history(name).items()}
@@ -402,12 +400,7 @@ class _Composer:
 def compose(setting: Setting) -> Composition:
     """The model of a setting. Its properties are in `properties.tls12_sessions_models`."""
     composer = _Composer(setting)
-    transitions, packets = composer.compose()
-    sent = {one.puts for one in possible(transitions, composer.begins())} - {0}
-    composer.only = frozenset(packets[code - 1] for code in sent)
-    transitions, packets = composer.compose()
-    begins = composer.begins()
-    able = possible(transitions, begins)
+    transitions, packets = compose_possible(composer)
     sides = composer.sides
     quiet: list[Guard] = [Is(slot(number), 0) for number in range(setting.bound)]
     for name, side in sides.items():
@@ -415,7 +408,7 @@ def compose(setting: Setting) -> Composition:
         quiet.append(Is(f"{name}.owes", 1) & Of(name, rests))
     connected = all_of(tuple(Of(name, side.state[CONNECTED.name]) for name, side in sides.items()))
     return Composition(
-        setting.name, f"TLS 1.2, {setting.name}", composer.columns(able), (begins,), tuple(able), packets, setting.bound,
-        done=all_of((*((connected,) if connected else ()), Of(SERVER, genuine))), over=all_of(tuple(quiet)),
+        setting.name, f"TLS 1.2, {setting.name}", composer.columns(transitions), (composer.begins(),), transitions, packets,
+        setting.bound, done=all_of((*((connected,) if connected else ()), Of(SERVER, genuine))), over=all_of(tuple(quiet)),
         machines={name: side.role.name for name, side in sides.items()},
     )  # fmt: skip

@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 
 from shakeproof.model.attributes import HASHED, How, voucher
 from shakeproof.model.composition import Is, Of, Packet
-from shakeproof.model.facts import Fact, Guard, Value
-from shakeproof.model.machine import Role
+from shakeproof.model.facts import Guard, Value
 from shakeproof.model.messages import (
     Certificate,
     CertificateVerify,
@@ -35,8 +34,8 @@ from shakeproof.model.messages import (
     wrapped,
     wrong_name,
 )
-from shakeproof.model.notation import State, Symbol
-from shakeproof.model.steps import Limits, LocalStep
+from shakeproof.model.notation import Symbol
+from shakeproof.model.steps import LocalStep
 from shakeproof.model.tls12 import (
     ROUND,
     WAIT_CHANGE_CIPHER_SPEC,
@@ -59,7 +58,7 @@ from shakeproof.model.tls12_sessions_setting import (
     strange,
     twinned,
 )
-from shakeproof.model.tls12_setting import CLIENT, SERVER, TO_SERVER, Assign, attacker, bits, nobody, peer
+from shakeproof.model.tls12_setting import CLIENT, SERVER, TO_SERVER, Assign, Side, attacker, bits, nobody, peer
 
 
 @dataclass(frozen=True)
@@ -85,31 +84,6 @@ def together(*aspects: Ways) -> Iterator[Way]:
             for way in ways:
                 assign |= way.assign
             yield Way(where, tuple(guard for way in ways for guard in way.guards), assign)
-
-
-@dataclass
-class Side:
-    """One side while it is composed."""
-
-    name: str
-    role: Role
-    limits: Limits
-    state: Fact
-    flights: dict[tuple[tuple[Symbol, str], ...], int] = field(default_factory=lambda: {(): 0})
-
-    def owes(self, flight: tuple[tuple[Symbol, str], ...]) -> int:
-        """The bits of the flight in `owes`; its remainders are known too."""
-        for begin in range(len(flight) - 1, -1, -1):
-            self.flights.setdefault(flight[begin:], len(self.flights))
-        return 1 << self.flights[flight]
-
-    def at(self, state: State) -> int:
-        """The bits of the state."""
-        return self.state[state.name].bit
-
-    def column(self, name: str) -> str:
-        """The column of that name."""
-        return f"{self.name}.{name}"
 
 
 class Meanings:
@@ -221,9 +195,9 @@ class Meanings:
         client = self.sides[CLIENT]
         sent: Guard = Is("client.grants", full.bit) & Is("client.keys", exposed.bit)
         sent &= Is("client.state", client.at(WAIT_CHANGE_CIPHER_SPEC)) | Is("client.state", client.at(WAIT_FINISHED))
-        for flight, number in client.flights.items():
-            if any(said.message is ClientKeyExchange for said, _ in flight):
-                sent &= ~Is("client.owes", 1 << number)
+        for flight in client.flights:
+            if any(parcel.symbol.message is ClientKeyExchange for parcel in flight):
+                sent &= ~Is("client.owes", client.owes(flight))
         for guards, value in self._master(intact=False):
             if value is mirrored:
                 yield Way({}, (sent, *guards), bits({keys: exposed, "network.master": value}))

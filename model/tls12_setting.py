@@ -197,7 +197,7 @@ class Parcel:
 
 @dataclass
 class Side:
-    """One side while it is composed."""
+    """One side while it is composed. flights: what it may owe, each with its number; nothing is one of them, number 0."""
 
     name: str
     role: Role
@@ -216,9 +216,25 @@ class Side:
             self.flights.setdefault(flight[begin:], len(self.flights))
         return 1 << self.flights[flight]
 
+    def owed(self, bits: int) -> tuple[Parcel, ...]:
+        """The flight that has these bits in `owes`."""
+        return next(flight for flight, number in self.flights.items() if 1 << number == bits)
+
+    @property
+    def owing(self) -> Fact:
+        """The fact `owes`: its values are the flights that are known so far, by number."""
+        return Fact("owes", {
+            f"flight_{number}" if flight else "nothing": ", ".join(one.symbol.text for one in flight) or "nothing"
+            for flight, number in self.flights.items()
+        })  # fmt: skip
+
     def at(self, state: State) -> int:
         """The bits of the state."""
         return self.state[state.name].bit
+
+    def column(self, name: str) -> str:
+        """The column of that name."""
+        return f"{self.name}.{name}"
 
 
 Assign = dict[str, int]

@@ -38,7 +38,7 @@ from shakeproof.model.messages import (
 from shakeproof.properties.chains.draft import STRANGER, Draft, authority, key_info
 from shakeproof.properties.chains.plans import Plan, spoilt
 from shakeproof.properties.confirmation import confirm
-from shakeproof.properties.conformance import Outcome, Problem, Runner
+from shakeproof.properties.conformance import Outcome, Runner
 from shakeproof.properties.conversation import Conversation
 from shakeproof.properties.defect_table import is_expected
 from shakeproof.properties.findings import Finding, Grade
@@ -47,6 +47,7 @@ from shakeproof.properties.mapper.keys import KeyKind, Owner, private_key
 from shakeproof.properties.suites import Word, whole
 from shakeproof.properties.targets.base import Setup, Target
 from shakeproof.properties.tasks import Found, Partial, Said
+from shakeproof.properties.verdicts import Problem
 
 CHECK = "CHAIN"
 """What the checks of these chains are named by, after their role."""

@@ -8,11 +8,12 @@ from dataclasses import replace
 
 from shakeproof.model.machine import Role
 from shakeproof.model.notation import Alike
-from shakeproof.properties.conformance import Difference, Outcome, Problem, Runner
+from shakeproof.properties.conformance import Difference, Outcome, Runner
 from shakeproof.properties.conversation import Conversation
 from shakeproof.properties.findings import Finding, Grade
 from shakeproof.properties.marking import cited
 from shakeproof.properties.suites import Word
+from shakeproof.properties.verdicts import Problem
 
 CONFIRMATIONS = 3
 """How often a finding is repeated before it is reported."""

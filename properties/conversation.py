@@ -1,7 +1,7 @@
 """One word on one fresh connection: endpoint, scripted peer and oracle, stepped together.
 
 One step is one input, then all output until the target is quiet. Every output is classified and shown to the oracle;
-what the oracle does not allow is kept apart as unexplained, for `conformance` to grade.
+what the oracle does not allow is kept apart as unexplained, for `verdicts` to grade.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ from shakeproof.model.messages import (
 from shakeproof.model.notation import Alike, Message, Symbol
 from shakeproof.model.tls12 import REQUESTED, unasked
 from shakeproof.model.trace import Fate, Trace
-from shakeproof.properties.conformance import Problem, Runner
+from shakeproof.properties.conformance import Runner
 from shakeproof.properties.conversation import Conversation
 from shakeproof.properties.endpoint_words import HARMLESS, LONGEST_HANDSHAKE, Past, places_of, unreadable
 from shakeproof.properties.mapper.receive import Observation
@@ -58,6 +58,7 @@ from shakeproof.properties.safety import (
 from shakeproof.properties.suites import Word
 from shakeproof.properties.targets.base import Reaction, Setup
 from shakeproof.properties.targets.ours import OurTarget
+from shakeproof.properties.verdicts import Problem
 
 
 class EndpointBase(RecordedMachine):

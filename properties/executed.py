@@ -19,7 +19,6 @@ from shakeproof.impl.tcp.tcb import ESTABLISHED
 from shakeproof.impl.tls import ClientConfig, ClientConnection, ServerConnection, Session
 from shakeproof.impl.tls import messages as codec
 from shakeproof.impl.tls.config import ValidationOutcome, Verifier
-from shakeproof.impl.tls.protection import NullProtection
 from shakeproof.impl.tls.records import HEADER_LENGTH, Record, split_records
 from shakeproof.impl.tls.suites import CipherSuite, ContentType, KeyExchange
 from shakeproof.impl.x509 import Result
@@ -29,7 +28,7 @@ from shakeproof.model.messages import DESCRIPTION, KEY_EXCHANGE, OFFER, Alert, A
 from shakeproof.model.notation import Symbol
 from shakeproof.model.oracle import Oracle
 from shakeproof.model.roles import ROLES
-from shakeproof.model.trace import Check, Fate, Kind, Lane, Line, Phase, Step, Trace, number_steps
+from shakeproof.model.trace import Fate, Kind, Lane, Line, Phase, Step, Trace, number_steps
 from shakeproof.properties.mapper import certificates, classify, readings
 from shakeproof.properties.mapper.context import Context, Options
 from shakeproof.properties.mapper.sessions import Session as Resumable
@@ -37,6 +36,7 @@ from shakeproof.properties.rogues import ROGUES, Rogue
 from shakeproof.properties.tap import TCP, NotAllowedError, Tap
 from shakeproof.properties.targets.base import Setup
 from shakeproof.properties.targets.ours import PLAIN, Shared, make_client, make_server
+from shakeproof.properties.validated import lines_of
 
 LATENCY_S = 0.02
 """One way through the network, in virtual seconds: a fifth of the way around the world, so that times are readable."""
@@ -50,9 +50,6 @@ CLIENT_IP, SERVER_IP, PORT = "192.0.2.1", "192.0.2.2", 443
 OPENING = Phase("tcp", "TCP handshake", "tcp", "RFC 9293")
 CLOSING = Phase("close", "Teardown", "close", "RFC 9293")
 """TCP's own phases, around those of TLS."""
-
-TELLING = frozenset({"anchor", "validity", "name"})
-"""The checks of a certificate whose text names something of it; the others only say that they passed."""
 
 CLIENT, SERVER = "client", "server"
 SESSION_KEYS = "the session keys"
@@ -128,7 +125,8 @@ class Recorder:
         session: Session | None = None,
     ) -> None:
         self.suite, self.page = suite, page
-        self.observer = Context("server", Options(server_name=host, session=_held(session), watches=True))
+        held = Resumable.of(session) if session is not None else None
+        self.observer = Context("server", Options(server_name=host, session=held, watches=True))
         self.observer.suite = suite
         client = make_client(rogue, suites=(suite,), setup=setup, session=session)
         server = make_server(rogue, setup=setup, shared=shared)
@@ -142,7 +140,7 @@ class Recorder:
             for name, ip in ((CLIENT, CLIENT_IP), (SERVER, SERVER_IP))
         ]
         self.client_host, self.server_host = hosts
-        self.tap.serve(self.server_host.listen(PORT), lambda: self.server.https)
+        self.tap.serve(self.server_host.listen(PORT), lambda: _Carried(self.server.https, self))
         self.phase = self.client.role.initial.phase
         for end in (self.client, self.server):
             self._watch(end)
@@ -163,7 +161,7 @@ class Recorder:
         # Once TCP is ESTABLISHED, and not before: the port `connect` of model/https.py.
         self.until(lambda: connection.state == ESTABLISHED, "TCP did not connect")
         client.start()
-        return self.tap.join(connection, client)
+        return self.tap.join(connection, _Carried(client, self))
 
     def request(self, target: str) -> None:
         """A request, which waits for the handshake to be complete."""
@@ -204,18 +202,7 @@ class Recorder:
         end.tls.config = replace(end.tls.config, key_log=end.key_log.append)
         if isinstance(end.tls.config, ClientConfig):
             end.tls.config = replace(end.tls.config, verify=self._watched_verifier(end, end.tls.config.verify))
-        end.tls.reader.next_record = self._watched_reader(end)  # type: ignore[method-assign]  # of this object
-        receive = end.https.receive_data
-
-        def receive_data(data: bytes) -> Sequence[object]:
-            known = len(self.tap.entries)
-            events = receive(data)
-            for event in events:
-                if isinstance(event, Request | Response):
-                    self._entitle(event, known)
-            return events
-
-        end.https.receive_data = receive_data  # type: ignore[method-assign, assignment]  # of this object
+        end.tls.reader.listener = lambda data, came: self._hear(end, data, came)
 
     def _watched_verifier(self, end: End, verify: Verifier) -> Verifier:
         def watched(*arguments: Any) -> ValidationOutcome:
@@ -225,27 +212,18 @@ class Recorder:
                 saved = end.oracle.states[0] is end.role.initial
                 title = "Validate the saved certificate" if saved else "Validate the certificate"
                 lines = (Line("it came in the first connection"),) if saved else ()
-                self._act(end, title, (*lines, *told(outcome)), "5280 \u00a76.1")
+                self._act(end, title, (*lines, *lines_of(outcome)), "5280 \u00a76.1")
             return outcome
 
         return watched
 
-    def _watched_reader(self, end: End) -> Callable[[], Record | None]:
-        reader, sender = end.tls.reader, self.server if end is self.client else self.client
-        sound = reader.next_record
-
-        def next_record() -> Record | None:
-            data, protected = bytes(reader.buffer), not isinstance(reader.protection, NullProtection)
-            try:
-                record = sound()
-            except RemoteProtocolError as error:
-                self._reject(sender, end, data, error)
-                raise
-            if record is not None:
-                self._note(sender, end, record, data[: len(data) - len(reader.buffer)], protected=protected)
-            return record
-
-        return next_record
+    def _hear(self, end: End, data: bytes, came: Record | RemoteProtocolError) -> None:
+        """A record has reached the end, or was refused."""
+        sender, protected = self.server if end is self.client else self.client, end.tls.reader.is_protected
+        if isinstance(came, RemoteProtocolError):
+            self._reject(sender, end, data, came)
+        else:
+            self._note(sender, end, came, data, protected=protected)
 
     def _act(self, end: End, title: str, lines: tuple[Line, ...], clause: str = "") -> None:
         self.tap.note(
@@ -333,8 +311,8 @@ class Recorder:
             ),
         )
 
-    def _entitle(self, event: Request | Response, known: int) -> None:
-        """Give the record that completed an HTTP message the name of that message."""
+    def entitle(self, event: Request | Response, known: int) -> None:
+        """Give the record that completed an HTTP message the name of that message. known: entries before it came."""
         title = f"{event.method} {event.target} HTTP/1.1" if isinstance(event, Request) else f"HTTP/1.1 {event.status}"
         for entry in reversed(self.tap.entries[known:]):
             if entry.step.message == ApplicationData.name:
@@ -357,14 +335,29 @@ class Recorder:
         )
 
 
-def _held(session: Session | None) -> Resumable | None:
-    """A session as the mapper holds it, to tell a hello that asks for it."""
-    if session is None:
-        return None
-    return Resumable(
-        session.suite, session.master_secret, session.extended_master_secret, session.encrypt_then_mac,
-        session.server_name or "", True, session.session_id, session.ticket,
-    )  # fmt: skip
+class _Carried:
+    """The HTTPS of an end as TCP carries it: the records that complete an HTTP message get the name of that message."""
+
+    def __init__(self, https: Https, recorder: Recorder) -> None:
+        self.https, self.recorder = https, recorder
+
+    @property
+    def is_open(self) -> bool:
+        return self.https.is_open
+
+    def receive_data(self, data: bytes) -> Sequence[object]:
+        known = len(self.recorder.tap.entries)
+        events = self.https.receive_data(data)
+        for event in events:
+            if isinstance(event, Request | Response):
+                self.recorder.entitle(event, known)
+        return events
+
+    def receive_eof(self) -> Sequence[object]:
+        return self.https.receive_eof()
+
+    def data_to_send(self) -> bytes:
+        return self.https.data_to_send()
 
 
 def read_record(record: Record, observer: Context, suite: CipherSuite) -> list[tuple[Symbol, str]]:
@@ -425,14 +418,6 @@ def _placed(steps: Sequence[Step]) -> list[Step]:
             phase = CLOSING.key if step.title.startswith("FIN") else carried.get(step.number, phase)
         out.append(replace(step, phase=phase) if step.layer == TCP else step)
     return out
-
-
-def told(outcome: Result) -> tuple[Line, ...]:
-    """The checks as lines: those that failed or that say something about this chain, and how many others passed."""
-    shown = [check for check in outcome.checks if not check.passed or check.name in TELLING]
-    lines = [Line(check.text, Check.PASSED if check.passed else Check.FAILED) for check in shown]
-    others = len(outcome.checks) - len(shown)
-    return (*lines, Line(f"{others} more checks", Check.PASSED)) if others else tuple(lines)
 
 
 def title_of(symbol: Symbol) -> str:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 
 from shakeproof.impl.http import HttpsClient, HttpsServer
-from shakeproof.impl.tls import ClientConnection
+from shakeproof.impl.tls import ClientConnection, ServerConnection
 from shakeproof.impl.tls.suites import CipherSuite
 from shakeproof.model.composition import ATTACKER, Composition, Of, Safety, Transition, possible
 from shakeproof.model.facts import Guard, all_of
@@ -118,8 +118,8 @@ class _HttpEnd(End):
 
     def __init__(self, side: Side, application: Application, rogue: Rogue | None, seed: bytes) -> None:
         super().__init__(side, application, rogue, seed)
-        if side == "server":
-            self.https = HttpsServer(self.tls, serve)  # type: ignore[arg-type]  # of that side
+        if isinstance(self.tls, ServerConnection):
+            self.https = HttpsServer(self.tls, serve)
 
     def take(self, data: bytes) -> None:
         self.https.receive_data(data)

@@ -14,26 +14,30 @@ import heapq
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from shakeproof.impl.errors import RemoteProtocolError
 from shakeproof.impl.http import HttpsClient, HttpsServer, Request, Response
 from shakeproof.impl.tls import ClientConnection, Credential, ServerConfig, ServerConnection
+from shakeproof.impl.tls.config import ValidationOutcome
 from shakeproof.impl.tls.events import ApplicationDataReceived
-from shakeproof.impl.tls.protection import NullProtection
+from shakeproof.impl.tls.records import Record
 from shakeproof.impl.tls.suites import CipherSuite
 from shakeproof.impl.x509 import Result, Validator, verifier_for_tls
 from shakeproof.model.messages import CHAIN, KEY_EXCHANGE, Alert, ApplicationData, Certificate
+from shakeproof.model.notation import Symbol
 from shakeproof.model.oracle import Oracle
 from shakeproof.model.roles import ROLES
 from shakeproof.model.trace import Fate, Kind, Lane, Line, Phase, Step, Trace, number_steps
 from shakeproof.properties.adversary import ATTACKER
-from shakeproof.properties.executed import CLIENT, LATENCY_S, PAGE, SERVER, read_record, title_of, told
+from shakeproof.properties.executed import CLIENT, LATENCY_S, PAGE, SERVER, read_record, title_of
 from shakeproof.properties.mapper import certificates
 from shakeproof.properties.mapper.certificates import CertificateDefect
 from shakeproof.properties.mapper.context import Context, Options
 from shakeproof.properties.rogues import ROGUES
 from shakeproof.properties.safety import PROPERTIES, SERVER_AUTHENTICATED
 from shakeproof.properties.targets.ours import NOW, make_client, make_server, seeded
+from shakeproof.properties.validated import lines_of
 
 HELLO, KEYS, DATA, CLOSE = "hello", "keys", "data", "close"
 
@@ -165,30 +169,24 @@ class InTheMiddle:
 
     def _watch(self, end: _End) -> None:
         """Note what the end opens."""
-        reader = end.tls.reader
-        sound = reader.next_record
 
-        def next_record() -> object:
-            data, protected = bytes(reader.buffer), not isinstance(reader.protection, NullProtection)
-            record = sound()
-            if record is not None and end.peer is not None:
-                raw = data[: len(data) - len(reader.buffer)]
-                self._note(end.peer, end, record, raw, protected=protected)
-            return record
+        def hear(data: bytes, came: Record | RemoteProtocolError) -> None:
+            if isinstance(came, Record) and end.peer is not None:
+                self._note(end.peer, end, came, data, protected=end.tls.reader.is_protected)
 
-        reader.next_record = next_record  # type: ignore[method-assign, assignment]  # of this object
+        end.tls.reader.listener = hear
 
     # -------------------------------------------------------------------------------------------------------- noting
 
-    def _note(self, sender: _End, receiver: _End, record: object, raw: bytes, *, protected: bool) -> None:
-        content = getattr(record, "fragment", b"")
-        for symbol, detail in read_record(record, self.observer, self.suite):  # type: ignore[arg-type]  # a record
+    def _note(self, sender: _End, receiver: _End, record: Record, raw: bytes, *, protected: bool) -> None:
+        for symbol, detail in read_record(record, self.observer, self.suite):
             ours = self.at_client in (sender, receiver)
             forged = sender is self.front
             defect: tuple[str, ...] = ()
             if symbol.message is Certificate and forged:
                 symbol = Certificate.symbol(CHAIN["untrusted"])
                 defect = tuple(value.name.upper() for value in symbol.defects)
+            title = http_title(record.fragment) if symbol.message is ApplicationData else title_of(symbol)
             before = self.oracle.state_text
             judged = ours and not self.objection
             if judged:
@@ -207,7 +205,7 @@ class InTheMiddle:
                     receiver=receiver.lane,
                     layer="tls",
                     message=symbol.message.name,
-                    title=title_of(symbol) or (http_title(content) if symbol.message is ApplicationData else ""),
+                    title=title,
                     defect=defect,
                     fate=Fate.FORGED if forged and not protected else Fate.DELIVERED,
                     detail=detail,
@@ -223,12 +221,12 @@ class InTheMiddle:
             )
             raw = b""
 
-    def _judge(self, symbol: object, *, sent: bool) -> None:
+    def _judge(self, symbol: Symbol, *, sent: bool) -> None:
         allowed = self.oracle.expected()
-        if sent and not self.oracle.send(symbol):  # type: ignore[arg-type]  # a symbol
+        if sent and not self.oracle.send(symbol):
             self.objection = ", ".join(allowed)
         elif not sent:
-            self.oracle.receive(symbol)  # type: ignore[arg-type]  # a symbol
+            self.oracle.receive(symbol)
         if not self.objection and not self.oracle.possible[0].must_send:
             self.oracle.quiet()
 
@@ -297,10 +295,10 @@ def watch_validation(client: ClientConnection, act: Callable[[str, tuple[Line, .
     verify, check = client.config.verify, client.check_certificate_chain
     asked: list[object] = []
 
-    def watched_verify(*arguments: object) -> object:
-        outcome = verify(*arguments)  # type: ignore[arg-type]  # as it came
+    def watched_verify(*arguments: Any) -> ValidationOutcome:
+        outcome = verify(*arguments)
         asked.append(outcome)
-        act("Validate the certificate", told(outcome) if isinstance(outcome, Result) else ())
+        act("Validate the certificate", lines_of(outcome) if isinstance(outcome, Result) else ())
         return outcome
 
     def watched_check(chain: tuple[bytes, ...]) -> None:
@@ -309,10 +307,10 @@ def watch_validation(client: ClientConnection, act: Callable[[str, tuple[Line, .
         finally:
             if not asked:
                 would = verifier_for_tls(Validator(certificates.anchors()))(chain, certificates.SERVER_NAME, NOW)
-                act("Accept without validation", told(would) if isinstance(would, Result) else ())
+                act("Accept without validation", lines_of(would) if isinstance(would, Result) else ())
 
-    client.config = replace(client.config, verify=watched_verify)  # type: ignore[arg-type]  # as above
-    client.check_certificate_chain = watched_check  # type: ignore[method-assign]  # of this object
+    client.config = replace(client.config, verify=watched_verify)
+    setattr(client, "check_certificate_chain", watched_check)  # noqa: B010  # of this object alone
 
 
 def serve(request: Request) -> Response:

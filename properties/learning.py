@@ -6,7 +6,7 @@ there is none, or words or time are used up. Random words would not do: most end
 
 What is learned is held against the reference, the table's machine resolved: where the table leaves a choice, it is
 taken as the target was seen to take it. Outputs are abstract, so that legal ways to say the same are one: which alert
-ends a connection is a matter of words (`conformance` grades it), that it ends is behaviour.
+ends a connection is a matter of words (`verdicts` grades it), that it ends is behaviour.
 """
 
 from __future__ import annotations
@@ -379,7 +379,7 @@ class _Compared:
                 out.setdefault(output, None if role.is_final(there.state) else there)
         if not out:  # no row reads it: nothing comes of it
             out[NOTHING] = here
-        if CLOSED in out:  # that it says so with the wrong alert is for `conformance` to grade
+        if CLOSED in out:  # that it says so with the wrong alert is for `verdicts` to grade
             out.setdefault(ORDERLY, None)
         for output, after in list(out.items()):
             if after is not None and self._may_close(after):

@@ -21,7 +21,6 @@ from shakeproof.model.notation import Row, State
 from shakeproof.model.oracle import Oracle
 from shakeproof.model.roles import ROLES
 from shakeproof.properties.adversary import Side
-from shakeproof.properties.conformance import Problem, is_about_certificate, judge
 from shakeproof.properties.conversation import Exchange
 from shakeproof.properties.findings import Grade
 from shakeproof.properties.mapper.certificates import SERVER_NAME
@@ -32,6 +31,7 @@ from shakeproof.properties.rogues import Rogue
 from shakeproof.properties.safety import Ledger
 from shakeproof.properties.targets.base import Reaction, Setup
 from shakeproof.properties.targets.ours import NOW, Shared, make_client, make_server
+from shakeproof.properties.verdicts import Problem, is_about_certificate, judge
 
 
 class Application:
@@ -77,16 +77,7 @@ class Application:
         sessions = self.shared.sessions
         if side == "server" and sessions is not None and sessions.get(session.session_id, NOW) is None:
             return None
-        return Resumable(
-            session.suite,
-            session.master_secret,
-            session.extended_master_secret,
-            session.encrypt_then_mac,
-            session.server_name or "",
-            True,
-            session.session_id,
-            session.ticket,
-        )
+        return Resumable.of(session)
 
 
 def planted_in(rogue: Rogue | None, side: Side) -> Rogue | None:

@@ -18,11 +18,12 @@ from shakeproof.model.messages import Alert, ApplicationData, HelloRequest, Reco
 from shakeproof.model.notation import Kind, Message, Row, Symbol
 from shakeproof.model.oracle import Oracle
 from shakeproof.model.trace import Fate, Step
-from shakeproof.properties.conformance import Problem, Runner, by_level, judge
+from shakeproof.properties.conformance import Runner
 from shakeproof.properties.conversation import TARGET, TESTER, Conversation, Exchange
 from shakeproof.properties.mapper.receive import Observation
 from shakeproof.properties.suites import Word, agrees
 from shakeproof.properties.targets.base import Reaction
+from shakeproof.properties.verdicts import Problem, by_level, judge
 
 
 @dataclass(frozen=True)

@@ -16,12 +16,13 @@ from shakeproof.model import messages as m
 from shakeproof.model.machine import Configuration, Role
 from shakeproof.model.messages import Alert, ApplicationData, Certificate, CertificateRequest, ClientHello, ServerHello
 from shakeproof.model.notation import Symbol
-from shakeproof.properties.conformance import Problem, Runner, judge
+from shakeproof.properties.conformance import Runner
 from shakeproof.properties.conversation import Conversation, Exchange
 from shakeproof.properties.courses import Course, courses
 from shakeproof.properties.findings import Grade
 from shakeproof.properties.suites import honest_path, honest_prefixes
 from shakeproof.properties.targets.base import Setup, Target, TargetError
+from shakeproof.properties.verdicts import Problem, judge
 
 SILENCES = 2
 """Setups in which a target says nothing at all, after which no other is tried: each costs the longest wait."""

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from shakeproof.impl.tls.suites import CipherSuite
 from shakeproof.model.messages import ApplicationData, Certificate, Finished, ServerHello, ServerKeyExchange, resumed
 from shakeproof.model.notation import Message, Symbol
-from shakeproof.properties.conformance import Problem
 from shakeproof.properties.findings import Grade
 from shakeproof.properties.mapper.hypotheses import Keys
 from shakeproof.properties.mapper.tls12 import Observation
+from shakeproof.properties.verdicts import Problem
 
 CLIENT_FOLLOWS_TABLE = "client-follows-table"
 SERVER_FOLLOWS_TABLE = "server-follows-table"

@@ -22,11 +22,12 @@ from hypothesis import strategies as st
 from shakeproof.model.machine import Configuration
 from shakeproof.model.notation import Symbol
 from shakeproof.properties.complete import TAKEN, Reference
-from shakeproof.properties.conformance import Outcome, Problem, Runner
+from shakeproof.properties.conformance import Outcome, Runner
 from shakeproof.properties.courses import is_basic
 from shakeproof.properties.findings import Grade
 from shakeproof.properties.suites import USUAL, Delivery, Word
 from shakeproof.properties.targets.base import OutOfTimeError
+from shakeproof.properties.verdicts import Problem
 
 SCHEDULES = 40
 """For one role in a basic setup: a tenth of its words, or less."""

@@ -17,7 +17,7 @@ from shakeproof.model.roles import ROLES
 from shakeproof.properties.chain_audit import is_offered, offer_chains
 from shakeproof.properties.complete import Pruning, reference, statement
 from shakeproof.properties.confirmation import CONFIRMATIONS, confirm, distinguished, finding_of
-from shakeproof.properties.conformance import UNTOLD, Outcome, Runner, judge
+from shakeproof.properties.conformance import UNTOLD, Outcome, Runner
 from shakeproof.properties.conversation import calls_of
 from shakeproof.properties.findings import OUT_OF_TIME, Grade
 from shakeproof.properties.named import name_target
@@ -38,6 +38,7 @@ from shakeproof.properties.tasks import (
     words_of,
 )
 from shakeproof.properties.truncation_audit import hear_status, is_heard, is_shown_by_status
+from shakeproof.properties.verdicts import judge
 
 PROGRESS_EVERY = 20
 """Words between two progress events: enough for a bar, cheap for a queue."""

@@ -24,12 +24,13 @@ from shakeproof.model.notation import Symbol
 from shakeproof.model.trace import Step
 from shakeproof.properties.chain_audit import word_for
 from shakeproof.properties.confirmation import confirm
-from shakeproof.properties.conformance import Outcome, Problem, Runner, judge
+from shakeproof.properties.conformance import Outcome, Runner
 from shakeproof.properties.conversation import TRANSPORT_END, Conversation
 from shakeproof.properties.findings import Finding, Grade
 from shakeproof.properties.suites import CLOSE_NOTIFY, DATA, Word, truncations, whole
 from shakeproof.properties.targets.base import Setup, Target
 from shakeproof.properties.tasks import Found, Partial, Said
+from shakeproof.properties.verdicts import Problem
 
 EXITED = "exited"
 """What the check is named by, after its row."""
@@ -73,12 +74,9 @@ class StatusRunner(Runner):
         refused = self.prefix_fails(word, talk)
         if refused is not None:
             return Outcome(unreached=f"the honest prefix fails: {refused.why}", conversation=talk)
-        before = talk.oracle.fork()
-        exchange = talk.send(word.symbol)
-        refused = judge(exchange, before)
-        before.release()
-        if refused is not None:
-            return Outcome(unreached=f"{word.symbol.text} is not taken: {refused.why}", conversation=talk)
+        exchange = self.send_last(word, talk)
+        if isinstance(exchange, Outcome):
+            return exchange
         if exchange.stopped:
             return Outcome(untold=EARLY, conversation=talk, exchange=exchange)
         end = talk.end()
@@ -93,10 +91,9 @@ class StatusRunner(Runner):
             talk.steps[at] = replace(talk.steps[at], detail=f"the target {said}")
         if status:
             return Outcome(conversation=talk, exchange=end, observed=(said,))
-        clause = self.role.quotes.resolve(self.role.truncation, self.role.name)[0] if self.role.truncation else None
         problem = Problem(
             Grade.WARNING, end, f"{said}, as after a close_notify: data that may be cut off passes for all there is",
-            reading=EXITED, authority=clause, required=REQUIRED,
+            reading=EXITED, authority=self.truncation, required=REQUIRED,
         )  # fmt: skip
         return Outcome(problem, conversation=talk, exchange=end, observed=(said,))
 

@@ -28,6 +28,7 @@ from shakeproof.model.trace import Check, Kind, Lane, Line, Step, Trace, number_
 from shakeproof.properties.mapper import classify, readings
 from shakeproof.properties.mapper.context import Context, Options
 from shakeproof.properties.mapper.readings import Reading, bytes_text
+from shakeproof.properties.validated import lines_of
 from shakeproof.refusals import table_state
 
 CLIENT, SERVER = "client", "server"
@@ -36,8 +37,6 @@ ABORTED = "ABORTED"
 SESSION_KEYS = "the session keys"
 DATA_STEPS_MOST = 8
 """Records of application data that are written down; of the others only the number. Nobody reads a thousand arrows."""
-TELLING = frozenset({"anchor", "validity", "name"})
-"""The checks of a certificate whose text says something of it; of the others it is enough that they passed."""
 
 PHASES = ("hello", "certificate", "keys", "data", "closed")
 """The phases of a connection, in order; keys of those of the client's role."""
@@ -83,17 +82,14 @@ class Recorder:
 
     def _listen(self) -> None:
         tls = self.tls
-        next_record, receive, write = tls.reader.next_record, tls.receive_record, tls.writer.write_record
-        take = tls.receive_handshake_message
+        receive, take, write = tls.receive_record, tls.receive_handshake_message, tls.writer.write_record
 
-        def noted_next_record() -> Record | None:
-            before = bytes(tls.reader.buffer)
-            record = next_record()
-            self._raw = before[: len(before) - len(tls.reader.buffer)]
-            return record
+        def hear(raw: bytes, came: Record | RemoteProtocolError) -> None:
+            if isinstance(came, Record):
+                self._raw = raw
 
         def noted_receive(record: Record) -> None:
-            protected = not isinstance(tls.reader.protection, NullProtection)
+            protected = tls.reader.is_protected
             steps = self._steps(SERVER, record.content_type, record.fragment, self._raw, protected=protected)
             if record.content_type == ContentType.HANDSHAKE:
                 self._unplaced = steps
@@ -121,8 +117,8 @@ class Recorder:
                 self._end(fragment)
             return raw
 
+        tls.reader.listener = hear
         for owner, method, noted in (
-            (tls.reader, "next_record", noted_next_record),
             (tls, "receive_record", noted_receive),
             (tls, "receive_handshake_message", noted_take),
             (tls.writer, "write_record", noted_write),
@@ -170,7 +166,7 @@ class Recorder:
                 shown = self.tls.state == WAIT_CERTIFICATE
                 title = "Validate the certificate" if shown else "Validate the saved certificate"
                 why = () if shown else (Line("of the session that is to be resumed"),)
-                self._act(title, (*why, *_told(outcome)), "RFC 5280 section 6.1")
+                self._act(title, (*why, *lines_of(outcome)), "RFC 5280 section 6.1")
             return outcome
 
         return verify
@@ -309,11 +305,3 @@ def _title(reading: Reading) -> str:
         return ""
     known = DESCRIPTION.named(reading.symbol.assignment[DESCRIPTION.name])
     return known[0].name if len(known) == 1 else ""
-
-
-def _told(outcome: Result) -> tuple[Line, ...]:
-    """The checks as lines: those that failed or that say something about this chain, and how many others passed."""
-    shown = [check for check in outcome.checks if not check.passed or check.name in TELLING]
-    lines = [Line(check.text, Check.PASSED if check.passed else Check.FAILED) for check in shown]
-    others = len(outcome.checks) - len(shown)
-    return (*lines, Line(f"{others} more checks", Check.PASSED)) if others else tuple(lines)

@@ -14,7 +14,7 @@ from shakeproof.model.notation import Alike, Symbol
 from shakeproof.model.roles import ROLES
 from shakeproof.model.trace import Trace
 from shakeproof.properties.chain_audit import ChainRunner, Offer, plain_word
-from shakeproof.properties.conformance import Outcome, Problem, Runner, judge
+from shakeproof.properties.conformance import Outcome, Runner
 from shakeproof.properties.conversation import Conversation, calls_of
 from shakeproof.properties.courses import courses
 from shakeproof.properties.findings import Finding, Grade
@@ -22,6 +22,7 @@ from shakeproof.properties.suites import Word, delivered, honest_prefixes, neede
 from shakeproof.properties.targets import find_target
 from shakeproof.properties.targets.base import Setup, Target, TargetError
 from shakeproof.properties.truncation_audit import StatusRunner, is_of_status
+from shakeproof.properties.verdicts import Problem, judge
 from shakeproof.store import SavedFinding
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ Source: RFC 5246 sections 6.1, 6.2 and appendix E.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from shakeproof.impl.errors import LocalProtocolError, RemoteProtocolError
@@ -60,10 +61,17 @@ def split_records(data: bytes) -> tuple[list[Record], bytes]:
     return records, data[start:]
 
 
+RecordListener = Callable[[bytes, Record | RemoteProtocolError], None]
+"""Takes the bytes of a record as they came, with the record once opened; where it is refused, all bytes that had come,
+with the error. What OpenSSL calls a message callback.
+"""
+
+
 class RecordReader:
     """Cuts a stream of bytes into records and opens them.
 
-    version: what the header must say, None while none is negotiated and any {3, x} is accepted (appendix E.1).
+    version: what the header must say, None while none is negotiated and any {3, x} is accepted (appendix E.1);
+    listener: told of each record before anything else is made of it.
     """
 
     def __init__(self) -> None:
@@ -74,6 +82,12 @@ class RecordReader:
         self.first = True
         self.ssl_2_version: int | None = None
         """The version in an SSL 2.0 hello, once one was met."""
+        self.listener: RecordListener | None = None
+
+    @property
+    def is_protected(self) -> bool:
+        """Whether records are opened with keys."""
+        return not isinstance(self.protection, NullProtection)
 
     def feed(self, data: bytes) -> None:
         """Takes bytes of any number."""
@@ -90,6 +104,20 @@ class RecordReader:
 
     def next_record(self) -> Record | None:
         """The next record, opened; None where more bytes are needed. Raises RemoteProtocolError."""
+        if self.listener is None:
+            return self.open_next()
+        came = bytes(self.buffer)
+        try:
+            record = self.open_next()
+        except RemoteProtocolError as error:
+            self.listener(came, error)
+            raise
+        if record is not None:
+            self.listener(came[: len(came) - len(self.buffer)], record)
+        return record
+
+    def open_next(self) -> Record | None:
+        """The same, and nobody is told."""
         buffer = self.buffer
         if self.first and len(buffer) >= START_LENGTH:
             self.check_start(buffer)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from shakeproof.impl.errors import RemoteProtocolError
 from shakeproof.impl.tls.extensions import Extension, parse_server_name
 from shakeproof.impl.tls.messages import ClientHello
+from shakeproof.impl.tls.sessions import Session as OurSession
 from shakeproof.impl.tls.suites import CipherSuite
 from shakeproof.impl.tls.wire import Reader, vector
 from shakeproof.model import messages as alphabet
@@ -39,6 +40,14 @@ class Session:
     named: bool = False
     session_id: bytes = b""
     ticket: bytes = b""
+
+    @classmethod
+    def of(cls, session: OurSession) -> Session:
+        """A session that our implementation has kept."""
+        return cls(
+            session.suite, session.master_secret, session.extended_master_secret, session.encrypt_then_mac,
+            session.server_name or "", True, session.session_id, session.ticket,
+        )  # fmt: skip
 
 
 def derived(label: bytes, seed: bytes) -> bytes:

@@ -17,24 +17,12 @@ from shakeproof.properties.safety import PROPERTIES
 from shakeproof.properties.stateful import Failure, TestRun
 from shakeproof.reports.html_chain import Chain
 from shakeproof.reports.html_clauses import Broken, heat
+from shakeproof.reports.html_findings import FindingView, capture_link, chains_in, plainly, rules_of, text_chart
 from shakeproof.reports.html_steps import plain, states_of, steps_of
 from shakeproof.reports.html_svg import MachineSvg, Mark, chart_svg, machine_svg
-from shakeproof.reports.html_view import (
-    FindingView,
-    Page,
-    RoleReport,
-    Words,
-    capture_link,
-    chains_in,
-    counted,
-    machine_label,
-    mood_of,
-    plainly,
-    rules_of,
-    text_chart,
-)
+from shakeproof.reports.html_view import Page, RoleReport, Words, machine_label, mood_of
 from shakeproof.reports.timeline import role_key
-from shakeproof.reports.wording import came_sentence, required_sentence, required_text, why_words
+from shakeproof.reports.wording import came_sentence, counted, required_sentence, required_text, why_words
 
 NAME = "tests.html"
 TARGET = "shakeproof"

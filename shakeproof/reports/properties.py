@@ -5,10 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.progress import TaskID, TextColumn
 from rich.table import Column
 from rich.text import Text
 
@@ -23,7 +22,7 @@ from shakeproof.properties.stateful import (
     TestRun,
 )
 from shakeproof.reports.chart import chart_lines
-from shakeproof.reports.terminal import BAR_WIDTH, SAY_EVERY_S
+from shakeproof.reports.live import LiveReport
 
 FIRST_KINDS = ("reordered", "replayed", "forged", "expired certificate")
 """Kinds of message that stand first in the statistics: without them a run proves little."""
@@ -32,32 +31,13 @@ NAMED = 8
 """Rows that are named of those never exercised: a run of a few seconds has dozens."""
 
 
-class PropertiesReport:
+class PropertiesReport(LiveReport):
     """Listens to a run of properties. Use as a context manager around it, then call `finish`."""
 
     def __init__(self, out: Console, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self.out, self.clock = out, clock
-        self.said = clock()
-        self.live = out.is_terminal
+        column = Column(no_wrap=True)
+        super().__init__(out, TextColumn("{task.fields[tail]}", markup=False, table_column=column), clock)
         self.bars: dict[str, TaskID] = {}
-        self.progress = Progress(
-            TextColumn("  {task.description}", markup=False, table_column=Column(no_wrap=True)),
-            BarColumn(bar_width=BAR_WIDTH),
-            TextColumn("{task.fields[tail]}", markup=False, table_column=Column(no_wrap=True)),
-            console=out,
-            disable=not self.live,
-        )
-
-    def __enter__(self) -> PropertiesReport:
-        if self.live:
-            self.progress.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self.live:
-            self.progress.stop()
 
     def __call__(self, event: TestEvent) -> None:
         if isinstance(event, MachineStarted):
@@ -71,8 +51,7 @@ class PropertiesReport:
                 done = min(event.runs, event.examples)
                 tail = f"{event.runs} runs, {event.steps} steps"
                 self.progress.update(self.bars[event.machine], completed=done, tail=tail)
-            elif self.clock() - self.said >= SAY_EVERY_S:
-                self.said = self.clock()
+            elif self.says_now():
                 self.out.print(f"  {event.machine}: {event.runs} of {event.examples} runs")
         elif isinstance(event, MachineDone):
             line = done_line(event)

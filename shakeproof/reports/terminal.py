@@ -6,10 +6,9 @@ import textwrap
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn
+from rich.progress import ProgressColumn, Task, TaskID
 from rich.table import Column
 from rich.text import Text
 
@@ -25,15 +24,10 @@ from shakeproof.properties.findings import (
     RoleStarted,
 )
 from shakeproof.reports.chart import chart_lines
+from shakeproof.reports.live import LiveReport
 from shakeproof.reports.names import named, short_names, shortened
 from shakeproof.reports.summary import Judgement, cells_text, rows_text
 from shakeproof.reports.wording import required_text
-
-SAY_EVERY_S = 5.0
-"""Where the output is no terminal, a line this often: enough for a log, and a CI sees that it lives."""
-
-BAR_WIDTH = 24
-"""Columns: leaves room for the counts on a terminal of 100."""
 
 REASONS_MOST = 4
 """Reasons for not testing in the last lines; the JSON report has all of them."""
@@ -60,7 +54,7 @@ class _Tail(ProgressColumn):
         return Text(str(task.fields.get("tail", "")), no_wrap=True, overflow="ellipsis")
 
 
-class TerminalReport:
+class TerminalReport(LiveReport):
     """Listens to a run. Use as a context manager around it, then call `finish`.
 
     report: the folder that the pictures go to; clock: seconds, monotonic; names: the targets' short names; is_known:
@@ -78,8 +72,8 @@ class TerminalReport:
         names: Mapping[str, str] | None = None,
         is_known: Callable[[Finding], bool] = lambda _: False,
     ) -> None:
-        self.out, self.report, self.clock = out, report, clock
-        self.names, self.is_known = names or {}, is_known
+        super().__init__(out, _Tail(), clock)
+        self.report, self.names, self.is_known = report, names or {}, is_known
         self.known: dict[Key, int] = {}
         self.deviations: list[Finding] = []
         self.told: set[Key] = set()
@@ -87,27 +81,6 @@ class TerminalReport:
         self.cells: dict[Key, tuple[int, int]] = {}
         self.failures: dict[Key, int] = {}
         self.bars: dict[Key, TaskID] = {}
-        self.said = clock()
-        self.live = out.is_terminal
-        self.progress = Progress(
-            TextColumn("  {task.description}", markup=False, table_column=Column(no_wrap=True)),
-            BarColumn(bar_width=BAR_WIDTH),
-            _Tail(),
-            console=out,
-            auto_refresh=True,
-            disable=not self.live,
-        )
-
-    def __enter__(self) -> TerminalReport:
-        if self.live:
-            self.progress.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self.live:
-            self.progress.stop()
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, RoleStarted):
@@ -137,8 +110,7 @@ class TerminalReport:
                 f"{event.done}/{event.cells} cells   {self.failures.get(key, 0)} FAIL{_of_these(self.known.get(key))}"
             )
             self.progress.update(self.bars[key], completed=event.done, tail=tail)
-        elif self.clock() - self.said >= SAY_EVERY_S:
-            self.said = self.clock()
+        elif self.says_now():
             done = ", ".join(
                 f"{named(self.names, t)} {role} {n}/{total}" for (t, role), (n, total) in self.cells.items()
             )

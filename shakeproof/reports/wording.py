@@ -10,8 +10,8 @@ from shakeproof.properties.demands import joined, required_text, row_of, rows_of
 from shakeproof.properties.findings import Finding, Grade
 
 __all__ = [
-    "binds", "came_sentence", "case_of", "clause_of", "percent", "required_sentence", "required_text", "row_of",
-    "rows_of", "why_words",
+    "binds", "came_sentence", "case_of", "clause_of", "counted", "percent", "required_sentence", "required_text",
+    "role_title", "row_of", "rows_of", "why_words",
 ]  # fmt: skip
 
 _ALERT = re.compile(r"Alert\[(FATAL|CLOSURE|WARNING)[^\]]*\]")
@@ -94,3 +94,13 @@ def percent(part: int, whole: int) -> int:
     if not whole or not part:
         return 0
     return 100 if part >= whole else min(99, max(1, round(100 * part / whole)))
+
+
+def counted(count: int, word: str, plural: str = "s") -> str:
+    """A count with its noun."""
+    return f"{count} {word}{'' if count == 1 else plural}"
+
+
+def role_title(role: str) -> str:
+    """What a role is called; of one that we do not know, its name."""
+    return ROLES[role].title if role in ROLES else role

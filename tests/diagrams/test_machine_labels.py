@@ -10,7 +10,7 @@ from shakeproof.diagrams.briefly import brief, guard_of
 from shakeproof.diagrams.labels import Usual
 from shakeproof.diagrams.machine import draw_machine
 from shakeproof.diagrams.machines import picture_of
-from shakeproof.diagrams.picture import LINES_MOST, Arrow, Move, Way, fewer
+from shakeproof.diagrams.picture import LINES_MOST, Arrow, Label, Move, Way, fewer
 from shakeproof.model.roles import ROLES
 
 DEFECTS = [f"defect_{number}" for number in range(30)]
@@ -31,9 +31,12 @@ def test_label_without_alternatives_is_left_to_others() -> None:
     assert fewer("recv X[a | b]", 20) == []
 
 
+def label(*triggers: str, most: float = 150) -> Label:
+    return brief(Arrow("A", "B", Way.OTHER, tuple(Move("A", "B", trigger) for trigger in triggers)), most)
+
+
 def words(*triggers: str, most: float = 150) -> list[str]:
-    moves = tuple(Move("A", "B", trigger) for trigger in triggers)
-    return [line.text for line in brief(Arrow("A", "B", Way.OTHER, moves), most).lines]
+    return [line.text for line in label(*triggers, most=most).lines]
 
 
 def test_guards_stand_below_their_message_in_words() -> None:
@@ -45,11 +48,20 @@ def test_guards_stand_below_their_message_in_words() -> None:
 def test_rows_whose_guards_do_not_fit_are_counted_and_what_all_of_them_say_is_told() -> None:
     rows = [f"recv Hello[resumed, suite_number_{number}], offers_{number}, by_id" for number in range(7)]
     assert words(*rows) == ["recv Hello", "[resumed; by id] 7 ways"]
-    assert guard_of(rows, Usual(), 40) == "7 ways"
+    assert guard_of(rows, Usual(), 40) == ("7 ways", True)
 
 
 def test_alternatives_of_one_row_that_do_not_fit_are_counted() -> None:
-    assert guard_of([f"recv X[{' | '.join(DEFECTS)}]"], Usual(), 100) == f"[defect 0 or {len(DEFECTS) - 1} more]"
+    guard = guard_of([f"recv X[{' | '.join(DEFECTS)}]"], Usual(), 100)
+    assert guard == (f"[defect 0 or {len(DEFECTS) - 1} more]", False)
+
+
+def test_label_counts_where_rows_are_counted_whatever_its_words_are() -> None:
+    rows = [f"recv Hello[resumed, suite_number_{number}], offers_{number}, by_id" for number in range(7)]
+    assert label(*rows).counts
+    assert brief(Arrow("A", "B", Way.OTHER, tuple(Move("A", "B", "recv X", f"send {n}") for n in range(5))), 150).counts
+    assert not label("recv and [no way]", "recv Data[in_7 ways]").counts
+    assert not label("recv Hello[by_id]", "recv Hello[by_ticket]").counts
 
 
 @pytest.mark.parametrize("name", ["tls12.client", "tls12.server"])

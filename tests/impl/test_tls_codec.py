@@ -471,6 +471,23 @@ def test_split_records_gives_whole_records_and_the_rest() -> None:
     )
 
 
+def test_listener_is_told_of_each_record_as_it_came_and_why_one_is_refused() -> None:
+    reader, heard = records.RecordReader(), []
+    reader.listener = lambda data, came: heard.append((data, came))
+    first, second = records.encode_record(22, 0x0303, b"abc"), records.encode_record(23, 0x0303, b"de")
+    reader.feed(first + second[:-1])
+    assert [reader.next_record(), reader.next_record()] == [records.Record(22, 0x0303, b"abc"), None]
+    reader.feed(second[-1:] + b"\x00\x03\x03\x00\x00")
+    assert reader.next_record() == records.Record(23, 0x0303, b"de")
+    with pytest.raises(RemoteProtocolError) as caught:
+        reader.next_record()
+    assert heard == [
+        (first, records.Record(22, 0x0303, b"abc")),
+        (second, records.Record(23, 0x0303, b"de")),
+        (b"\x00\x03\x03\x00\x00", caught.value),
+    ]
+
+
 def test_a_sequence_number_does_not_wrap() -> None:
     writer = records.RecordWriter()
     writer.sequence = 2**64 - 1

@@ -12,13 +12,14 @@ from shakeproof.model.roles import ROLES
 from shakeproof.model.trace import Trace
 from shakeproof.properties.audit import audit
 from shakeproof.properties.complete import Pruning, complete, ended, reference, statement
-from shakeproof.properties.conformance import AFTERWARDS, Outcome, Problem, Runner
+from shakeproof.properties.conformance import Outcome, Runner
 from shakeproof.properties.findings import Finding, Grade
 from shakeproof.properties.suites import Word
 from shakeproof.properties.targets.base import Endpoint, Reaction, Setup, Target
 from shakeproof.properties.targets.ours import OurEndpoint, OurTarget, make_client
 from shakeproof.properties.targets.scripted import ScriptedTarget
 from shakeproof.properties.tasks import Task, words_of
+from shakeproof.properties.verdicts import AFTERWARDS, Problem
 from shakeproof.replaying import word_of
 from tests.properties.planted import with_hidden_state
 

@@ -28,7 +28,7 @@ from shakeproof.model.roles import ROLES
 from shakeproof.model.tls12 import REQUESTED, doubtful, identified
 from shakeproof.properties.audit import audit
 from shakeproof.properties.confirmation import confirm, finding_of
-from shakeproof.properties.conformance import Outcome, Problem, Runner, judge
+from shakeproof.properties.conformance import Outcome, Runner
 from shakeproof.properties.conversation import Exchange
 from shakeproof.properties.courses import courses
 from shakeproof.properties.findings import Finding, Grade, Run
@@ -38,6 +38,7 @@ from shakeproof.properties.targets.base import Endpoint, Reaction, Setup, Target
 from shakeproof.properties.targets.ours import OurEndpoint, OurTarget, make_server
 from shakeproof.properties.targets.scripted import ScriptedEndpoint, ScriptedTarget
 from shakeproof.properties.tasks import Task, words_of
+from shakeproof.properties.verdicts import Problem, judge
 
 TLS_ROLES = ("tls12.client", "tls12.server")
 CBC = Setup("rsa", "rsa", "cbc")

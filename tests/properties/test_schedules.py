@@ -15,7 +15,7 @@ from shakeproof.model.messages import Certificate, expired, wrong_name
 from shakeproof.model.roles import ROLES
 from shakeproof.properties.complete import reference
 from shakeproof.properties.confirmation import confirm
-from shakeproof.properties.conformance import Outcome, Problem, Runner
+from shakeproof.properties.conformance import Outcome, Runner
 from shakeproof.properties.delivery import cut, merged, writes
 from shakeproof.properties.findings import Grade
 from shakeproof.properties.schedules import combined, schedules, search
@@ -25,6 +25,7 @@ from shakeproof.properties.targets.ours import OurEndpoint, OurTarget, make_clie
 from shakeproof.properties.targets.scripted import ScriptedTarget
 from shakeproof.properties.task_run import run_task
 from shakeproof.properties.tasks import Task
+from shakeproof.properties.verdicts import Problem
 from shakeproof.replaying import word_of
 
 CLIENT, SERVER = ROLES["tls12.client"], ROLES["tls12.server"]

@@ -10,11 +10,11 @@ import pytest
 from shakeproof.exits import UsageError
 from shakeproof.explain import READINGS, explain
 from shakeproof.model.roles import ROLES
-from shakeproof.properties import conformance, truncation_audit
-from shakeproof.properties.conformance import Problem
+from shakeproof.properties import conformance, truncation_audit, verdicts
 from shakeproof.properties.conversation import Exchange
 from shakeproof.properties.findings import Grade
 from shakeproof.properties.targets.base import Reaction
+from shakeproof.properties.verdicts import Problem
 
 TLS = [role for role in ROLES.values() if role.name.startswith("tls")]
 EVERY = 9
@@ -42,7 +42,7 @@ def test_check_of_any_row_is_explained_with_what_it_is_about(reading: str) -> No
 
 
 def test_every_reading_that_checks_are_named_by_is_known() -> None:
-    source = inspect.getsource(conformance) + inspect.getsource(truncation_audit)
+    source = "".join(map(inspect.getsource, (conformance, truncation_audit, verdicts)))
     given = {*re.findall(r'reading="(\w+)"', source), *re.findall(r"reading=([A-Z]+)", source)}
     assert {word.upper() for word in given} == set(READINGS)
 

@@ -9,7 +9,7 @@ import pytest
 from shakeproof.model.roles import ROLES
 from shakeproof.properties.demands import demanded
 from shakeproof.properties.findings import Grade
-from shakeproof.reports.html_view import finding_view
+from shakeproof.reports.html_findings import finding_view
 from shakeproof.reports.json import as_data
 from shakeproof.reports.summary import judge_run
 from shakeproof.reports.wording import came_sentence, case_of, percent, required_sentence, row_of, why_words
