@@ -45,6 +45,7 @@ from shakeproof.properties.tasks import (
     cells_of,
     is_complete,
     left_out,
+    role_of,
     words_of,
 )
 from shakeproof.properties.workers import run_in_processes, share_of
@@ -297,7 +298,7 @@ class Board:
                 partial.leave_out(word, OUT_OF_TIME)
             partial.leave_beside("what comes after the suite")
         if is_complete(task) and not task.hopeless:
-            pruning = Pruning(reference(ROLES[task.role], task.setup))
+            pruning = Pruning(reference(role_of(task), task.setup))
             partial.complete = statement(pruning, task.extra, words, left_out(words, partial), aside=OLDER)
         return partial
 
@@ -332,7 +333,8 @@ class Board:
         task = partial.task
         result.words += partial.words
         result.seconds += partial.seconds
-        result.exercised.update(partial.exercised)
+        rows = ROLES[task.role].by_id  # a row of another reading is none of those that are counted
+        result.exercised.update({row_id: times for row_id, times in partial.exercised.items() if row_id in rows})
         if not partial.error:
             result.cells += partial.cells
             result.cells_run += partial.cells_run
@@ -346,11 +348,10 @@ class Board:
                 NotTested(BESIDE if why == OUT_OF_TIME else why, 0, tuple(words[:5]))
                 for why, words in partial.beside.items()
             ]
-        rows = ROLES[task.role].by_id
         for row_id in result.exercised:
-            row = rows.get(row_id)
-            objected = row is not None and any(finding.check.startswith(row.code) for finding in result.findings)
-            if row is not None and row.level is Level.MAY and row.kind in (Kind.RECV, Kind.SEND) and not objected:
+            row = rows[row_id]
+            objected = any(finding.check.startswith(row.code) for finding in result.findings)
+            if row.level is Level.MAY and row.kind in (Kind.RECV, Kind.SEND) and not objected:
                 result.notes[row_id] = row.title
 
     def _conclude(self, result: RoleRun) -> None:

@@ -17,7 +17,7 @@ from shakeproof.model.messages import Alert, ApplicationData, ServerHello, full,
 from shakeproof.model.notation import Alike, Symbol
 from shakeproof.model.oracle import Oracle
 from shakeproof.properties.conversation import Conversation, Exchange
-from shakeproof.properties.courses import chosen_values
+from shakeproof.properties.courses import chosen_values, is_older, is_reached
 from shakeproof.properties.findings import Grade
 from shakeproof.properties.mapper.hypotheses import HONEST_KEYS, KeyHypothesis
 from shakeproof.properties.suites import CLOSE_NOTIFY, Word, flights, honest_path, is_repeated, passes
@@ -253,9 +253,7 @@ class Runner:
             if problem is not None:
                 return problem
         talk.peer.context.keeps_open = False
-        # What a client asks for in its first message is its own choice: the cell is that of the state, whatever it was.
-        opened = not word.prefix and not self.setup.session and word.configuration.state in talk.oracle.states
-        if word.configuration not in talk.oracle.configurations and not opened:
+        if not is_reached(self.role, word.configuration, talk.oracle.configurations, self.setup):
             return Problem(Grade.NOTE, exchange, self.other_choice(word.configuration, talk.oracle.configurations))
         return None
 
@@ -270,7 +268,8 @@ class Runner:
 
     def _go_on(self, talk: Conversation, followed: list[str], chosen: tuple[Value, ...]) -> Problem | None:
         """After a legal input: honestly on to the end, and data both ways."""
-        open_ones = [c for c in talk.oracle.configurations if not self.role.is_final(c.state)]
+        there = [c for c in talk.oracle.configurations if not self.role.is_final(c.state)]
+        open_ones = [c for c in there if not is_older(self.role, c)]
         path = honest_path(self.role, open_ones[0], chosen) if open_ones else None
         if path is None:
             return None

@@ -172,6 +172,8 @@ class Conversation:
             first.feed(peer.concretise(ApplicationData.symbol()))
         first.feed(peer.concretise(Alert.symbol(closure)))
         first.dispose()
+        if session is not None and self.setup.session == "ticket" and not session.ticket:
+            session = None  # it can be resumed by its id, which is another setup
         following = first.again() if session is not None else None
         if session is None:
             last = said[-1].symbol.text if said else "nothing"

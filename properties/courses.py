@@ -16,17 +16,19 @@ from functools import lru_cache
 from typing import TypeAlias
 
 from shakeproof.model import messages as m
-from shakeproof.model.facts import Value
-from shakeproof.model.machine import Configuration
+from shakeproof.model.facts import Fact, Value
+from shakeproof.model.machine import Configuration, Role
 from shakeproof.model.notation import Symbol
 from shakeproof.model.tls12 import (
     SWITCHED,
+    VERSION,
     again,
     anonymous,
     asked,
     current,
     first,
     identified,
+    older,
     unasked,
 )
 from shakeproof.properties.mapper.context import SessionName
@@ -63,6 +65,8 @@ def _of_client(setup: Setup) -> tuple[Course, ...]:
         return ((*values, m.by_id, m.unpromised),)
     if setup.session == "ticket":  # and so is whether a ticket is promised
         return ((*values, m.by_ticket),)
+    if setup.promises:
+        return ((*values, m.ticketed, m.full),)
     return ((*values, m.anew, m.full, m.unpromised),)
 
 
@@ -91,6 +95,36 @@ _SESSIONS: dict[SessionName, tuple[Course, ...]] = {
     "id": ((m.by_id, m.resumed, m.unpromised),),
     "ticket": ((m.by_ticket, m.resumed, m.unpromised), (m.ticketed, m.full, m.promised)),
 }
+
+
+def at_will(role: Role, here: Configuration, setup: Setup) -> Configuration:
+    """The configuration without what is the target's own choice and no row reads there but the one that answers it.
+
+    A client says in its ClientHello what it likes, in any handshake, and forgets that when it is answered: until then
+    the cell is that of the state, whatever it was. Only that a session is resumed is the setup's to say. And a server
+    that resumes has sent the new ticket, if it gives one, before it reads again.
+    """
+    own: tuple[Fact, ...] = (m.OFFER,) if setup.session else (m.OFFER, m.ASKS)
+    if role.name.endswith(".server") and role.remembered(here)[m.GRANTS.name] == m.resumed.bit:
+        own = (m.TICKET,)
+    memory = zip(role.memory_facts, here.memory, strict=True)
+    return here._replace(memory=tuple(fact.mask if fact in own else bits for fact, bits in memory))
+
+
+def is_reached(role: Role, wanted: Configuration, found: Iterable[Configuration], setup: Setup) -> bool:
+    """Whether a target that may be in these configurations is in the one that a cell is of."""
+    place = at_will(role, wanted, setup)
+    return any(at_will(role, one, setup) == place and (not setup.promises or _asks(role, one)) for one in found)
+
+
+def is_older(role: Role, here: Configuration) -> bool:
+    """Whether a version before TLS 1.2 has been chosen there, which the tester does not speak on."""
+    return role.remembered(here)[VERSION.name] == older.bit
+
+
+def _asks(role: Role, here: Configuration) -> bool:
+    """Whether a client may be promised a ticket there, or has been answered."""
+    return role.remembered(here)[m.ASKS.name] != m.anew.bit
 
 
 # ------------------------------------------------------------------------------------------- what a setup is for

@@ -8,7 +8,7 @@ something goes wrong is audited, since that is what an audit is for.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,7 +18,7 @@ from shakeproof.model.messages import Alert, ApplicationData, Certificate, Certi
 from shakeproof.model.notation import Symbol
 from shakeproof.properties.conformance import Runner
 from shakeproof.properties.conversation import Conversation, Exchange
-from shakeproof.properties.courses import Course, courses
+from shakeproof.properties.courses import Course, courses, is_reached
 from shakeproof.properties.findings import Grade
 from shakeproof.properties.suites import honest_path, honest_prefixes
 from shakeproof.properties.targets.base import Setup, Target, TargetError
@@ -128,7 +128,7 @@ def try_setup(runner: Runner) -> Trial:
 
 
 def _try_course(runner: Runner, course: Course) -> Trial:
-    ways = honest_prefixes(runner.role, course)
+    every = ways = honest_prefixes(runner.role, course)
     if runner.setup.client_auth and runner.role.name.endswith(".client"):  # that it is asked is the tester's to see to
         asking = {place: path for place, path in ways.items() if any(one.message is CertificateRequest for one in path)}
         ways = asking or ways
@@ -138,23 +138,32 @@ def _try_course(runner: Runner, course: Course) -> Trial:
     try:
         if talk.unprepared:
             return Trial("declined", talk.unprepared)
-        return _connect(talk, (*path, *onward), place, len(path), runner)
+        on_the_way = {len(way): here for here, way in every.items() if way == path[: len(way)]}
+        return _connect(talk, (*path, *onward), {**on_the_way, len(path): place}, runner)
     finally:
         talk.dispose()
 
 
-def _connect(talk: Conversation, path: Sequence[Symbol], place: Configuration, at: int, runner: Runner) -> Trial:
-    """Along the path, past the place where so many symbols lead, and then data."""
+def _connect(
+    talk: Conversation, path: Sequence[Symbol], expected: Mapping[int, Configuration], runner: Runner
+) -> Trial:
+    """Along the path, past the places where so many symbols lead, and then data. At the first and the last of them the
+    target has to be; of the others it tells why it goes no further.
+    """
     exchange = talk.begin()
     problem = judge(exchange, talk.oracle)
     if problem is not None:
         return _failed(problem, exchange, talk, first=True)
-    connected = False
+    connected, strayed = False, ""
     for number, symbol in enumerate((*path, ApplicationData.symbol())):
-        if number == at and place not in talk.oracle.configurations:
-            return Trial("declined", runner.other_choice(place, talk.oracle.configurations))
-        if talk.oracle.is_over:
-            return Trial("declined", f"the target ended the connection: it said {exchange.got}")
+        place, found = expected.get(number), talk.oracle.configurations
+        ended = f"the target ended the connection: it said {exchange.got}" if talk.oracle.is_over else ""
+        if place is not None and not is_reached(runner.role, place, found, runner.setup):
+            strayed = strayed or ended or runner.other_choice(place, found)
+            if number in (0, max(expected)):
+                return Trial("declined", strayed)
+        if ended:
+            return Trial("declined", strayed or ended)
         meaningless = talk.peer.applicable(symbol)
         if meaningless:
             return Trial("declined", meaningless)

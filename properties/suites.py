@@ -22,7 +22,7 @@ from shakeproof.model.facts import Fact, Value
 from shakeproof.model.machine import Configuration, Role
 from shakeproof.model.messages import Alert, ApplicationData, ChangeCipherSpec, Record, closure, replayed, stale
 from shakeproof.model.notation import STAY, Kind, Row, State, Symbol
-from shakeproof.properties.courses import Course, concerns, courses, is_another, is_basic, is_for
+from shakeproof.properties.courses import Course, at_will, concerns, courses, is_another, is_basic, is_for
 from shakeproof.properties.targets.base import Setup
 
 FLOOD = 1000
@@ -307,14 +307,19 @@ def quick(role: Role, setup: Setup, before: tuple[Setup, ...] = ()) -> tuple[Wor
         word
         for word in words
         if concerns(setup, word.configuration, word.symbol)
-        or ((word.configuration, word.symbol) not in known and not (again and rows_at(role, word) <= read))
+        or (
+            (at_will(role, word.configuration, setup), word.symbol) not in known
+            and not (again and rows_at(role, word) <= read)
+        )
     )
 
 
 @lru_cache(maxsize=64)
 def cells_of(role: Role, setups: tuple[Setup, ...]) -> frozenset[tuple[Configuration, Symbol]]:
-    """The cells of some setups."""
-    return frozenset((word.configuration, word.symbol) for setup in setups for word in whole(role, setup))
+    """The cells of some setups, by what is not a client's own choice."""
+    return frozenset(
+        (at_will(role, word.configuration, setup), word.symbol) for setup in setups for word in whole(role, setup)
+    )
 
 
 def rows_at(role: Role, word: Word) -> frozenset[str]:
@@ -325,7 +330,7 @@ def rows_at(role: Role, word: Word) -> frozenset[str]:
 @lru_cache(maxsize=64)
 def rows_of(role: Role, setups: tuple[Setup, ...]) -> frozenset[str]:
     """The rows that read something in some setups."""
-    return frozenset(row.id for here, symbol in cells_of(role, setups) for row in role.enabled(here, symbol))
+    return frozenset(row for setup in setups for word in whole(role, setup) for row in rows_at(role, word))
 
 
 # ------------------------------------------------------------------------------------------------ words of no cell

@@ -13,7 +13,6 @@ from dataclasses import replace
 from typing import Any
 
 from shakeproof.model.machine import Role
-from shakeproof.model.roles import ROLES
 from shakeproof.properties.chain_audit import is_offered, offer_chains
 from shakeproof.properties.complete import Pruning, reference, statement
 from shakeproof.properties.confirmation import CONFIRMATIONS, confirm, distinguished, finding_of
@@ -23,7 +22,7 @@ from shakeproof.properties.findings import OUT_OF_TIME, Grade
 from shakeproof.properties.named import name_target
 from shakeproof.properties.suites import Word, floods, fragments, truncations, whole
 from shakeproof.properties.targets import find_target
-from shakeproof.properties.targets.base import OutOfTimeError, Target, TargetError
+from shakeproof.properties.targets.base import LateError, OutOfTimeError, Target, TargetError
 from shakeproof.properties.tasks import (
     OLDER,
     Found,
@@ -35,6 +34,7 @@ from shakeproof.properties.tasks import (
     cells_of,
     is_complete,
     left_out,
+    role_of,
     words_of,
 )
 from shakeproof.properties.truncation_audit import hear_status, is_heard, is_shown_by_status
@@ -56,7 +56,7 @@ LAST_S = 0.5
 
 def run_task(task: Task, deadline: float, say: Callable[[Said], None], *, until: float | None = None) -> Partial:
     """Run one role of one target in one setup until the deadline (of time.monotonic). until: the whole audit's."""
-    role = ROLES[task.role]
+    role = role_of(task)
     if task.named is not None:
         name_target(task.named)
     target = open_target(task.target, task.rogue)
@@ -99,7 +99,10 @@ def run_task(task: Task, deadline: float, say: Callable[[Said], None], *, until:
             _run_calls(runner, words, deadline, partial)
         partial.error = partial.error or (f"no honest handshake completed: {task.hopeless}" if task.hopeless else "")
         partial.ended = OUT_OF_TIME not in partial.not_tested and OUT_OF_TIME not in partial.beside
-    except OutOfTimeError:
+    except (OutOfTimeError, LateError):
+        if OUT_OF_TIME not in partial.not_tested:
+            for word in words[partial.done :]:
+                partial.leave_out(word, OUT_OF_TIME)
         partial.leave_beside("what was under way, and what comes after it")
     except TargetError as error:
         partial.error = str(error)

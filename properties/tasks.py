@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any, TypeAlias
 
+from shakeproof.model.machine import Role
 from shakeproof.model.messages import ClientHello, old_version
 from shakeproof.model.notation import Symbol
 from shakeproof.model.roles import ROLES
@@ -23,6 +25,8 @@ FAILURES_LIMIT = 3
 """So often a prefix leads nowhere, and it is not tried again: each time may cost the longest wait."""
 
 OLDER = "the target speaks a version before TLS 1.2 too, which is another protocol"
+LEGACY = "legacy"
+"""The reading of a table under which such a version may be chosen."""
 
 
 @dataclass(frozen=True)
@@ -120,9 +124,14 @@ class Partial:
         return self.failed[word.prefix][1] if self.has_failed(word.prefix) else ""
 
     def is_of_another_version(self, word: Word) -> bool:
-        """Whether the target would answer the word by another protocol."""
-        hellos = (symbol for symbol in word.inputs if symbol.message is ClientHello)
-        return self.task.speaks_older and any(symbol.has(old_version) for symbol in hellos)
+        """Whether the target might go on by another protocol, which neither the table nor the tester speaks.
+
+        How it answers an older ClientHello at first, the table says; and where none is due, it refuses any.
+        """
+        older = [index for index, one in enumerate(word.inputs) if one.message is ClientHello and one.has(old_version)]
+        if not older or not self.task.speaks_older:
+            return False
+        return older != [len(word.inputs) - 1] or word.configuration.state is ROLES[self.task.role].accepting
 
     def has_failed(self, prefix: tuple[Symbol, ...]) -> bool:
         """Whether a prefix has led nowhere so often that it is not tried again."""
@@ -149,9 +158,20 @@ class Found:
 Said: TypeAlias = Progress | Found | Partial
 
 
+def role_of(task: Task) -> Role:
+    """The role that a task is held to."""
+    return _legacy(task.role) if task.speaks_older else ROLES[task.role]
+
+
+@cache
+def _legacy(name: str) -> Role:
+    role = ROLES[name]
+    return role.under(role.default_readings | {LEGACY})
+
+
 def words_of(task: Task) -> tuple[Word, ...]:
     """The words of a task, shortest first."""
-    role, before = ROLES[task.role], before_of(task)
+    role, before = role_of(task), before_of(task)
     # Complete in the main configuration: in the others, what only they can show.
     return complete(role, task.setup, task.extra) if is_complete(task) else quick(role, task.setup, before)
 

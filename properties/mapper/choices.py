@@ -6,6 +6,7 @@ Source: RFC 5246 sections 7.4.1.3 and 7.4.1.4.1; RFC 8422 section 4.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -60,12 +61,20 @@ def offered_suites(context: Context, symbol: Symbol) -> tuple[int, ...]:
     else:
         kinds = (exchange_said(context, symbol),)
     codes: list[int] = []
+    options = context.options
+    if is_older(symbol):  # those of TLS 1.2 alone would leave nothing in common with a server that speaks that version
+        options = replace(options, bulk="cbc")
     for kind in kinds:
         if says(symbol, alphabet.no_common_suite):
             codes += registry.UNKNOWN_SUITES[kind][:2]
         else:
-            codes += [suite.code for suite in context.options.supported(kind, True)]
+            codes += [suite.code for suite in options.supported(kind, True)]
     return tuple(codes)
+
+
+def is_older(symbol: Symbol) -> bool:
+    """Whether a ClientHello is of a version before TLS 1.2."""
+    return says(symbol, alphabet.old_version) or says(symbol, alphabet.fallback)
 
 
 def choose_suite(context: Context, symbol: Symbol) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 
@@ -22,6 +22,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from shakeproof.impl.errors import RemoteProtocolError
 from shakeproof.impl.tls import messages as codec
 from shakeproof.impl.tls.key_exchange import signed_params
+from shakeproof.impl.tls.suites import TLS_1_2
 from shakeproof.impl.tls.wire import Reader
 from shakeproof.model import messages as alphabet
 from shakeproof.model.facts import Value
@@ -216,7 +217,7 @@ def _server_key_exchange(context: Context, body: bytes) -> Reading:
         groups = groups_offered(hello)
         if group is not None and groups is not None and group not in groups:
             found.append(alphabet.alien_group)
-        if parsed.scheme not in schemes_offered(hello):
+        if parsed.scheme is not None and parsed.scheme not in schemes_offered(hello):
             found.append(alphabet.alien_scheme)
     if group is not None and stock.is_on_curve(group, parsed.public) is False:
         found.append(alphabet.bad_point)
@@ -240,17 +241,21 @@ def _server_key_exchange(context: Context, body: bytes) -> Reading:
     return Reading(symbol_of(alphabet.ServerKeyExchange, bits), f"{what}, {scheme_text(parsed.scheme)}")
 
 
-def scheme_text(scheme: int) -> str:
+def scheme_text(scheme: int | None) -> str:
     """The standard's name, or the number."""
+    if scheme is None:
+        return "signed as before TLS 1.2"
     return registry.SCHEME_NAMES.get(scheme, f"scheme 0x{scheme:04x}")
 
 
 @dataclass(frozen=True)
 class _Params:
-    """Signed parameters: of a curve, of a finite field, or a temporary RSA key."""
+    """Signed parameters: of a curve, of a finite field, or a temporary RSA key. scheme: None before TLS 1.2, where the
+    kind of the key says it.
+    """
 
     params: bytes
-    scheme: int
+    scheme: int | None
     signature: bytes
     group: int | None = None
     public: bytes = b""
@@ -260,7 +265,9 @@ class _Params:
 def _params(context: Context, body: bytes) -> _Params | None:
     """By the suite's own form, else by whatever form fits; None where none does."""
     forms = [_ecdhe_params, _field_params, _rsa_params]
-    if context.uses_dhe:
+    if context.server_hello is not None and context.server_hello.server_version < TLS_1_2:
+        forms = [_older_ecdhe_params, _older_field_params]
+    elif context.uses_dhe:
         forms = [_field_params, _ecdhe_params, _rsa_params]
     elif context.uses_rsa:
         forms = [_rsa_params, _ecdhe_params, _field_params]
@@ -289,6 +296,26 @@ def _rsa_params(body: bytes) -> _Params:
     reader.vector(2, 1)
     reader.vector(2, 1)
     return _signed(reader, body[: reader.position], None)
+
+
+def _older_ecdhe_params(body: bytes) -> _Params:
+    """As in TLS 1.2 (RFC 8422 section 5.4), but what is signed names no algorithm (RFC 5246 section 1.2)."""
+    reader = Reader(body, "ServerKeyExchange", "RFC 8422 section 5.4")
+    reader.uint(1)  # of a named curve, or nothing that follows fits
+    group, public = reader.uint(2), reader.vector(1, 1)
+    return _older_signed(reader, _Params(body[: reader.position], None, b"", group, public))
+
+
+def _older_field_params(body: bytes) -> _Params:
+    reader = Reader(body, "ServerKeyExchange", "RFC 5246 section 7.4.3")
+    field = finite_field.parse(reader)
+    return _older_signed(reader, _Params(body[: reader.position], None, b"", field=field))
+
+
+def _older_signed(reader: Reader, params: _Params) -> _Params:
+    signature = reader.vector(2)
+    reader.finish()
+    return replace(params, signature=signature)
 
 
 def _signed(reader: Reader, params: bytes, field: finite_field.Params | None) -> _Params:

@@ -36,7 +36,7 @@ from shakeproof.model import messages as alphabet
 from shakeproof.model.notation import Symbol
 from shakeproof.properties.mapper import finite_field, registry
 from shakeproof.properties.mapper.certificates import other_name
-from shakeproof.properties.mapper.choices import choose_suite, offered_suites, says
+from shakeproof.properties.mapper.choices import choose_suite, is_older, offered_suites, says
 from shakeproof.properties.mapper.context import Context
 from shakeproof.properties.mapper.drafts import Draft
 from shakeproof.properties.mapper.encrypt_then_mac import ENCRYPT_THEN_MAC
@@ -83,9 +83,8 @@ def client_hello(context: Context, symbol: Symbol) -> Draft:
         extensions = [renegotiation_info(FORGED_RENEGOTIATION)]
     if says(symbol, alphabet.signalled_again):  # forbidden in a renegotiation (RFC 5746 section 3.5)
         codes = (*codes, TLS_EMPTY_RENEGOTIATION_INFO_SCSV)
-    old = says(symbol, alphabet.old_version) or says(symbol, alphabet.fallback)
     hello = codec.ClientHello(
-        client_version=TLS_1_1 if old else TLS_1_2,
+        client_version=TLS_1_1 if is_older(symbol) else TLS_1_2,
         random=context.own_random(),
         session_id=_session_id(context, symbol),
         cipher_suites=codes,

@@ -135,8 +135,10 @@ def sign(key: PrivateKey, scheme: int, data: bytes) -> bytes:
     return key.sign(data, ec.ECDSA(old, deterministic_signing=True))
 
 
-def verifies(public_key: object, scheme: int, signature: bytes, data: bytes) -> bool:
-    """Whether it is that key's signature; False also where scheme and key do not fit."""
+def verifies(public_key: object, scheme: int | None, signature: bytes, data: bytes) -> bool:
+    """Whether it is that key's signature; False also where scheme and key do not fit. scheme: None before TLS 1.2."""
+    if scheme is None:
+        return _verified_before(public_key, signature, data)
     old = _OLD_HASHES.get(scheme >> 8)
     if old is None:
         return signatures.verify(public_key, scheme, signature, data)
@@ -150,6 +152,17 @@ def verifies(public_key: object, scheme: int, signature: bytes, data: bytes) -> 
     except (InvalidSignature, ValueError, UnsupportedAlgorithm):
         return False
     return False
+
+
+def _verified_before(public_key: object, signature: bytes, data: bytes) -> bool:
+    """As before TLS 1.2 (RFC 5246 section 1.2): an RSA key signs an MD5 and a SHA-1 hash in a row, others SHA-1's."""
+    if not isinstance(public_key, rsa.RSAPublicKey):
+        return verifies(public_key, signatures.SignatureScheme.ECDSA_SHA1, signature, data)
+    hashed = hashlib.md5(data, usedforsecurity=False).digest() + hashlib.sha1(data, usedforsecurity=False).digest()
+    try:
+        return public_key.recover_data_from_signature(signature, padding.PKCS1v15(), None) == hashed
+    except InvalidSignature:
+        return False
 
 
 def kind_of(authentication: Authentication | None) -> KeyKind:

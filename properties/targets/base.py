@@ -24,6 +24,10 @@ class TargetError(Exception):
     """The target can't be tested: says what was tried, what happened and what to do."""
 
 
+class LateError(TargetError):
+    """The target has not started in the time that there was, which is less than a start may take."""
+
+
 End: TypeAlias = Literal["", "orderly", "truncated"]
 """The end of the data, as an application is told of it: that all has come, or that some may be missing."""
 
@@ -54,7 +58,7 @@ class Setup:
     certificate_key: of the server's certificate; session: by what a session is resumed that a first connection has
     made, "" for none; client_auth: the server asks for a certificate, and the client has one; renegotiation: the target
     takes part in a second handshake; encrypt_then_mac, extended_master_secret: whether the tester offers them, or
-    grants them.
+    grants them; promises: the tester promises a client a ticket, in the only connection that there is.
     """
 
     key_exchange: KeyExchangeName = "ecdhe"
@@ -65,6 +69,12 @@ class Setup:
     renegotiation: bool = False
     encrypt_then_mac: bool = False
     extended_master_secret: bool = True
+    promises: bool = False
+
+    @property
+    def tickets(self) -> bool:
+        """Whether the target is to take part in tickets."""
+        return self.promises or self.session == "ticket"
 
     @property
     def text(self) -> str:
@@ -77,6 +87,7 @@ class Setup:
             (self.renegotiation, "renegotiation"),
             (self.encrypt_then_mac, "encrypt-then-MAC"),
             (not self.extended_master_secret, "no extended master secret"),
+            (self.promises, "a ticket that is not shown again"),
         ):
             if wanted:
                 parts.append(text)
@@ -253,3 +264,10 @@ SETUPS: tuple[Setup, ...] = (
 """What a whole stack can do: the basic setups first, in which everything is tried, then those for one mechanism each,
 in which only what is new is tried.
 """
+
+PROMISING: tuple[Setup, ...] = (
+    Setup("rsa", "rsa", "cbc", promises=True),
+    Setup("ecdhe", "rsa", "gcm", promises=True),
+    Setup("dhe", "rsa", "gcm", promises=True),
+)
+"""For a client that may not come again with the ticket that it is given; for one that does, little is left here."""

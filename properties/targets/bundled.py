@@ -8,30 +8,19 @@ before it is connected, so that it goes out at once.
 
 from __future__ import annotations
 
-import hashlib
 import os
-import shutil
-import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import cast
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key, pkcs12
 
-from shakeproof.properties.targets.base import SETUPS, Setup, TargetError
-from shakeproof.properties.targets.program import Files, Program
+from shakeproof.properties.targets import nss
+from shakeproof.properties.targets.base import PROMISING, SETUPS, Setup
+from shakeproof.properties.targets.compiled import DRIVERS, built
+from shakeproof.properties.targets.program import Files, Program, request
 
-DRIVERS = Path(__file__).with_name("drivers")
-COMPILE_S = 120.0
-"""Go compiles its own standard library the first time; that takes half a minute on a slow machine."""
-TOOL_S = 20.0
-"""A tool that fills a database takes a tenth of a second."""
 SCRIPT = "docs/stacks/install"
 
 
@@ -39,62 +28,7 @@ def _install(name: str, packages: str) -> str:
     return f"{packages} (or {SCRIPT} --only {name}, in the repository)"
 
 
-# ------------------------------------------------------------------------------------------------------------ compiling
-
-
-def _cache() -> Path:
-    """Where compiled drivers are kept between runs."""
-    root = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(root) / "shakeproof" / "drivers"
-
-
-def built(source: str, compiler: str, argv: Callable[[Path, Path], list[str]]) -> Path:
-    """The folder with what the compiler makes of a driver, compiled if it is not in the cache yet.
-
-    argv: for the source and the folder to write to. Raises TargetError where the compiler fails.
-    """
-    program = shutil.which(compiler)
-    if program is None:
-        raise TargetError(f"{source}: there is no {compiler} to compile it with")
-    found = Path(program).resolve()
-    state = found.stat()
-    identity = f"{found} {state.st_mtime_ns} {state.st_size} ".encode() + (DRIVERS / source).read_bytes()
-    folder = _cache() / f"{compiler}-{hashlib.sha256(identity).hexdigest()[:16]}"
-    if folder.is_dir():
-        return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    # Beside it and then renamed: several workers may compile at once, and none may see half of it.
-    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
-        made = Path(scratch) / "made"
-        made.mkdir()
-        _run_tool([program, *argv(DRIVERS / source, made)[1:]], Path(scratch), COMPILE_S)
-        try:
-            made.rename(folder)
-        except OSError:
-            if not folder.is_dir():
-                raise
-    return folder
-
-
-def _run_tool(argv: list[str], folder: Path, limit_s: float = TOOL_S) -> None:
-    try:
-        done = subprocess.run(  # noqa: S603 ours, from this file
-            argv,
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=limit_s,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise TargetError(f"{argv[0]} did not finish within {limit_s:g} s") from error
-    except OSError as error:
-        raise TargetError(f"{argv[0]}: {error.strerror or error}") from error
-    if done.returncode:
-        said = " ".join((done.stderr or done.stdout).split())[-300:]
-        raise TargetError(f"{argv[0]} failed with {done.returncode}: {said or 'it said nothing'}")
+# ---------------------------------------------------------------------------------------------------------- our drivers
 
 
 def _go() -> str:
@@ -109,9 +43,6 @@ def _jsse() -> str:
 
 def _erlang() -> str:
     return str(built("driver.erl", "erlc", lambda source, to: ["erlc", "-o", str(to), str(source)]))
-
-
-# ---------------------------------------------------------------------------------------------------------- our drivers
 
 
 def _driven(
@@ -136,7 +67,7 @@ def _driven(
 
 
 def _words(setup: Setup) -> list[str]:
-    words: list[str] = [setup.session] if setup.session else []
+    words: list[str] = ["ticket"] if setup.tickets else [setup.session] if setup.session else []
     words += ["client-auth"] if setup.client_auth else []
     words += ["renegotiation"] if setup.renegotiation else []
     return words
@@ -158,14 +89,6 @@ def _python(source: str) -> Callable[[], list[str]]:
 
 
 # -------------------------------------------------------------------------------------------------- programs of a stack
-
-REQUEST = "GET / HTTP/1.1\r\nHost: {}\r\n\r\n"
-
-
-def _request(files: Files) -> bytes:
-    """For a client that sends what it reads from standard input."""
-    return REQUEST.format(files.name).encode()
-
 
 ECHOING = """
 pipe=$1/echo.$$; shift
@@ -201,7 +124,7 @@ def _openssl_server(files: Files, port: int, setup: Setup) -> list[str]:
     ]
     # Not -www or -rev: there it sleeps for a second whenever a record brings no data. -quiet: its input is no commands.
     argv += ["-quiet"]
-    if setup.session != "ticket":
+    if not setup.tickets:
         argv += ["-no_ticket"]
     if setup.client_auth:
         argv += ["-verify", "4", "-verify_return_error", "-CAfile", str(files.ca)]
@@ -214,7 +137,7 @@ def _openssl_client(files: Files, port: int, setup: Setup) -> list[str]:
     argv = ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-servername", files.name, "-verify_hostname"]
     argv += [files.name, "-CAfile", str(files.ca), "-verify_return_error", "-tls1_2", "-cipher", "ALL:@SECLEVEL=0"]
     argv += ["-quiet", "-no_ign_eof"]
-    if setup.session != "ticket":
+    if not setup.tickets:
         argv += ["-no_ticket"]
     if setup.session:
         kept = files.folder / "session.pem"
@@ -231,7 +154,7 @@ GNUTLS_PRIORITY = "NORMAL:-VERS-ALL:+VERS-TLS1.2:+RSA:+DHE-RSA:+AES-128-CBC:+AES
 
 def _gnutls_priority(setup: Setup) -> str:
     # Its --noticket leaves the extension in the ClientHello.
-    return GNUTLS_PRIORITY if setup.session == "ticket" else f"{GNUTLS_PRIORITY}:%NO_TICKETS"
+    return GNUTLS_PRIORITY if setup.tickets else f"{GNUTLS_PRIORITY}:%NO_TICKETS"
 
 
 def _gnutls_server(files: Files, port: int, setup: Setup) -> list[str]:
@@ -252,89 +175,6 @@ def _gnutls_client(files: Files, port: int, setup: Setup) -> list[str]:
     if setup.client_auth:
         argv += ["--x509certfile", str(files.cert), "--x509keyfile", str(files.key)]
     return [*argv, "127.0.0.1"]
-
-
-NSS_SUITES = "".join(
-    f":{code}"
-    for code in (
-        *(
-            "C02B",
-            "C02C",
-            "CCA9",
-            "C009",
-            "C00A",
-            "C023",
-            "C024",
-            "C02F",
-            "C030",
-            "CCA8",
-            "C013",
-            "C014",
-            "C027",
-            "C028",
-        ),
-        *("009E", "009F", "CCAA", "0033", "0039", "0067", "006B", "009C", "009D", "002F", "0035", "003C", "003D"),
-    )
-)
-"""Every suite of NSS for TLS 1.2 with AES or ChaCha20, in the form that its programs take."""
-NSS_NAME = "identity"
-
-
-def _nss_database(files: Files, setup: Setup) -> None:
-    """NSS reads keys and certificates from a database only; its client stops at the end of what it asks for."""
-    (files.folder / "request").write_bytes(_request(files))
-    folder = files.folder / "nss"
-    if folder.exists():
-        shutil.rmtree(folder)
-    folder.mkdir()
-    _run_tool(["certutil", "-N", "-d", f"sql:{folder}", "--empty-password"], folder)
-    for number, anchor in enumerate(x509.load_pem_x509_certificates(files.ca.read_bytes())):
-        path = folder / f"anchor{number}.pem"
-        path.write_bytes(anchor.public_bytes(serialization.Encoding.PEM))
-        name = f"anchor {number}"
-        _run_tool(["certutil", "-A", "-d", f"sql:{folder}", "-n", name, "-t", "CT,C,C", "-i", str(path)], folder)
-    if not files.cert.exists():
-        return
-    leaf, *issuers = x509.load_pem_x509_certificates(files.cert.read_bytes())
-    key = cast(RSAPrivateKey | EllipticCurvePrivateKey, load_pem_private_key(files.key.read_bytes(), None))
-    bag = folder / "identity.p12"
-    bag.write_bytes(
-        pkcs12.serialize_key_and_certificates(
-            NSS_NAME.encode(),
-            key,
-            leaf,
-            issuers,
-            serialization.BestAvailableEncryption(b"public"),
-        )
-    )
-    _run_tool(["pk12util", "-i", str(bag), "-d", f"sql:{folder}", "-W", "public", "-K", ""], folder)
-
-
-def _nss_server(files: Files, port: int, setup: Setup) -> list[str]:
-    argv = ["selfserv", "-d", f"sql:{files.folder / 'nss'}", "-p", str(port), "-w", "", "-D", "-V", "tls1.2:tls1.2"]
-    argv += ["-n" if setup.certificate_key == "rsa" else "-e", NSS_NAME, "-c", NSS_SUITES, "-H", "1"]
-    if setup.extended_master_secret:
-        argv += ["-G"]
-    if setup.session == "ticket":
-        argv += ["-u"]
-    elif not setup.session:
-        argv += ["-N"]
-    if setup.client_auth:
-        argv += ["-r"]
-    return argv
-
-
-def _nss_client(files: Files, port: int, setup: Setup) -> list[str]:
-    argv = ["tstclnt", "-O", "-h", "127.0.0.1", "-a", files.name, "-p", str(port), "-d", f"sql:{files.folder / 'nss'}"]
-    # With a file instead of standard input it ends when the server does.
-    argv += ["-V", "tls1.2:tls1.2", "-c", NSS_SUITES, "-w", "", "-A", str(files.folder / "request")]
-    if setup.extended_master_secret:
-        argv += ["-G"]
-    if setup.session == "ticket":
-        argv += ["-u"]
-    if setup.client_auth:
-        argv += ["-n", NSS_NAME]
-    return argv
 
 
 BOTAN_POLICY = """allow_tls10 = false
@@ -362,11 +202,16 @@ require_cert_revocation_info = false
 
 def _botan_policy(files: Files, setup: Setup) -> None:
     text = BOTAN_POLICY.format(renegotiation="true" if setup.renegotiation else "false")
-    (files.folder / "policy.txt").write_text(text, encoding="ascii")
+    _botan_file(files, setup).write_text(text, encoding="ascii")
+
+
+def _botan_file(files: Files, setup: Setup) -> Path:
+    """What the command names: setups that differ in it need a process of their own."""
+    return files.folder / ("renegotiating.txt" if setup.renegotiation else "policy.txt")
 
 
 def _botan_server(files: Files, port: int, setup: Setup) -> list[str]:
-    policy = files.folder / "policy.txt"
+    policy = _botan_file(files, setup)
     return ["botan", "tls_server", str(files.cert), str(files.key), f"--port={port}", f"--policy={policy}"]
 
 
@@ -381,7 +226,7 @@ def _curl(files: Files, port: int, setup: Setup) -> list[str]:
 
 # ------------------------------------------------------------------------------------------------------------ the table
 
-ONE_CONNECTION = tuple(setup for setup in SETUPS if not setup.session)
+ONE_CONNECTION = (*(setup for setup in SETUPS if not setup.session), *PROMISING)
 """For a client that forgets its sessions when it ends."""
 ONE_RESPONSE = tuple(setup for setup in ONE_CONNECTION if not setup.renegotiation)
 """For a client that closes when it has its response, also in the middle of a renegotiation."""
@@ -397,7 +242,7 @@ _ALL = (
         version=("openssl", "version"),
         server=_openssl_server,
         client=_openssl_client,
-        typed=_request,
+        typed=request,
         prepare=_openssl_chain,
     ),
     Program(
@@ -408,7 +253,7 @@ _ALL = (
         version=("gnutls-serv", "--version"),
         server=_gnutls_server,
         client=_gnutls_client,
-        typed=_request,
+        typed=request,
         client_setups=ONE_CONNECTION,
     ),
     Program(
@@ -417,10 +262,10 @@ _ALL = (
         needs=("selfserv", "tstclnt", "certutil", "pk12util"),
         install=_install("nss", "Debian: libnss3-tools"),
         version=("dpkg-query", "-W", "-f", "NSS ${Version}\n", "libnss3"),
-        server=_nss_server,
-        client=_nss_client,
+        server=nss.server,
+        client=nss.client,
         client_setups=ONE_CONNECTION,
-        prepare=_nss_database,
+        prepare=nss.database,
     ),
     Program(
         name="go",
@@ -505,7 +350,7 @@ _ALL = (
         client=_driven(_python("rustls_driver.py"), "client"),
         loops=True,
         server_setups=NO_RSA,
-        client_setups=NO_RSA,
+        client_setups=(*NO_RSA, *(setup for setup in PROMISING if setup.key_exchange == "ecdhe")),
     ),
 )
 

@@ -30,9 +30,11 @@ IGNORE_UNEXPECTED_EOF = 1 << 7
 
 
 @lru_cache(maxsize=64)
-def _server_context(setup: Setup, by_name: bool, trusts_end: bool) -> ssl.SSLContext:
+def _server_context(setup: Setup, by_name: bool, trusts_end: bool, older: bool) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     _restrict(context, setup, trusts_end)
+    if older:
+        context.minimum_version = ssl.TLSVersion.TLSv1
     with tempfile.TemporaryDirectory() as folder:
         _load(context, certificates.chain(setup.certificate_key), Path(folder))
         if setup.key_exchange == "dhe":
@@ -76,7 +78,7 @@ def _restrict(context: ssl.SSLContext, setup: Setup, trusts_end: bool) -> None:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.maximum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers(CIPHERS)
-    if setup.session != "ticket":
+    if not setup.tickets:
         context.options |= ssl.OP_NO_TICKET
     if setup.renegotiation:
         context.options |= ALLOW_CLIENT_RENEGOTIATION
@@ -180,14 +182,14 @@ class OpenSslTarget(Target):
     """The OpenSSL that this Python is linked with, both roles.
 
     by_name: the server's application goes by names; trusts_end: the application takes the end of the transport for the
-    end of the data.
+    end of the data; older: the server's has versions before TLS 1.2 enabled.
     """
 
     name = "openssl"
     roles = ("tls12.client", "tls12.server")
 
-    def __init__(self, *, by_name: bool = False, trusts_end: bool = False) -> None:
-        self.by_name, self.trusts_end = by_name, trusts_end
+    def __init__(self, *, by_name: bool = False, trusts_end: bool = False, older: bool = False) -> None:
+        self.by_name, self.trusts_end, self.older = by_name, trusts_end, older
 
     @property
     def description(self) -> str:
@@ -205,7 +207,7 @@ class OpenSslTarget(Target):
             warnings.simplefilter("ignore", DeprecationWarning)
             server = role == "tls12.server"
             if server:
-                context = _server_context(setup, self.by_name, self.trusts_end)
+                context = _server_context(setup, self.by_name, self.trusts_end, self.older)
             else:
                 context = _client_context(setup, self.trusts_end)
         return OpenSslEndpoint(context, server=server)

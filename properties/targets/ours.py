@@ -71,7 +71,7 @@ def make_client(
         clock=lambda: NOW,
         suites=suites,
         credentials=CLIENT_CREDENTIALS if setup.client_auth else (),
-        tickets=setup.session == "ticket",
+        tickets=setup.tickets,
         session=session,
         renegotiation="allow" if setup.renegotiation else "refuse",
     )

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import serialization
 
 from shakeproof.properties.mapper import certificates
 from shakeproof.properties.mapper.keys import KeyKind
-from shakeproof.properties.targets.base import Endpoint, Setup, Target, TargetError
+from shakeproof.properties.targets.base import Endpoint, LateError, Setup, Target, TargetError
 from shakeproof.properties.targets.field import field_pem
 from shakeproof.properties.targets.kernel import LISTEN, Processes
 from shakeproof.properties.targets.program import Files, Program, version_of
@@ -120,6 +120,10 @@ class Application:
     def over(self) -> None:
         """A connection is over."""
 
+    def too_slow(self, what: str) -> TargetError:
+        """What to raise where it has not started by now: with all the time that a start may take, it does not start."""
+        return TargetError(what) if self.start_s >= START_S else LateError(what)
+
     def stop(self) -> None:
         """End the process, if there is one."""
         if self.running is not None:
@@ -174,7 +178,7 @@ class ServerApplication(Application):
             if time.monotonic() > until:
                 words = running.last_words
                 self.stop()
-                raise TargetError(
+                raise self.too_slow(
                     f"{self.program.title} does not listen on {HOST}:{self.port} after {round(self.start_s, 1):g} s; "
                     f"its last words were: {words or 'none'}"
                 )
@@ -290,8 +294,10 @@ class ClientApplication(Application):
             return connection
         words, how = running.last_words, running.death
         self.stop()
-        what = f"ended with {how} before it connected" if how else f"does not connect within {self.start_s:g} s"
-        raise TargetError(f"{self.program.title} {what}; its last words were: {words or 'none'}")
+        last = f"its last words were: {words or 'none'}"
+        if how:
+            raise TargetError(f"{self.program.title} ended with {how} before it connected; {last}")
+        raise self.too_slow(f"{self.program.title} does not connect within {round(self.start_s, 1):g} s; {last}")
 
     def _accept(self, seconds: float, running: Running | None) -> socket.socket | None:
         """The connection that comes within the time, unless the process ends before."""

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from shakeproof.properties.targets.base import SETUPS, Setup
+from shakeproof.properties.targets.base import PROMISING, SETUPS, Setup
 
 VERSION_S = 10.0
 """A program prints its version at once; a virtual machine takes a second to start."""
@@ -53,7 +53,7 @@ class Program:
     client: Callable[[Files, int, Setup], list[str]] | None = None
     loops: bool = False
     server_setups: tuple[Setup, ...] = SETUPS
-    client_setups: tuple[Setup, ...] = SETUPS
+    client_setups: tuple[Setup, ...] = (*SETUPS, *PROMISING)
     prepare: Callable[[Files, Setup], None] | None = None
     environment: tuple[tuple[str, str], ...] = ()
     typed: Callable[[Files], bytes] | None = None
@@ -68,6 +68,14 @@ class Program:
         """The roles that it can take."""
         sides = (("tls12.client", self.client), ("tls12.server", self.server))
         return tuple(role for role, start in sides if start is not None)
+
+
+REQUEST = "GET / HTTP/1.1\r\nHost: {}\r\n\r\n"
+
+
+def request(files: Files) -> bytes:
+    """What a client asks that sends what it reads from standard input."""
+    return REQUEST.format(files.name).encode()
 
 
 def is_installed(need: str) -> bool:

@@ -4,12 +4,25 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from shakeproof.model.effects import now
 from shakeproof.model.machine import Role
-from shakeproof.model.messages import Alert, ApplicationData, ClientKeyExchange, warning, wrapped
+from shakeproof.model.messages import (
+    TICKET,
+    Alert,
+    ApplicationData,
+    ClientKeyExchange,
+    broken_ticket,
+    by_ticket,
+    granted,
+    promised,
+    resumed,
+    warning,
+    wrapped,
+)
 from shakeproof.model.notation import STAY, Row, State, States, TableLine
 from shakeproof.model.roles import ROLES
 
-SERVER = ROLES["tls12.server"]
+CLIENT, SERVER = ROLES["tls12.client"], ROLES["tls12.server"]
 HIDDEN = State("HIDDEN", "as the state before it, but data is taken", "keys")
 
 
@@ -42,6 +55,27 @@ def with_second_hello(role: Role = SERVER) -> Role:
         if isinstance(line, Row) and line.states.members == (first,) and line.next is second
     ]
     return replace(role, lines=[*role.lines, *more])
+
+
+def with_broken_ticket_taken(role: Role = CLIENT) -> Role:
+    """The client without a look at a ticket that was promised: a malformed one is kept as any."""
+    here = next(one for one in role.states if one.name == "WAIT_CHANGE_CIPHER_SPEC")
+    rows = [line for line in role.lines if isinstance(line, Row) and line.states.members == (here,)]
+    kept = next(row for row in rows if granted in row.pattern.guards)
+    lost = next(row for row in rows if broken_ticket in row.pattern.guards and promised in row.guards)
+    taken = replace(kept, pattern=lost.pattern)
+    return replace(role, lines=[taken if line is lost else line for line in role.lines])
+
+
+def with_renewed_tickets(role: Role = SERVER) -> Role:
+    """No fault, but one of the choices that the table leaves: a server that resumes gives a new ticket."""
+    lines: list[TableLine] = []
+    for line in role.lines:
+        if isinstance(line, Row) and by_ticket in line.pattern.guards and now(resumed).items[0] in line.effects:
+            kept = tuple(effect for effect in line.effects if effect.fact is not TICKET)
+            line = replace(line, effects=(*kept, *now(promised).items))
+        lines.append(line)
+    return replace(role, lines=lines)
 
 
 def others(line: Row, state: State) -> tuple[State, ...]:

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from shakeproof.cli import app
-from shakeproof.properties.targets import bundled
+from shakeproof.properties.targets import bundled, compiled
 from shakeproof.properties.targets.base import Setup, TargetError
 from shakeproof.properties.targets.bundled import PROGRAMS
 from shakeproof.properties.targets.process import make_files
@@ -44,7 +44,7 @@ def compiler(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def made() -> Path:
-    return bundled.built("driver.go", "compiler", lambda source, to: ["compiler", str(to)])
+    return compiled.built("driver.go", "compiler", lambda source, to: ["compiler", str(to)])
 
 
 def test_every_stack_of_the_table_is_installed_by_the_script() -> None:
@@ -80,6 +80,19 @@ def test_a_session_that_is_kept_is_offered_again(files: Files) -> None:
     assert "-sess_in" not in client(files, PORT, setup.plain)
 
 
+def test_setups_that_botan_is_prepared_for_otherwise_are_started_by_another_command(files: Files) -> None:
+    botan = PROGRAMS["botan"]
+    assert botan.server is not None
+    assert botan.prepare is not None
+    policies: dict[tuple[str, ...], str] = {}  # a process runs on for every setup that has its command
+    for setup in botan.server_setups:
+        botan.prepare(files, setup)
+        command = tuple(botan.server(files, PORT, setup))
+        policy = Path(command[-1].removeprefix("--policy=")).read_text(encoding="ascii")
+        assert policies.setdefault(command, policy) == policy
+        assert ("allow_client_initiated_renegotiation = true" in policy) is setup.renegotiation
+
+
 def test_a_driver_is_compiled_once(compiler: Path) -> None:
     first = made()
     assert (first / "made").exists()
@@ -97,7 +110,7 @@ def test_a_driver_that_does_not_compile_is_told_in_one_line(compiler: Path, monk
 
 def test_a_compiler_that_is_not_there_is_told() -> None:
     with pytest.raises(TargetError, match="there is no no-such-compiler to compile it with"):
-        bundled.built("driver.go", "no-such-compiler", lambda source, to: [])
+        compiled.built("driver.go", "no-such-compiler", lambda source, to: [])
 
 
 def test_list_targets_tells_what_is_installed_and_how_to_get_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
