@@ -34,7 +34,7 @@ from shakeproof.model.composition import (
     codes_of,
     slot,
 )
-from shakeproof.model.facts import Fact, Guard, all_of
+from shakeproof.model.facts import Fact, Guard, Value, all_of
 from shakeproof.model.gathered import Gatherer
 from shakeproof.model.machine import Role
 from shakeproof.model.notation import Kind, Symbol
@@ -215,7 +215,7 @@ class Composer:
             exact += [end.own(side, at) for at in range(end.una, end.nxt + 1)]
         for ack in exact if end.state is not CLOSED else ():
             for control in (rst, syn, bare, data, fin):
-                for seq in self._known(side, end):
+                for seq in self._known(side, end, control):
                     yield from self.ends.receive(side, end, Wire(control, seq, ack), genuine=False)
 
     @staticmethod
@@ -229,12 +229,16 @@ class Composer:
                     if sequence is not ahead or acknowledgment is not duplicate or knows_sequence:
                         yield Segment.symbol(control, sequence, acknowledgment)
 
-    def _known(self, side: str, end: End) -> Iterator[Number]:
-        """Numbers that the attacker knows the end to expect: they follow from its own, or can be predicted."""
+    def _known(self, side: str, end: End, control: Value) -> Iterator[Number]:
+        """Numbers that the attacker knows the end to expect, or, of a SYN, to have accepted: they follow from its own, or
+        can be predicted.
+        """
         if end.irs is unknown and self.setting.known_numbers:
             yield Number(ATTACKERS, 0)
         elif end.irs is pretended or self.setting.known_numbers:
             yield end.theirs(side, end.rcv)
+            if control is syn:
+                yield end.theirs(side, 0)
 
     # ------------------------------------------------------------------------------------------------ the network
 

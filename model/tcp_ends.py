@@ -25,9 +25,7 @@ from shakeproof.model.tcp_segments import (
     CLOSE,
     CLOSED,
     DATA,
-    ESTABLISHED,
     FIN,
-    FIN_WAIT_1,
     FIN_WAIT_2,
     FINISHING,
     LISTEN,
@@ -62,6 +60,7 @@ from shakeproof.model.tcp_segments import (
     outside,
     partial,
     passive_open,
+    repeated,
     rst,
     syn,
 )
@@ -96,7 +95,6 @@ from shakeproof.model.tcp_setting import (
 )
 
 HALF_OPEN = (SYN_SENT, SYN_RECEIVED)
-OPEN = (ESTABLISHED, FIN_WAIT_1)
 
 FRONT: dict[Pattern, tuple[Value, ...]] = {
     SYN: (syn,), SYN_ACK: (syn,), DATA: (data,), FIN: (fin,), MORE: (data, fin),
@@ -209,17 +207,8 @@ class Ends:
         if end.got == self.setting.wrong:
             return
         for step in self.steps(end, symbol):
-            if symbol.has(syn) and symbol.has(old) and step.next in OPEN and not self.repeats(side, end, wire):
-                continue
             then = self._after(side, end, step, wire, genuine)
             yield Did(step.row.id, symbol, then, self._reply(side, end, then, step, wire))
-
-    @staticmethod
-    def repeats(side: str, end: End, wire: Wire | None) -> bool:
-        """Whether it begins with the SYN that the end has accepted. The row of figure 7, by which a SYN-ACK opens a
-        connection that both opened actively, is about such a one; it does not say so, since an old SYN is an old SYN.
-        """
-        return wire is not None and wire.seq == end.theirs(side, 0)
 
     def said(self, side: str, end: End, wire: Wire) -> Iterator[Symbol]:
         """What a segment says to the end, as the mapper would classify it: more than one where chance decides."""
@@ -234,6 +223,8 @@ class Ends:
             if end.irs is of_old:
                 return (outside,)  # initial numbers follow a clock: what is later is higher
             return (old,) if is_old(wire.seq) and end.irs is not pretended else (old, outside)
+        if wire.control is syn:
+            return (repeated,)  # in a space there is one SYN
         offset = wire.seq.at - end.rcv
         if offset:
             return (ahead if offset > 0 else old,)

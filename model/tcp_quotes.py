@@ -110,11 +110,13 @@ _event(
     "If an incoming segment is not acceptable, an acknowledgment should be sent in reply (unless the RST bit is set,"
     " if so drop the segment and return): <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>",
 )
+_event("3.10.7.4 drop", "After sending the acknowledgment, drop the unacceptable segment and return.")
 _event(
     "3.10.7.4 timestamps",
     "When the improved algorithm is implemented, the logic above is not applicable for incoming SYN segments with"
     " Timestamp Options, received on a connection in the TIME-WAIT state.",
 )
+_event("3.5 figure-7-irs", "3. SYN-RECEIVED <-- <SEQ=300><CTL=SYN> <-- SYN-SENT")
 _event(
     "3.5 figure-7",
     "6. ESTABLISHED <-- <SEQ=300><ACK=101><CTL=SYN,ACK> <-- SYN-RECEIVED",

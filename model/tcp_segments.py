@@ -28,11 +28,12 @@ SEQUENCE = Fact("sequence", {
     "filling":    "begins with RCV.NXT and fills the gap before a FIN that has arrived ahead of it",
     "ahead":      "begins after RCV.NXT, inside the receive window",
     "shut":       "begins with RCV.NXT while the receive window is zero",
-    "old":        "lies wholly before RCV.NXT: a duplicate, or a keep-alive",
+    "repeated":   "is the SYN that was accepted once more: SEG.SEQ = IRS, before RCV.NXT",
+    "old":        "lies wholly before RCV.NXT: a duplicate, or a keep-alive; of a SYN: SEG.SEQ is not IRS",
 }, {
     "outside":    "lies beyond the receive window",
 }, detail=True)
-expected, straddling, filling, ahead, shut, old, outside = SEQUENCE.values
+expected, straddling, filling, ahead, shut, repeated, old, outside = SEQUENCE.values
 
 ACKNOWLEDGMENT = Fact("acknowledgment", {
     "current":   "acknowledges all that was sent, SEG.ACK = SND.NXT, and once the connection is open nothing waits to be "
@@ -71,6 +72,7 @@ Segment = Message("Segment", "a TCP segment", CONTROL, SEQUENCE, ACKNOWLEDGMENT,
     ((bare | rst | syn) & straddling, "no text reaches across RCV.NXT; of a SYN before it, what is left is text"),
     (~data & filling,                 "what fills a gap is text"),
     ((bare | rst | syn) & shut,       "what has no length is acceptable in a window of zero"),
+    (~syn & repeated,                 "what repeats the SYN is a SYN; anything else that begins with IRS is old"),
 ))
 
 # What is sent, as its receiver sees it.

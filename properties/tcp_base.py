@@ -45,6 +45,9 @@ WORDS_AT_ONCE = 24
 TIMEOUTS_AT_ONCE = 12
 """Timeouts of a word: as many as it takes until a connection is given up, of which nobody hears."""
 
+LED_OTHERWISE = (t.shut, t.filling, t.shrunk)
+"""Before a segment that says this there is more to be done than its route says."""
+
 FIRST_ISS = 7_000_000
 ISS_STEP = 1_000_003
 """From one connection of the script to the next."""
@@ -186,11 +189,9 @@ class TcpBase(RecordedMachine):
 
     def _confirm(self, play: TcpPlay) -> None:
         """The end of the handshake; of a simultaneous one, in the way of figure 7."""
-        if play.bench.setup.opening == "simultaneous":
-            made = play.make(t.Segment.symbol(t.syn, t.old, t.current))
-            if not isinstance(made, str) and play.view.irs is not None:
-                self.give(play, moved(made, play.view.irs), "handshake")
-                return
+        again = t.Segment.symbol(t.syn, t.repeated, t.current)
+        if play.bench.setup.opening == "simultaneous" and self.say(play, again, kind="handshake"):
+            return
         self.say(play, t.Segment.symbol(t.bare, t.current), kind="handshake")
 
     def acknowledged(self, play: TcpPlay, control: Value, kind: str = "honest") -> bool:
@@ -274,12 +275,12 @@ class TcpBase(RecordedMachine):
         return True
 
     def _leave_out(self, play: TcpPlay, here: Configuration) -> None:
-        """Of all that can't be said there, nothing need be tried."""
+        """Of all that can't be said there, nothing need be tried, unless a word of its own is led otherwise."""
         if in_vain(self.role, self.is_listening, here) in self.tally.tried:
             return
         self.tally.tried.add(in_vain(self.role, self.is_listening, here))
         for symbol, name in names(self.role, here).items():
-            special = symbol.has(t.shut) or symbol.has(t.filling) or symbol.message is not t.Segment
+            special = any(symbol.has(value) for value in LED_OTHERWISE) or symbol.message is not t.Segment
             if not special and isinstance(play.make(symbol), str):
                 self.tally.tried.add(in_vain(self.role, self.is_listening, name))
 

@@ -120,7 +120,7 @@ def _sequence(segment: Segment, view: View, control: Value, edge: int) -> Value:
         if offset == 0:
             return t.expected if window or control is not t.syn else t.outside
         if offset < 0:
-            return t.old
+            return t.repeated if control is t.syn and segment.seq == view.irs else t.old
         return t.ahead if offset < window else t.outside
     if offset + segment.length <= 0:
         return t.old

@@ -154,16 +154,19 @@ def _place(control: Value, sequence: Value, view: View, script: Script, picks: _
     window = view.rcv_wnd
     if sequence is t.expected:
         return "a SYN does not fit into a window of zero" if control is t.syn and not window else (view.rcv_nxt, 0)
-    offset = _offset(sequence, view, picks)
+    offset = _offset(control, sequence, view, picks)
     return offset if isinstance(offset, str) else (advance(view.rcv_nxt, offset), 0)
 
 
-def _offset(sequence: Value, view: View, picks: _Picks) -> int | str:
+def _offset(control: Value, sequence: Value, view: View, picks: _Picks) -> int | str:
     window = view.rcv_wnd
     if sequence is t.ahead:
         return picks.of((1, min(7, window - 1), window // 2, window - 1)) if window > 1 else "the window has no room"
+    first = distance(view.rcv_nxt, view.irs or 0)
+    if sequence is t.repeated:
+        return first if first < 0 else "so much text has come that the SYN's number is no more before what is expected"
     if sequence is t.old:
-        return -picks.of((1, 2, 700, FAR))
+        return picks.of([offset for offset in (-1, -2, -700, -FAR) if control is not t.syn or offset != first])
     beyond = max(window, distance(view.rcv_nxt, view.far_edge), 1)
     return picks.of((beyond, beyond + 1, beyond + 5000, FAR))
 

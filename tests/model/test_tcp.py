@@ -99,10 +99,23 @@ def test_an_acknowledgment_of_the_unsent_in_syn_received_is_reset_or_challenged(
     assert step(at(t.SYN_RECEIVED, role=UNPROTECTED), early, UNPROTECTED) == [(stays, ["RST"])]
 
 
-def test_a_repeated_syn_may_be_answered_with_the_syn_ack_again() -> None:
-    again = Segment.symbol(t.syn, t.old, t.no_ack)
+@pytest.mark.parametrize("opened", [t.passively, t.reopened], ids=repr)
+def test_a_repeated_syn_may_be_answered_with_the_syn_ack_again(opened: Value) -> None:
+    again = Segment.symbol(t.syn, t.repeated, t.no_ack)
     stays = t.SYN_RECEIVED.name
-    assert sorted(step(at(t.SYN_RECEIVED, t.passively), again)) == [(stays, ["ACK"]), (stays, ["SYN-ACK"])]
+    assert sorted(step(at(t.SYN_RECEIVED, opened), again)) == [(stays, ["ACK"]), (stays, ["SYN-ACK"])]
+
+
+@pytest.mark.parametrize("acknowledgment", [t.no_ack, t.current, t.duplicate], ids=repr)
+@pytest.mark.parametrize("opened", t.OPENED.values, ids=repr)
+def test_an_old_syn_with_another_number_than_irs_is_answered_with_an_ack_and_dropped(
+    opened: Value, acknowledgment: Value
+) -> None:
+    """Section 3.10.7.4, first: it is not acceptable. Only of the SYN that was accepted does figure 7 say more."""
+    here = at(t.SYN_RECEIVED, opened)
+    other, again = (Segment.symbol(t.syn, sequence, acknowledgment) for sequence in (t.old, t.repeated))
+    assert step(here, other) == [("SYN-RECEIVED", ["ACK"])]
+    assert not set(tcp.enabled(here, other)) & set(tcp.enabled(here, again))
 
 
 @pytest.mark.parametrize("acknowledgment", [t.no_ack, t.current], ids=repr)
@@ -121,7 +134,7 @@ def test_text_after_a_fin_is_ignored_with_or_without_an_ack(state: State) -> Non
 
 
 def test_simultaneous_open_may_be_completed_by_the_syn_ack_of_figure_7() -> None:
-    outcomes = step(at(t.SYN_RECEIVED, t.actively), Segment.symbol(t.syn, t.old, t.current))
+    outcomes = step(at(t.SYN_RECEIVED, t.actively), Segment.symbol(t.syn, t.repeated, t.current))
     assert sorted(outcomes) == [("ESTABLISHED", ["ACK"]), ("SYN-RECEIVED", ["ACK"])]
 
 
@@ -170,7 +183,8 @@ def test_synchronized_states_answer_what_is_unacceptable_with_an_ack(state: Stat
         Segment.symbol(t.bare, t.beyond),
     ):
         assert step(at(state), symbol) == [stays], symbol
-    assert stays in step(at(state), Segment.symbol(t.syn, t.outside, t.no_ack))
+    for sequence in (t.outside, t.old, t.repeated):
+        assert stays in step(at(state), Segment.symbol(t.syn, sequence, t.no_ack))
     assert step(at(state), Segment.symbol(t.rst, t.old)) == [(state.name, [])]
     assert step(at(state), Segment.symbol(t.bare, t.no_ack)) == [(state.name, [])]
 

@@ -306,8 +306,9 @@ def test_a_new_syn_may_open_a_connection_in_time_wait_anew() -> None:
     assert step(again, Segment.symbol(t.bare, t.current)) == [("ESTABLISHED", [])]
 
 
-def test_an_old_syn_opens_it_only_where_timestamps_say_that_it_is_new() -> None:
-    syn = Segment.symbol(t.syn, t.old, t.no_ack)
+@pytest.mark.parametrize("sequence", [t.old, t.repeated], ids=repr)
+def test_an_old_syn_opens_it_only_where_timestamps_say_that_it_is_new(sequence: Value) -> None:
+    syn = Segment.symbol(t.syn, sequence, t.no_ack)
     assert step(at(t.TIME_WAIT), syn) == [("TIME-WAIT", ["ACK"])]
     assert ("SYN-RECEIVED", ["SYN-ACK"]) in step(at(t.TIME_WAIT, role=STAMPED), syn, STAMPED)
 
@@ -377,7 +378,8 @@ def test_simultaneous_open_is_figure_7() -> None:
     assert [party.state for party in parties] == ["SYN-RECEIVED", "SYN-RECEIVED"]
     # What completes it is the SYN-ACK of the other, whose SYN is a duplicate by now.
     completed = [("SYN-RECEIVED", ["ACK"]), ("ESTABLISHED", ["ACK"])]
-    assert [step(party.configuration, Segment.symbol(t.syn, t.old, t.current)) for party in parties] == [completed] * 2
+    again = Segment.symbol(t.syn, t.repeated, t.current)
+    assert [step(party.configuration, again) for party in parties] == [completed] * 2
 
 
 def test_half_open_connection_is_discovered_as_in_figure_9() -> None:

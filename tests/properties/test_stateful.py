@@ -243,11 +243,6 @@ OUT_OF_REACH = {
         f"tcp:FIN-WAIT-1:{ARRIVED}, ~zero, data, filling, fin | filling]",
         f"tcp:ESTABLISHED | FIN-WAIT-1:{ARRIVED}, ~zero, data, filling]",
     ),
-    "no word has more than a FIN in flight, and a window that is not zero has room for that": (
-        f"tcp:FIN-WAIT-1:{ARRIVED}, shrunk]",
-        f"tcp:CLOSING:{ARRIVED}, shrunk, fin]",
-        f"tcp:LAST-ACK:{ARRIVED}, shrunk]",
-    ),
 }
 """Rows that no run is certain to have taken, by the reason."""
 

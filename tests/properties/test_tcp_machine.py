@@ -13,8 +13,9 @@ from hypothesis.stateful import run_state_machine_as_test
 from shakeproof.diagrams.ladder import ladder
 from shakeproof.impl.tcp import Segment, TcpConnection
 from shakeproof.impl.tcp.events import Closed, ResetReceived
-from shakeproof.impl.tcp.segment import reset_for
+from shakeproof.impl.tcp.segment import ACK, SYN, reset_for
 from shakeproof.impl.tcp.sequence import distance
+from shakeproof.impl.tcp.tcb import SYN_RECEIVED
 from shakeproof.model import tcp_segments as t
 from shakeproof.model.trace import Fate, Trace
 from shakeproof.properties import safety
@@ -142,6 +143,20 @@ def syn_kills(connection: TcpConnection, sound: Callable[..., bool], segment: Se
     return False
 
 
+def any_syn_ack(connection: TcpConnection, sound: Callable[..., bool], segment: Segment) -> bool:
+    """In a simultaneous open any SYN-ACK that acknowledges our SYN completes it, one that repeats no SYN too."""
+    answers = int(segment.flags) & ACK and connection.check_acknowledges_syn(segment)
+    waits = connection.state == SYN_RECEIVED and not connection.opened_passively
+    return bool(waits and answers) or sound(segment)
+
+
+def syn_ack_again(connection: TcpConnection, sound: Callable[..., None], segment: Segment) -> None:
+    if connection.state == SYN_RECEIVED and int(segment.flags) & SYN:
+        connection.snd_next = connection.iss
+    else:
+        sound(segment)
+
+
 def taken_twice(connection: TcpConnection, sound: Callable[..., Any], seq: int, data: bytes) -> tuple[int, bytes]:
     return (connection.rcv_nxt, data) if distance(seq, connection.rcv_nxt) > 0 else (seq, data)
 
@@ -185,6 +200,10 @@ def odd(symbol: str, after: int = 3, pick: int = 0) -> list[tuple[str, dict[str,
         pytest.param(replacing(accept_syn_again=syn_kills), odd("SYN, NO_ACK"), safety.WentOn, id="SYN resets"),
         pytest.param(replacing(check_acknowledgment_number=yes), odd("DATA, BEYOND"), safety.WentOn, id="unsent acked"),
         pytest.param(replacing(check_acknowledges_syn=yes), odd("SYN, BEYOND", 1), safety.WentOn, id="old SYN opens"),
+        pytest.param(
+            replacing(accept_syn_again=any_syn_ack), [*odd("SYN, NO_ACK", 1), *odd("SYN, OLD, CURRENT", 0)],
+            safety.WentOn, id="any old SYN-ACK of figure 7",
+        ),
         pytest.param(
             replacing(check_sequence_number=no_window, trim_to_window=lambda c, s, seq, data, *, fin: (data, fin)),
             odd("DATA, CURRENT", pick=3), safety.WentOn, id="beyond the window",
@@ -247,6 +266,14 @@ def test_fault_is_objected_to_and_the_clean_one_is_not(
     assert type(violation) is kind
     assert "expected" in str(violation)
     assert violation.clause.startswith("RFC ")
+
+
+def test_syn_ack_that_comes_again_answers_the_syn_that_was_accepted_and_no_other() -> None:
+    again, other = odd("SYN, REPEATED, NO_ACK", 1), odd("SYN, OLD, NO_ACK", 1)
+    assert found(machine("listener"), other) is None
+    fault = replacing(acknowledge_unacceptable=syn_ack_again)
+    assert found(machine("listener", fault), again) is None
+    assert type(found(machine("listener", fault), other)) is safety.WrongOutput
 
 
 def test_failure_says_in_words_what_the_table_allows() -> None:
@@ -377,7 +404,7 @@ def test_a_second_fin_is_acknowledged_though_the_first_one_ended_the_stream() ->
 def test_a_syn_ack_that_acknowledges_nothing_is_too_old_in_a_simultaneous_open() -> None:
     """Section 3.10.7.4, first: what is not acceptable is answered with an acknowledgment; no reset follows."""
     made = machine("simultaneous")
-    made.words(words=("SYN-RECEIVED (retransmission_running, user_running) <- Segment[SYN, OLD, DUPLICATE]",))
+    made.words(words=("SYN-RECEIVED (retransmission_running, user_running) <- Segment[SYN, REPEATED, DUPLICATE]",))
     assert made.violation is None
     assert made.tally.reached["SYN"] == 1
 

@@ -110,7 +110,9 @@ def arriving(seq: int, ack: int | None = 511, bits: Flags = NO_FLAGS, size: int 
         (arriving(1001, 502, window=5), (t.bare, t.expected, t.partial, t.shrunk)),
         (arriving(1001, bits=Flags.RST), (t.rst, t.expected, t.current)),
         (arriving(1002, bits=Flags.RST | Flags.SYN), (t.rst, t.ahead, t.current)),
-        (arriving(1000, bits=Flags.SYN), (t.syn, t.old, t.current)),
+        (arriving(1000, bits=Flags.SYN), (t.syn, t.repeated, t.current)),
+        (arriving(999, bits=Flags.SYN), (t.syn, t.old, t.current)),
+        (arriving(1000, bits=Flags.RST), (t.rst, t.old, t.current)),
         (arriving(1001, bits=Flags.FIN), (t.fin, t.expected, t.current)),
         (arriving(1001, bits=Flags.FIN, size=100), (t.data, t.expected, t.current)),  # the FIN lies beyond the window
         (arriving(1000, bits=Flags.FIN), (t.fin, t.old, t.current)),
