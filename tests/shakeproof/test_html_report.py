@@ -419,7 +419,7 @@ def test_templates_are_packaged() -> None:
 @pytest.mark.usefixtures("require_dot")
 @pytest.mark.parametrize(
     ("rogue", "role", "state"),
-    [("finished-unchecked", "tls12.client", "WAIT_FINISHED"), ("in-window-reset", "tcp", "LAST-ACK")],
+    [("finished-unchecked", "tls12.client", "WAIT_FINISHED"), ("in-window-reset", "tcp", "ESTABLISHED")],
 )
 def test_page_of_failed_properties_has_the_machine_beside_the_chart(rogue: str, role: str, state: str) -> None:
     run = run_properties(profile="ci", rogue=rogue)
