@@ -135,6 +135,7 @@ class Composer:
             for side, role in self.tables().items()
         }
         self.meanings = self.MEANINGS(setting)
+        self._ends: dict[tuple[str, int], tuple[LocalStep, tuple[tuple[Assign, Assign], ...]]] = {}
         own = (connect.symbol(), write.symbol())
         self.steps = {name: live_steps(side.role, side.limits, own) for name, side in self.sides.items()}
 
@@ -158,8 +159,7 @@ class Composer:
             heard[name] = [step for step in self.steps[name] if step.row.kind is Kind.RECV]
         for side in self.sides.values():  # the flights are known once every step is
             for step in heard[side.name]:
-                for _ in self._after(side, step):
-                    pass
+                self._after(side, step)
         packets = self._listed()
         self.meanings.packets = codes_of(packets)
         out = [made for one in calls if (made := self._at_once(one)) is not None]
@@ -206,8 +206,19 @@ class Composer:
 
     # ------------------------------------------------------------------------------------------------ what comes after
 
-    def _after(self, side: Side, step: LocalStep) -> Iterator[tuple[Assign, Assign]]:
-        """What must be so, and what is so afterwards: state, memory, the flight owed, and the keys made on the way."""
+    def _after(self, side: Side, step: LocalStep) -> Sequence[tuple[Assign, Assign]]:
+        """What must be so, and what is so afterwards: state, memory, the flight owed, and the keys made on the way.
+
+        Asked for each packet that may be the step's symbol, and for each way to forge it: worked out once, and not to be
+        changed by whoever asks.
+        """
+        key = (side.name, id(step))
+        if key not in self._ends:
+            self._ends[key] = (step, tuple(self._ends_of(side, step)))  # with the step, whose id is then no other's
+        return self._ends[key][1]
+
+    def _ends_of(self, side: Side, step: LocalStep) -> Iterator[tuple[Assign, Assign]]:
+        """See `_after`."""
         name = side.name
         where = {f"{name}.{fact}": mask for fact, mask in step.where}
         assign = {f"{name}.{fact}": mask for fact, mask in step.assign}

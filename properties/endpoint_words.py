@@ -130,12 +130,18 @@ def untried(role: Role, setup: Setup, tried: Set[object], share: tuple[int, int]
 
     share: only those of this part of so many. A cell is of the same part in every setup.
     """
+    return [word for word, same_as in _words_of(role, setup, share) if same_as not in tried]
+
+
+@lru_cache(maxsize=128)
+def _words_of(role: Role, setup: Setup, share: tuple[int, int]) -> tuple[tuple[Word, object], ...]:
+    """A part's words, each with what it is the same as: worked out once, for what is left is asked for in every run."""
     part, parts = share
-    return [
-        word
+    return tuple(
+        (word, identity(word, setup))
         for word in words_by_name(role, setup).values()
-        if part_of(word.configuration, word.symbol, parts) == part and identity(word, setup) not in tried
-    ]
+        if part_of(word.configuration, word.symbol, parts) == part
+    )
 
 
 @lru_cache(maxsize=2**14)

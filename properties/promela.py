@@ -15,9 +15,10 @@ it is ever taken: the counts are those of the model alone.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TypeAlias
 
 from shakeproof.model.composition import PLACES, Composition, Is, Of, OnTheWay, Transition, slot
 from shakeproof.model.facts import And, Guard, ModelError, Not, Or, Value
@@ -155,6 +156,32 @@ def _fewer(options: list[_Option], names: Sequence[str]) -> list[_Option]:
                     kept.append(one)
             options = [one for kept in alike.values() for one in kept]
     return options
+
+
+_Asked: TypeAlias = dict[str, frozenset[int]]
+"""Columns, and the indices one of which each has."""
+
+
+def _parted(options: list[_Option], most: int, asked: _Asked | None = None) -> Iterator[tuple[_Asked, list[_Option]]]:
+    """The options in parts of at most so many, each with what all of a part ask for: by the column that leaves the
+    fewest together, and again by another where a part is still too large.
+    """
+    asked = asked or {}
+    if len(options) <= most:
+        yield asked, options
+        return
+    parts: dict[str, dict[frozenset[int] | None, list[_Option]]] = {}
+    for name in {name: None for one in options for name in one.where if name not in asked}:
+        parts[name] = {}
+        for one in options:
+            parts[name].setdefault(one.where.get(name), []).append(one)
+    best = min(parts, key=lambda name: sum(len(part) ** 2 for part in parts[name].values()), default="")
+    if not best or len(parts[best]) == 1 or len(parts[best].get(None, ())) > len(options) // 2:
+        for begin in range(0, len(options), most):
+            yield asked, options[begin : begin + most]
+        return
+    for numbers, part in parts[best].items():
+        yield from _parted(part, most, asked if numbers is None else {**asked, best: numbers})
 
 
 class _Writer:
@@ -313,12 +340,17 @@ class _Writer:
         return " ".join(parts) or "skip"
 
     def _loop(self, *, several: bool) -> None:
-        """The processes that take the transitions: more than one only where SPIN's bound on one asks for it."""
-        options = self._options()
-        for number, begin in enumerate(range(0, len(options), OPTIONS_MOST), 1):
-            self._head(f"model_{number}", several=several)
+        """The processes that take the transitions: more than one only where SPIN's bound on one asks for it.
+
+        Then each has what asks for the same of some column, and SPIN looks into it only where the column is so.
+        """
+        for number, (asked, options) in enumerate(_parted(self._options(), OPTIONS_MOST), 1):
+            where = every(
+                self._among(name, sorted(numbers), len(self.by_name[name].masks)) for name, numbers in asked.items()
+            )
+            self._head(f"model_{number}", provided=every([not several or "begun", where]))
             self._say("end:", "    do")
-            self._say_options(options[begin : begin + OPTIONS_MOST])
+            self._say_options(options)
             self._say("    od", "}")
 
     def _say_options(self, options: Iterable[_Option]) -> None:
@@ -334,12 +366,13 @@ class _Writer:
             self._say(f"    :: d_step {{ {_spelled(condition)} -> {option.effect} }} /* {comment} */")
             self.options[len(self.lines)] = tuple(option.numbers)
 
-    def _head(self, name: str, *, several: bool) -> None:
-        self._say("", f"active proctype {name}(){' provided (begun)' if several else ''}", "{")
+    def _head(self, name: str, *, provided: Condition = True) -> None:
+        condition = "" if provided is True else f" provided ({_spelled(provided)})"
+        self._say("", f"active proctype {name}(){condition}", "{")
 
     def _watch(self, watched: Sequence[str], *, several: bool) -> None:
         """A process whose every option is a property that does not hold."""
-        self._head("properties", several=several)
+        self._head("properties", provided=not several or "begun")
         self._say("end:", "    do")
         for one in self.model.safety:
             if one.name in watched:
@@ -354,7 +387,7 @@ class _Writer:
 
     def _choose(self) -> None:
         """Several initial states: the first step chooses one, and nothing else can happen before."""
-        self._head("begin", several=False)
+        self._head("begin")
         self._say("    if")
         for number, begins in enumerate(self.model.initial):
             assign = [

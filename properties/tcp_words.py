@@ -123,12 +123,18 @@ def in_vain(role: Role, listening: bool, what: object) -> object:
 def untried(role: Role, listening: bool, tried: Set[object], share: tuple[int, int] = (0, 1)) -> list[str]:
     """The names of cells that have not been tried. share: only those of this part of so many."""
     key = role.default_readings
-    part, parts = share
     return [
         name
-        for name in words(role, listening)
-        if (key, name) not in tried and (key, listening, name) not in tried and crc32(name.encode()) % parts == part
+        for name in _names_of(role, listening, share)
+        if (key, name) not in tried and (key, listening, name) not in tried
     ]
+
+
+@lru_cache(maxsize=64)
+def _names_of(role: Role, listening: bool, share: tuple[int, int]) -> tuple[str, ...]:
+    """The names of a part's cells, worked out once: what is left of them is asked for in every run."""
+    part, parts = share
+    return tuple(name for name in words(role, listening) if crc32(name.encode()) % parts == part)
 
 
 def by_turns(listed: Sequence[str], known: Mapping[str, TcpWord]) -> list[str]:

@@ -42,6 +42,8 @@ class Reassembly:
             end = advance(seq, len(data))
         if not data:
             return
+        if len(self.pieces) >= MAX_PIECES and distance(_end(self.pieces[-1]), seq) > 0:
+            return  # it would be the last, and dropped
         first = last = self._first_from(seq)
         while last < len(self.pieces) and distance(self.pieces[last][0], end) >= 0:
             last += 1

@@ -57,8 +57,8 @@ class TextReceiver(Sender):
         elif data or fin:
             self.hold_text(seq, data, fin=fin)
             self.ack_now = True  # a hole is new, or smaller, or filled: the peer is told at once
-        if self.reassembly:
-            self.deliver(self.reassembly.take(self.rcv_nxt))
+        if self.reassembly and (filled := self.reassembly.take(self.rcv_nxt)):
+            self.deliver(filled)
         if len(self.receive_buffer) > before:
             self.report(DataReceived(len(self.receive_buffer), pushed))
         if self.reassembly.fin_seq is not None and self.check_fin_is_next(self.reassembly.fin_seq):

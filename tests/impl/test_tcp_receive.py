@@ -199,6 +199,12 @@ def test_number_of_pieces_is_bounded_and_the_latest_go_first() -> None:
     assert len(reassembly.pieces) == MAX_PIECES
     assert reassembly.pieces[0][0] == 2
     assert reassembly.held == MAX_PIECES
+    end = 2 * MAX_PIECES
+    held = list(reassembly.pieces)
+    reassembly.add(end + 2, b"x")
+    assert reassembly.pieces == held, "with all places taken, a later one is not held"
+    reassembly.add(end + 1, b"xx")
+    assert reassembly.pieces[-1] == (end, bytearray(b"xxx")), "but what continues the last is"
 
 
 # --- RST --------------------------------------------------------------------------------------------------------------

@@ -159,3 +159,5 @@ def test_sequence_numbers_wrap() -> None:
     assert advance(1, -2) == 2**32 - 1
     assert distance(2**32 - 1, 1) == 2
     assert distance(1, 2**32 - 1) == -2
+    assert distance(0, 2**31 - 1) == distance(2**31 + 1, 0) == 2**31 - 1
+    assert distance(0, 2**31) == distance(2**31, 0) == -(2**31), "half of the circle is behind"

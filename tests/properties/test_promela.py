@@ -14,7 +14,7 @@ from shakeproof.model.composition import Column, Composition, Is, Of, Packet, Sa
 from shakeproof.model.facts import Assignment, Columns, Fact, Guard, ModelError
 from shakeproof.model.protections import PROTECTIONS
 from shakeproof.model.tls12_setting import Setting
-from shakeproof.properties import promela
+from shakeproof.properties import promela, spin
 from shakeproof.properties.explore import explore
 from shakeproof.properties.explore_plainly import Counts
 from shakeproof.properties.explored import trace_of
@@ -102,7 +102,19 @@ def test_spin_several_processes_count_as_one(
 ) -> None:
     monkeypatch.setattr(promela, "OPTIONS_MOST", 2)
     assert promela_of(POST).text.count("active proctype model_") > 1
+    assert re.search(r"proctype model_\d+\(\) provided \(+room_lamp == ", promela_of(POST).text)
     assert counts(POST) == ours(POST)
+
+
+@pytest.mark.slow
+def test_spin_counts_the_same_whichever_compiler_there_is(
+    counts: Callable[[Composition], Counts], monkeypatch: pytest.MonkeyPatch, require_tool: Callable[[str], str]
+) -> None:
+    require_tool(spin.QUICK[0])
+    model = composed(Setting(attacked=False, bound=2))
+    quickly = counts(model)
+    monkeypatch.setattr(spin, "QUICK", ("shakeproof-has-no-such-compiler",))
+    assert counts(model) == quickly
 
 
 def test_spin_what_no_property_reads_is_part_of_a_state(counts: Callable[[Composition], Counts]) -> None:
