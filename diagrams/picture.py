@@ -290,9 +290,12 @@ class Arrow:
         words = Words("", True, colour, tag=tag)
         lines: list[Words] = []
         for text in joined([each.trigger for each in group], self.usual):
-            broken = wrap(text, TRIGGER, most - words.tag_width, bold=True)
+            room = most - words.tag_width
+            if differs:  # what differs is why there is the picture: no word of it is cut
+                room = max([room, *(text_width(word, TRIGGER, bold=True) for word in text.split())])
+            broken = wrap(text, TRIGGER, room, bold=True)
             if len(broken) > LINES_MOST:
-                broken = fewer(text, most - words.tag_width) or broken
+                broken = fewer(text, room) or broken
             if len(broken) > LINES_MOST:
                 broken = [
                     *broken[: LINES_MOST - 1],

@@ -365,19 +365,23 @@ class _Spine:
         right = left + self.node_width
         self._summaries: dict[int, tuple[Words, Words]] = {}
         ends = [right + 40.0]
+        last = right
         for index, row in enumerate(self.rows):
+            last = right
             if row.stub:
                 self._summaries[index] = row.stub.summary(STUB_LABEL)
-                ends.append(right + self._stub_label(row) + max(words.width for words in self._summaries[index]) + 14.0)
+                last += self._stub_label(row) + max(words.width for words in self._summaries[index]) + 14.0
             if row.loop:
-                ends.append(right + LOOP_REACH + 6.0 + row.loop_label.width + 14.0)
+                last = max(last, right + LOOP_REACH + 6.0 + row.loop_label.width + 14.0)
+            ends.append(last)
         ends += [self.x + AWAY + brief(arrow, PATH_LABEL).width + 14.0 for arrow in self.straight.values()]
         self.bus = max(ends)
         width = self.bus + MARGIN + 14.0
         if picture.sink:
             sink = picture.spot(picture.sink)
             self.sink_width = spot_width(sink, 80.0)
-            self.bus = max(self.bus, right + 30.0 + self.sink_width / 2)
+            # It stands in the last row, clear of what that says.
+            self.bus = max(self.bus, max(last, right + 30.0) + self.sink_width / 2)
             width = self.bus + max(self.sink_width / 2, 40.0) + 14.0 + MARGIN
         width = max(width, 420.0)
         head = Head(picture, width)

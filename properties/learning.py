@@ -16,14 +16,25 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from aalpy import SUL, MealyMachine, Oracle, run_KV
+from aalpy import MealyMachine, Oracle, run_KV
 
 from shakeproof.model.machine import Configuration, Role
-from shakeproof.model.messages import Alert, ApplicationData, closure
+from shakeproof.model.messages import Alert, ApplicationData
 from shakeproof.model.notation import STAY, Row, Symbol
+from shakeproof.properties.asking import (
+    CLOSED,
+    MEANINGLESS,
+    NOTHING,
+    ORDERLY,
+    CorrectedError,
+    CutError,
+    Letters,
+    System,
+    as_output,
+    ends,
+)
 from shakeproof.properties.complete import Reference, reference
 from shakeproof.properties.conformance import Runner
-from shakeproof.properties.conversation import Exchange, is_final_alert
 from shakeproof.properties.suites import expected, own_accord
 
 WORDS_MOST = 6000
@@ -31,16 +42,8 @@ WORDS_MOST = 6000
 EXTRA = 1
 """States beyond the hypothesis that its suite looks for."""
 
-CLOSED, ORDERLY, CRASHED = "closed", "closed in order", "crashed"
-DATA, NOTHING, MEANINGLESS = "data", "nothing", "says nothing here"
 END = "CLOSED"
 """The state in which nothing is answered any more."""
-
-Letters = tuple[str, ...]
-
-
-class CutError(Exception):
-    """Words or time are used up, or the target does not repeat itself: says which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,7 @@ class Learned:
     """What was learned of a target in one role and setup, with the table's machine in the same alphabet.
 
     cut: why it is not all, "" where the suite made of the machine found nothing more; rounds: hypotheses that there
-    were; words: connections that it took.
+    were; words: connections that it took; timed: answers of which only a timer tells that they are whole.
     """
 
     target: str
@@ -87,6 +90,7 @@ class Learned:
     rounds: int
     seconds: float
     cut: str = ""
+    timed: int = 0
 
     @property
     def extra(self) -> tuple[Edge, ...]:
@@ -101,118 +105,19 @@ class Learned:
 
 
 def alphabet_of(there: Reference, besides: Iterable[Symbol] = ()) -> tuple[Symbol, ...]:
-    """The letters: of the sound symbols one for all that the same rows read everywhere, and the symbols besides."""
+    """The letters: of the sound symbols one for all that the same rows read everywhere, and the symbols besides.
+
+    Where one of them is on the usual way of the setup it is that one, so that what is learned is of that setup: a
+    ClientHello with several suites is for the target to choose from.
+    """
+    usual = {symbol for here in there.places for symbol in there.onward(here)}
     found: dict[object, Symbol] = {}
     for symbol in there.alphabet:
         if symbol.is_sound:
             rows = tuple(frozenset(row.id for row in there.role.enabled(here, symbol)) for here in there.places)
-            found.setdefault((symbol.message, rows), symbol)
+            if found.setdefault((symbol.message, rows), symbol) not in usual and symbol in usual:
+                found[symbol.message, rows] = symbol
     return tuple(dict.fromkeys((*found.values(), *besides)))
-
-
-# ------------------------------------------------------------------------------------------------------ asking a target
-
-
-def said(exchange: Exchange, *, sees_data: bool) -> str:
-    """The abstract output of a step. sees_data: whether data that is accepted can be told from data that is not."""
-    if exchange.reaction.crashed:
-        return CRASHED
-    sent = exchange.symbol
-    names = [
-        item.symbol.message.name
-        for item in exchange.seen
-        if item.symbol.message is not ApplicationData
-        and not (item.symbol.message is Alert and (exchange.stopped or is_final_alert(item.symbol)))
-    ]
-    takes = exchange.carries_data and sent is not None and sent.message is ApplicationData
-    # A close_notify of its own accord is no refusal; as an answer to an alert it is what ends the connection anyway.
-    alerts = [item.symbol for item in exchange.seen if is_final_alert(item.symbol)]
-    asked = sent is not None and sent.message is Alert
-    orderly = bool(alerts) and not asked and all(alert.has(closure) for alert in alerts)
-    end = "" if not exchange.stopped else ORDERLY if orderly else CLOSED
-    return _output(names, takes=takes and sees_data, end=end)
-
-
-def _output(names: Sequence[str], *, takes: bool, end: str) -> str:
-    parts = [*names, *([DATA] if takes else []), *([end] if end else [])]
-    return ", ".join(parts) or NOTHING
-
-
-class System(SUL):  # type: ignore[misc]
-    """The target as AALpy asks it: a word is a fresh connection, and what was asked once is known.
-
-    What comes behind the end of a connection is not sent: that closed is closed is checked by a complete suite.
-    """
-
-    def __init__(self, runner: Runner, letters: Sequence[Symbol], deadline: float, words_most: int) -> None:
-        super().__init__()
-        self.runner, self.deadline, self.words_most = runner, deadline, words_most
-        self.symbols = {symbol.text: symbol for symbol in letters}
-        self.words = 0
-        self.sees_data = runner.target.secrets_seen or runner.role.name.endswith(".server")
-        self._known: dict[Letters, str] = {}
-
-    def pre(self) -> None:
-        """AALpy's seam; words are asked whole."""
-
-    def post(self) -> None:
-        """AALpy's seam; words are asked whole."""
-
-    def step(self, letter: Any) -> Any:
-        """AALpy's seam; words are asked whole."""
-        raise NotImplementedError
-
-    def query(self, word: Iterable[str]) -> list[str]:
-        """The outputs to a word, one for each letter."""
-        letters = tuple(word)
-        self.num_queries += 1
-        known = self._from_known(letters)
-        if known is None:
-            self._ask(letters)
-            known = self._from_known(letters)
-        assert known is not None
-        return known
-
-    def _from_known(self, letters: Letters) -> list[str] | None:
-        out: list[str] = []
-        for length in range(1, len(letters) + 1):
-            answer = NOTHING if out and ends(out) else self._known.get(letters[:length])
-            if answer is None:
-                return None
-            out.append(answer)
-        return out
-
-    def _ask(self, letters: Letters) -> None:
-        if self.words >= self.words_most:
-            raise CutError(f"{self.words_most} words were used up")
-        if time.monotonic() > self.deadline:
-            raise CutError("the time was used up")
-        self.words += 1
-        talk = self.runner.open()
-        try:
-            if talk.unprepared:
-                raise CutError(talk.unprepared)
-            talk.begin()
-            for length, letter in enumerate(letters, 1):
-                symbol = self.symbols[letter]
-                if talk.peer.applicable(symbol):
-                    answer = MEANINGLESS
-                else:
-                    answer = said(talk.send(symbol), sees_data=self.sees_data)
-                if self._known.setdefault(letters[:length], answer) != answer:
-                    raise CutError(
-                        f"the target does not repeat itself: {' · '.join(letters[:length])} gave "
-                        f"{self._known[letters[:length]]}, then {answer}"
-                    )
-                if ends([answer]):
-                    return
-        finally:
-            talk.dispose()
-
-
-def ends(outputs: Sequence[str]) -> bool:
-    """Whether the connection is over behind these outputs."""
-    return any(output.rpartition(", ")[2] in (CLOSED, ORDERLY, CRASHED) for output in outputs)
 
 
 class Suite(Oracle):  # type: ignore[misc]
@@ -243,7 +148,8 @@ class Suite(Oracle):  # type: ignore[misc]
 
         What looks for fewer states comes first whole, so that a run which is cut has looked for those.
         """
-        telling = {*self.continuations, *map(tuple, hypothesis.compute_characterization_set())}
+        # In an order of its own, so that the same seed asks the same words.
+        telling = sorted({*self.continuations, *map(tuple, hypothesis.compute_characterization_set())})
         level: list[Letters] = [tuple(state.prefix) for state in hypothesis.states]
         for _ in range(self.extra + 1):
             open_ = [word for word in level if not self._is_over(hypothesis, word)]
@@ -301,11 +207,11 @@ def learn(
     letters = alphabet_of(there, besides)
     texts = tuple(symbol.text for symbol in letters)
     system = System(runner, letters, began + time_s, words_most)
-    onward = {tuple(symbol.text for symbol in there.onward(here)) for here in there.places}
+    onward = dict.fromkeys(tuple(symbol.text for symbol in there.onward(here)) for here in there.places)
     oracle = Suite(texts, system, (way for way in onward if way and set(way) <= set(texts)), extra)
     cut = ""
     try:
-        run_KV(list(texts), system, oracle, automaton_type="mealy", cache_and_non_det_check=False, print_level=0)
+        _until_it_stands(texts, system, oracle)
     except CutError as error:
         cut = str(error)
         if oracle.guess is None or not oracle.passed:
@@ -323,7 +229,22 @@ def learn(
         oracle.rounds,
         time.monotonic() - began,
         cut,
+        system.timed,
     )
+
+
+def _until_it_stands(texts: Letters, system: System, oracle: Suite) -> None:
+    """Learn until the suite has no word against the hypothesis; from the beginning where an answer was corrected.
+
+    Each correction takes a word, of which there are so many only, and what is known is not asked again.
+    """
+    while True:
+        try:
+            run_KV(list(texts), system, oracle, automaton_type="mealy", cache_and_non_det_check=False, print_level=0)
+        except CorrectedError:
+            oracle.guess, oracle.passed = None, 0
+        else:
+            return
 
 
 @dataclass(frozen=True)
@@ -399,11 +320,11 @@ class _Compared:
         owed = [one for one in self.role.flight(row, there) if not (over and one.pattern.message is Alert)]
         names = [(one.pattern.message.name, one.optional) for one in owed]
         end = CLOSED if over else ""
-        yield _output([name for name, optional in names if not optional], takes=takes, end=end)
+        yield as_output([name for name, optional in names if not optional], takes=takes, end=end)
         if any(optional for _, optional in names):
-            yield _output([name for name, _ in names], takes=takes, end=end)
+            yield as_output([name for name, _ in names], takes=takes, end=end)
         if row.next is STAY and takes:  # data that a server does not answer
-            yield _output([], takes=False, end=end)
+            yield as_output([], takes=False, end=end)
 
     def _classes(self) -> dict[_Place, int]:
         """Places that behave alike are one state: numbered in the order in which they are come to."""
@@ -479,11 +400,16 @@ def as_file(machine: Machine, *, role: Role, about: Mapping[str, Any]) -> dict[s
     phases = {state.name: state.phase for state in role.states}
     shown = {end for edge in machine.telling for end in (edge.source, edge.target)} | {machine.states[0]}
     known = {name: phases.get(name.split(" ")[0], "") for name in machine.states if name in shown or name != END}
+    # A state that the table has not belongs where it is come to from: from one of the table's, if there is such a way.
+    own = {name for name, phase in known.items() if phase}
+    for edge in sorted(machine.telling, key=lambda edge: edge.source not in own):
+        known[edge.target] = known[edge.target] or known[edge.source]
     tints = {phase.key: phase.tint for phase in role.phases}
     return {
         "format": "shakeproof.machine/1",
         "title": machine.title,
         "sink": END if END in shown else "",
+        "path": _path(machine, role.accepting.name),
         "phases": [{"key": phase.key, "title": phase.title, "tint": phase.tint} for phase in role.phases],
         "states": [{"name": name, "phase": phase, "tint": tints.get(phase, "")} for name, phase in known.items()],
         "transitions": [
@@ -497,3 +423,15 @@ def as_file(machine: Machine, *, role: Role, about: Mapping[str, Any]) -> dict[s
         },
         **about,
     }
+
+
+def _path(machine: Machine, accepting: str) -> list[str]:
+    """The states of the shortest way to where data is exchanged: a picture has them in one line; [] for none."""
+    ways = {machine.states[0]: [machine.states[0]]}
+    queue = [machine.states[0]]
+    for here in queue:
+        for edge in machine.telling:
+            if edge.source == here and edge.target not in ways and edge.target != END:
+                ways[edge.target] = [*ways[here], edge.target]
+                queue.append(edge.target)
+    return ways.get(accepting, [])

@@ -199,7 +199,8 @@ def _learn(runner: Runner, pruning: Pruning, deadline: float) -> Any:
     left = deadline - time.monotonic()
     if not pruning.deviates or left <= 0:
         return None
-    from shakeproof.properties.learning import CutError, learn  # AALpy only where it is needed
+    from shakeproof.properties.asking import CutError  # AALpy only where it is needed
+    from shakeproof.properties.learning import learn
 
     besides = dict.fromkeys(s for word in pruning.deviates for s in (*word.prefix, word.symbol, *word.suffix))
     try:

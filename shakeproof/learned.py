@@ -27,7 +27,7 @@ def machine_text(learned: Learned, machine: Machine) -> str:
     """A machine as a file that `draw machine FILE` and `draw diff A B` read."""
     about = {
         "role": learned.role, "target": learned.target, "setup": learned.setup, "words": learned.words,
-        "hypotheses": learned.rounds, "cut": learned.cut, "shakeproof": __version__,
+        "hypotheses": learned.rounds, "cut": learned.cut, "timed": learned.timed, "shakeproof": __version__,
     }  # fmt: skip
     data = as_file(machine, role=ROLES[learned.role], about=about)
     return json.dumps(data, indent=1, ensure_ascii=False) + "\n"
@@ -45,6 +45,7 @@ def summary_of(learned: Learned) -> list[str]:
     """What was learned, in lines: the size first, then each difference."""
     machine = learned.machine
     how = f"cut short: {learned.cut}" if learned.cut else "a complete suite made of it finds nothing more"
+    how += f"; only a timer tells that {learned.timed} answers are whole" if learned.timed else ""
     whose = f"{short_name(learned.target)} {learned.role}"
     lines = [
         f"{whose}, {learned.setup}: learned {len(machine.states)} states (the end is one; the "

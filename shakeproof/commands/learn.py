@@ -57,8 +57,8 @@ def _learn(
 ) -> int:  # fmt: skip
     from shakeproof.learned import summary_of, write
     from shakeproof.model.roles import ROLES
+    from shakeproof.properties.asking import CutError
     from shakeproof.properties.conformance import Runner
-    from shakeproof.properties.learning import CutError
     from shakeproof.properties.learning import learn as engine
     from shakeproof.properties.probe import probe
     from shakeproof.properties.rogues import ROGUES

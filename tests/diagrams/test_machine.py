@@ -78,6 +78,30 @@ def test_failures_share_one_bus() -> None:
     assert all("dir=none" in stub for stub in stubs)
 
 
+def test_the_end_stands_clear_of_what_the_last_state_says() -> None:
+    picture = handshake()
+    more = (
+        Move("CLOSED", "ABORTED", "recv ApplicationData", "data, and closed in good order", FAILURE),
+        Move("CLOSED", "CLOSED", "recv Alert[warning]", "nothing at all comes of it"),
+    )
+    for moves in (more[:1], more[1:], more):
+        spine = _Spine(replace(picture, moves=(*picture.moves, *moves)), Canvas())
+        spine.draw()
+        row = spine.rows[-1]
+        said = [words.width for words in spine._summaries.get(len(spine.rows) - 1, ())]
+        said += [row.loop_label.width] if row.loop else []
+        assert spine.right + spine._stub_label(row) + max(said) < spine.bus - spine.sink_width / 2
+
+
+def test_no_word_of_what_differs_is_cut() -> None:
+    word = "recv Certificate" + "AndWhatBelongsToIt" * 8
+    move = Move("WAIT_HELLO", "CONNECTED", word, difference=Difference.EXTRA)
+    lines = Arrow("WAIT_HELLO", "CONNECTED", Way.OTHER, (move,)).label(100.0).lines
+    assert [line.text for line in lines] == word.split()
+    same = replace(move, difference=Difference.SAME)
+    assert "…" in Arrow("WAIT_HELLO", "CONNECTED", Way.OTHER, (same,)).label(100.0).lines[-1].text
+
+
 def test_failures_of_one_state_are_one_stub_that_names_them() -> None:
     text = draw_machine(handshake()).dot_source
     assert "recv Certificate[expired | untrusted]" in text

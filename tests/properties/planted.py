@@ -11,11 +11,13 @@ from shakeproof.model.messages import (
     Alert,
     ApplicationData,
     ClientKeyExchange,
+    NewSessionTicket,
     broken_ticket,
     by_ticket,
     granted,
     promised,
     resumed,
+    unpromised,
     warning,
     wrapped,
 )
@@ -98,3 +100,18 @@ def with_second_key_exchange(role: Role = SERVER) -> Role:
     )
     more = replace(line_in(sound, (here,)), guards=(), effects=(), next=STAY)
     return replace(role, lines=[*role.lines, more])
+
+
+def with_ticket_unpromised(role: Role = ROLES["tls12.client"]) -> Role:
+    """The client with one transition more: a sound NewSessionTicket is let pass that no ServerHello promised."""
+    lines = [
+        replace(line, next=STAY, effects=())
+        if isinstance(line, Row)
+        and line.pattern.message is NewSessionTicket
+        and line.is_violation
+        and broken_ticket not in line.pattern.guards
+        and unpromised in line.guards
+        else line
+        for line in role.lines
+    ]
+    return replace(role, lines=lines)
