@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from shakeproof.model.machine import Role
 from shakeproof.model.notation import Alike
+from shakeproof.model.roles import ROLES
 from shakeproof.properties.conformance import Difference, Outcome, Runner
 from shakeproof.properties.conversation import Conversation
 from shakeproof.properties.findings import Finding, Grade
@@ -58,6 +59,7 @@ def distinguished(runner: Runner, word: Word, alike: Alike, seen: Sequence[Diffe
         shrunk_from=len(word.text),
         seen=(len(seen), CONFIRMATIONS),
         trace=talk.trace(f"{grade.value}: {title}", clause.reference),
+        readings=_readings(runner.role),
     )
 
 
@@ -66,6 +68,12 @@ def _begun(runner: Runner) -> Conversation:
     talk = runner.open(True)
     talk.dispose()
     return talk
+
+
+def _readings(role: Role) -> tuple[str, ...]:
+    """The readings of its table that are in force beside the usual ones."""
+    usual = ROLES[role.name].default_readings if role.name in ROLES else role.default_readings
+    return tuple(sorted(role.default_readings - usual))
 
 
 def _id(runner: Runner, check: str, grade: Grade, word: Word) -> str:
@@ -124,4 +132,5 @@ def finding_of(
             symbol,
         ),
         level=problem.row.level.value if problem.row else "MUST",
+        readings=_readings(role),
     )

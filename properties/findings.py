@@ -52,7 +52,7 @@ class Finding:
     id: short, stable for the same target, check and shrunk word; check: the row's code; grade, title: the verdict and
     one line for people; role, target, setup: where; state, input: the cell; expected, got: in words; clause, sentence:
     the authority; word: the shrunk inputs as text; shrunk_from: its length before shrinking; seen: confirmations, times
-    tried; trace: the run.
+    tried; trace: the run; readings: those of the table under which it was judged, beside the usual ones.
     """
 
     id: str
@@ -73,6 +73,7 @@ class Finding:
     seen: tuple[int, int]
     trace: Trace
     level: str = "MUST"
+    readings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -10,17 +10,15 @@ graver one of the same fault can show.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
-from unittest import mock
 
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.errors import Flaky, Unsatisfiable
-from hypothesis.internal.conjecture import providers
 from hypothesis.stateful import run_state_machine_as_test
 
+from shakeproof.properties.drawn_from import without_constants_of_modules
 from shakeproof.properties.failures import Failure, failure_of, make_calls
 from shakeproof.properties.machines import MACHINES, PROFILES, Machine, Profile
 from shakeproof.properties.recorded import LOWER, Finds, FoundError, RecordedMachine, Tally
@@ -145,21 +143,3 @@ def settings_of(profile: Profile, examples: int) -> settings:
         # Steps are bounded by their own loops, and a machine that is slow to choose is still worth its time.
         suppress_health_check=list(HealthCheck),
     )
-
-
-@contextmanager
-def without_constants_of_modules() -> Iterator[None]:
-    """Keep Hypothesis from drawing constants that it reads in the modules of a project: which modules it takes for that
-    depends on how we are installed and on what else is loaded, and a run must be its seed.
-    """
-    kind, cache = providers.HypothesisProvider, getattr(providers, "CONSTANTS_CACHE", None)
-    constants = getattr(providers, "Constants", None)
-    if cache is None or constants is None or not hasattr(kind, "_local_constants"):  # another version of Hypothesis
-        yield
-        return
-    cache.cache.clear()
-    try:
-        with mock.patch.object(kind, "_local_constants", constants()):
-            yield
-    finally:
-        cache.cache.clear()

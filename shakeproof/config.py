@@ -10,7 +10,7 @@ import datetime as dt
 import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -70,14 +70,28 @@ class Settings:
     accept: tuple[Accepted, ...] = ()
 
     def connect(self, name: str) -> str:
-        """What finds the target that `name` stands for: itself, also where it is the name of more than an address."""
-        if name not in self.targets:
-            return name
-        target = self.targets[name]
-        if target == NamedTarget(name, target.connect):
-            return target.connect
-        name_target(target)
+        """What finds the target that `name` stands for, and is its name in reports: itself.
+
+        A name of the file is made known to this process.
+        """
+        target = self.targets.get(name)
+        if target is not None and target != NamedTarget(name, name):
+            name_target(target)
         return name
+
+    def accepting(self, names: Sequence[str]) -> tuple[Accepted, ...]:
+        """The accepted findings, those of a target under the name of these that it is audited by."""
+        audited = {self._stands_for(name): name for name in reversed(names)}
+        return tuple(
+            entry if entry.target in names else replace(entry, target=audited.get(there, entry.target))
+            for entry in self.accept
+            for there in [self._stands_for(entry.target)]
+        )
+
+    def _stands_for(self, name: str) -> str:
+        """The address, or the name of ours, that a name of the file is another one for; else itself."""
+        target = self.targets.get(name)
+        return target.connect if target is not None and target.connect and not target.start else name
 
 
 OPTIONS: dict[str, tuple[type, ...]] = {
@@ -150,6 +164,12 @@ def _settings(path: Path, table: Mapping[str, Any]) -> Settings:
         options[name] = str(value)
     named = _table(table.get("targets", {}), path, "targets")
     targets = {name: _target(path, name, entry) for name, entry in named.items()}
+    for target in targets.values():
+        if target.connect in targets and target.connect != target.name:
+            raise UsageError(
+                f"{path}: targets.{target.name}.connect = {target.connect!r}: that is a name of this file too; "
+                f"say here what it stands for"
+            )
     entries = table.get("accept", [])
     if not isinstance(entries, list):
         raise UsageError(f"{path}: accept is a list; write [[tool.shakeproof.accept]] for each entry")

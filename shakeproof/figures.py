@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import shlex
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -287,14 +288,22 @@ FIGURES: dict[str, Drawing] = {
 
 def draw(name: str, arguments: Sequence[str] = (), options: Options = Options()) -> Figure:
     """The figure of that name. Raises UsageError."""
-    return FIGURES[choose("figure", name, FIGURES)].draw(arguments, options)
+    return FIGURES[chosen(name)].draw(arguments, options)
+
+
+def chosen(name: str, known: Iterable[str] = FIGURES) -> str:
+    """`name`, where it is a figure's. Raises UsageError with what looks like it, or what draws the file that it is."""
+    is_file = Path(name).suffix == ".json" or Path(name).is_file()
+    return choose(
+        "figure", name, known, hint=f"For a file: shakeproof draw trace {shlex.quote(name)}" if is_file else ""
+    )
 
 
 def captured(name: str, arguments: Sequence[str] = (), options: Options = Options()) -> bytes:
     """The run behind the figure as a pcapng file. Raises UsageError where there is none, or it has no bytes."""
     from shakeproof.reports.pcapng import capture
 
-    trace = FIGURES[choose("figure", name, FIGURES)].trace
+    trace = FIGURES[chosen(name)].trace
     if trace is None:
         raise UsageError(f"draw {name}: no run to capture; pcapng is for {', '.join(captures())}")
     try:

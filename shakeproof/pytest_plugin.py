@@ -21,7 +21,7 @@ import hashlib
 import re
 import shlex
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -152,7 +152,7 @@ class _Session:
             raise UsageError(self.wrong)
         options = self.config.option
         for name in given:
-            choose("argument of the shakeproof mark", name, ("role", "time", "seed", "rogue", "fail_on"))
+            choose("argument of the shakeproof mark", name, [item.name for item in fields(Asked)])
         filed = {name.replace("-", "_"): value for name, value in self.settings.options.items()}
         values = {name: filed[name] for name in ("role", "seed", "fail_on") if name in filed} | given
         for name in ("time", "seed", "fail_on"):
@@ -192,8 +192,6 @@ _KEY: pytest.StashKey[_Session] = pytest.StashKey()
 
 
 def _run(settings: Settings, asked: Asked, folder: Path) -> Audited:
-    from dataclasses import replace
-
     from shakeproof import __version__
     from shakeproof.commands.audit import both, check_rogue, check_target, roles_of
     from shakeproof.doctor import facts
@@ -234,8 +232,7 @@ def _run(settings: Settings, asked: Asked, folder: Path) -> Audited:
     if run.interrupted:
         raise KeyboardInterrupt
     run.facts = facts()
-    accept = tuple(replace(entry, target=settings.connect(entry.target)) for entry in settings.accept)
-    judgement = judge_run(run, accept, asked.fail_on)
+    judgement = judge_run(run, settings.accepting([name]), asked.fail_on)
     report.finish(judgement, version=__version__)
     if report.errors:
         raise report.errors[0]

@@ -23,6 +23,7 @@ from shakeproof.properties.targets import find_target
 from shakeproof.properties.targets.base import Setup, Target, TargetError
 from shakeproof.properties.truncation_audit import StatusRunner, is_of_status
 from shakeproof.properties.verdicts import Problem, judge
+from shakeproof.reports.again import STARTED
 from shakeproof.store import SavedFinding
 
 if TYPE_CHECKING:
@@ -49,10 +50,6 @@ class Replayed:
         return {FIXED: Exit.OK, FAILED: Exit.FINDINGS}.get(self.status, Exit.OURS)
 
 
-STARTED = ("exec:", "python:")
-"""How the name of a target begins that is code of somebody's."""
-
-
 def own_target(saved: SavedFinding) -> str:
     """The target that the finding was made on, where its file may decide that.
 
@@ -63,7 +60,7 @@ def own_target(saved: SavedFinding) -> str:
         kind = "command" if name.startswith("exec:") else "Python module"
         raise UsageError(
             f"{saved.finding.id} was found on a {kind} ({visible(name)}), and none that stands in a file is run: "
-            f"name it with --on, if it is yours"
+            f"name it with --on (in Python with target=, for its test in SHAKEPROOF_ON), if it is yours"
         )
     return name
 
@@ -85,7 +82,8 @@ def replay(saved: SavedFinding, *, target: str = "", rogue: str | None = None) -
     try:
         if not target and not there.is_local:
             raise UsageError(
-                f"{finding.id} was found on {visible(name)}, which is not on this machine: name it yourself"
+                f"{finding.id} was found on {visible(name)}, which is not on this machine: name it yourself, "
+                f"with --on (in Python with target=, for its test in SHAKEPROOF_ON)"
             )
         return _replay(saved, there)
     except TargetError as error:
@@ -96,9 +94,13 @@ def replay(saved: SavedFinding, *, target: str = "", rogue: str | None = None) -
 
 def _replay(saved: SavedFinding, target: Target) -> Replayed:
     finding = saved.finding
-    role = ROLES.get(finding.role)
-    if role is None or finding.role not in target.roles:
+    table = ROLES.get(finding.role)
+    if table is None or finding.role not in target.roles:
         return Replayed(ERROR, f"{target.name} does not take the role {finding.role!r}", finding)
+    strange = [name for name in finding.readings if name not in table.readings]
+    if strange:
+        return Replayed(ERROR, f"the table of {table.name} has no reading {strange[0]!r} any more", finding)
+    role = table.under(table.default_readings | set(finding.readings))
     setup = next((item for item in target.setups(finding.role) if item.text == finding.setup), None)
     if setup is None:
         known = "; ".join(item.text for item in target.setups(finding.role))

@@ -60,7 +60,7 @@ def finding_from_json(text: str) -> SavedFinding:
         found = data.get("format") if isinstance(data, dict) else type(data).__name__
         raise ValueError(f"not a saved finding: expected format {FORMAT!r}, found {found!r}")
     values = {item.name: _value(data, item.name) for item in fields(Finding) if item.name in data}
-    missing = {item.name for item in fields(Finding)} - set(values) - {"level"}
+    missing = {item.name for item in fields(Finding)} - set(values) - {"level", "readings"}
     extra = set(data) - set(values) - {"format", "seed", "rogue"}
     if missing or extra:
         raise ValueError(f"not a saved finding: missing {sorted(missing)}, unknown {sorted(extra)}")
@@ -76,7 +76,7 @@ def _value(data: Mapping[str, Any], name: str) -> Any:
         return Grade(value) if value in {grade.value for grade in Grade} else _wrong(name, value)
     if name == "trace":
         return Trace.from_json(json.dumps(value))
-    if name == "word":
+    if name in ("word", "readings"):
         return tuple(value) if _is_list(value, str) else _wrong(name, value)
     if name == "seen":
         return tuple(value) if _is_list(value, int) and len(value) == 2 else _wrong(name, value)

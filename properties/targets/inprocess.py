@@ -121,13 +121,13 @@ class PythonTarget(Target):
     roles = ("tls12.client", "tls12.server")
 
     def __init__(self, name: str, factory: Callable[[str, Files], Any]) -> None:
-        self.name = name
+        self.name = self._made_by = name
         self._factory = factory
         self._files: dict[tuple[str, KeyKind], Files] = {}
 
     @property
     def description(self) -> str:
-        return f"{self.name.removeprefix(PREFIX)}, in process"
+        return f"{self._made_by.removeprefix(PREFIX)}, in process"
 
     @property
     def secrets_seen(self) -> bool:

@@ -25,12 +25,12 @@ class SocketTarget(Target):
 
     def __init__(self, host: str, port: int) -> None:
         self.host, self.port = host, port
-        self.name = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        self.name = self.address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         self._watch: Watch | None = None
 
     @property
     def description(self) -> str:
-        return f"the server at {self.name}"
+        return f"the server at {self.address}"
 
     @property
     def is_local(self) -> bool:
@@ -65,7 +65,7 @@ class SocketTarget(Target):
         try:
             connection = socket.create_connection((self.host, self.port), timeout=CONNECT_S)
         except OSError as error:
-            raise TargetError(f"{self.name}: can't connect: {error.strerror or error}") from error
+            raise TargetError(f"{self.address}: can't connect: {error.strerror or error}") from error
         if self._watch is None:
             self._watch = self._watched()
         self._watch.took(time.monotonic() - began)

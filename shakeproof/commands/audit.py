@@ -8,7 +8,6 @@ import shlex
 import signal
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
@@ -294,8 +293,7 @@ def run_audit(
     else:
         unfinished.remove()
     run.facts = {**facts(), **run.facts}
-    accept = tuple(replace(entry, target=settings.connect(entry.target)) for entry in settings.accept)
-    judgement = judge_run(run, accept, fail_on, baseline=baseline)
+    judgement = judge_run(run, settings.accepting(names), fail_on, baseline=baseline)
     if matrix:
         written.matrix(judgement)
         print_matrix(out, judgement)

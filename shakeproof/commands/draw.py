@@ -102,7 +102,7 @@ def _draw(
             raise UsageError("draw all writes several files; name a folder with -o")
         _all(options, formats, out)
         return Exit.OK
-    choose("figure", name, [*figures.FIGURES, "all"])
+    figures.chosen(name, [*figures.FIGURES, "all"])
     _check_options(name, options)
     files, notes = _write(figures, name, tuple(arguments), options, formats, out)
     if formats == ["mermaid"] and notes and not files:

@@ -11,7 +11,8 @@ from pathlib import Path
 from shakeproof.console import console
 from shakeproof.diagrams.figure import Figure
 from shakeproof.exits import UsageError
-from shakeproof.properties.findings import Event, FindingConfirmed, RoleRun
+from shakeproof.properties.findings import Event, Finding, FindingConfirmed, RoleRun
+from shakeproof.reports.again import STARTED
 from shakeproof.reports.formats import DEFAULT_FORMATS
 from shakeproof.reports.json import FORMAT, run_to_json
 from shakeproof.reports.junit import NAME as JUNIT
@@ -25,10 +26,9 @@ from shakeproof.store import SavedFinding, finding_to_json
 
 RUN = "run.json"
 SUMMARY = "summary.txt"
-TEST = '''"""shakeproof finding {id}: fails as long as the finding is there. Run it with pytest.
+TEST = '''"""shakeproof finding {id}: fails as long as the finding is there.
 
-SHAKEPROOF_ON names another target than the one that it was found on. A command has to be named there: nothing that
-stands in the finding's file is run.
+Run it with pytest, in the folder in which the audit ran. SHAKEPROOF_ON names another target than ON.
 """
 
 import os
@@ -36,16 +36,31 @@ from pathlib import Path
 
 import shakeproof as sp
 
+{said}
+ON = {on}
+
 
 def test_finding_{id}_is_fixed() -> None:
-    result = sp.replay(Path(__file__).with_suffix(".json"), target=os.environ.get("SHAKEPROOF_ON", ""))
+    target = os.environ.get("SHAKEPROOF_ON") or ON
+    result = sp.replay(Path(__file__).with_suffix(".json"), target=target)
     assert result.status == "FIXED", f"{{result.status}}: {{result.text}}"
 '''
+OF_CODE = """\
+# What the audit ran, and this test runs again. It stands here because this file is code, which you choose to run: the
+# finding's own file is data, and no command that stands in it is run."""
+OF_FILE = '# "": the target that the finding\'s file names.'
 
 
 def machine_stem(result: RoleRun) -> str:
     """The name of the file that shows which rows of a role ran, without its suffix."""
     return f"machine-{result.role}-{target_stem(result.target)}"
+
+
+def _test(finding: Finding) -> str:
+    """The test of a finding, as Python. Of what an audit ran it has a constant, which the user can see and change."""
+    is_code = finding.target.startswith(STARTED)
+    on = ascii(finding.target if is_code else "")
+    return TEST.format(id=finding.id, on=on, said=OF_CODE if is_code else OF_FILE)
 
 
 class FolderReport:
@@ -100,7 +115,7 @@ class FolderReport:
             saved = SavedFinding(finding, self.seed, self.rogue)
             self._write(f"{finding.id}.json", finding_to_json(saved))
             if "pytest" in self.formats:
-                self._write(f"{finding.id}.py", TEST.format(id=finding.id))
+                self._write(f"{finding.id}.py", _test(finding))
             self.draw(finding.id, lambda: draw_trace(finding.trace))
             if "pcapng" in self.formats and save_capture(finding.trace, self.folder / f"{finding.id}.pcapng"):
                 self._wrote(f"{finding.id}.pcapng")

@@ -14,6 +14,7 @@ from shakeproof.model.machine import Role
 from shakeproof.model.roles import ROLES
 from shakeproof.model.trace import Trace
 from shakeproof.properties.findings import Finding, Grade
+from shakeproof.reports.again import again
 from shakeproof.reports.html_chain import Chain, chain_of
 from shakeproof.reports.html_steps import StepView, plain, states_of, steps_of
 from shakeproof.reports.html_svg import Chart, MachineSvg, chart_svg
@@ -141,7 +142,7 @@ def finding_view(
         url=citation(finding.clause)[1] if finding.clause else "",
         sentence=plain(finding.sentence),
         seen=f"shown by {counted(len(finding.word), 'message')}, seen {finding.seen[0]} of {finding.seen[1]} times",
-        again=f"shakeproof replay {finding.id}",
+        again=plain(again(finding)),
         accepted=plain(accepted),
         steps=steps,
         states=states_of(finding.trace, steps, "target", plain(finding.state)),

@@ -121,6 +121,9 @@ def audit_page(
     """The page of an audit. pictures: stem -> SVG text, as the folder report drew them; files: beside the page."""
     run = judgement.run
     accepted = {id(finding): f"accepted until {entry.until}: {entry.reason}" for finding, entry in judgement.accepted}
+    accepted |= {
+        id(one): f"no longer accepted, since {entry.until}: {entry.reason}" for one, entry in judgement.expired
+    }
     old = {id(finding) for finding in judgement.known}
     chains: dict[str, Chain] = {}
     listed = set(files)

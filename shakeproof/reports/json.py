@@ -25,6 +25,7 @@ def as_data(judgement: Judgement, *, version: str, files: Iterable[str] = ()) ->
     """The run as plain values."""
     run = judgement.run
     accepted = {id(finding): entry for finding, entry in judgement.accepted}
+    expired = {id(finding): entry for finding, entry in judgement.expired}
     known = {id(finding) for finding in judgement.known}
     return {
         "format": FORMAT,
@@ -41,7 +42,12 @@ def as_data(judgement: Judgement, *, version: str, files: Iterable[str] = ()) ->
         "left_out_cells": sum(role.left_out for role in run.roles),
         "roles": [_role(role) for role in run.roles],
         "findings": [
-            _finding(finding) | {"accepted": _accepted(accepted.get(id(finding))), "known": id(finding) in known}
+            _finding(finding)
+            | {
+                "accepted": _accepted(accepted.get(id(finding))),
+                "no_longer_accepted": _accepted(expired.get(id(finding))),
+                "known": id(finding) in known,
+            }
             for finding in run.findings
         ],
         "fixed": [
@@ -101,5 +107,6 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "shrunk_from": finding.shrunk_from,
         "confirmed": finding.seen[0],
         "tried": finding.seen[1],
+        "readings": list(finding.readings),
         "trace": json.loads(finding.trace.to_json()),
     }

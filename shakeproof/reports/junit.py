@@ -14,6 +14,7 @@ from xml.etree import ElementTree as ET
 from shakeproof.console import visible
 from shakeproof.model.roles import ROLES
 from shakeproof.properties.findings import Finding, Grade, RoleRun
+from shakeproof.reports.again import again
 from shakeproof.reports.chart import chart_lines
 from shakeproof.reports.summary import Judgement
 from shakeproof.reports.wording import required_text
@@ -75,8 +76,12 @@ def _case(judgement: Judgement, role: RoleRun, check: str, found: list[Finding])
     known = {id(finding) for finding in judgement.known}
     failing = [finding for finding in found if judgement.fails(finding) or _is_hidden(judgement, finding)]
     if failing:
+        over = {id(finding): entry for finding, entry in judgement.expired}
         for finding in failing:
-            failure = ET.SubElement(case, "failure", type=finding.grade.value, message=_text(sentence(finding)))
+            entry = over.get(id(finding))
+            why = f"No longer accepted, since {entry.until} ({entry.reason}). " if entry else ""
+            message = _text(f"{why}{sentence(finding)}")
+            failure = ET.SubElement(case, "failure", type=finding.grade.value, message=message)
             failure.text = _text("\n".join(details(finding)))
     elif not found:
         table = ROLES.get(role.role)
@@ -134,7 +139,7 @@ def details(finding: Finding) -> Iterable[str]:
         yield f'{finding.clause}: "{finding.sentence}"'
     yield f"configuration: {finding.setup}; seen {finding.seen[0]} of {finding.seen[1]} times"
     yield from chart_lines(finding.trace)
-    yield f"again: shakeproof replay {finding.id}"
+    yield f"again: {again(finding)}"
 
 
 def _text(text: str) -> str:

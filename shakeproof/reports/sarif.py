@@ -17,6 +17,7 @@ from typing import Any
 from shakeproof.console import visible
 from shakeproof.exits import Exit
 from shakeproof.properties.findings import Finding, Grade
+from shakeproof.reports.again import again
 from shakeproof.reports.anchor import Anchor, anchor_of
 from shakeproof.reports.baseline import Known
 from shakeproof.reports.chart import chart_lines
@@ -126,7 +127,7 @@ def _rule(finding: Finding) -> dict[str, Any]:
 def _result(judgement: Judgement, finding: Finding, index: int, where: Where) -> dict[str, Any]:
     accepted = {id(one): entry for one, entry in judgement.accepted}
     known = {id(one) for one in judgement.known}
-    said = [visible(sentence(finding)), f"Again: shakeproof replay {finding.id}", *chart_lines(finding.trace)]
+    said = [visible(sentence(finding)), visible(f"Again: {again(finding)}"), *chart_lines(finding.trace)]
     result: dict[str, Any] = {
         "ruleId": finding.check,
         "ruleIndex": index,

@@ -51,8 +51,17 @@ class Judgement:
         return "NOTHING NEW" if any(finding.grade.is_failure for finding in self.known) else "CONFORMING"
 
     def fails(self, finding: Finding) -> bool:
-        """Whether the finding alone makes the run fail: it is open and at or above `fail_on`."""
+        """Whether the finding alone makes the run fail: it is open and at or above `fail_on`, or no longer accepted."""
+        if any(finding is other for other, _ in self.expired):
+            return self.fail_on != "never"
         return any(finding is other for other in self.open) and is_counted(finding.grade, self.fail_on)
+
+    @property
+    def lapsed(self) -> str:
+        """How many findings fail the run because their acceptance is over, in words; "" for none."""
+        return (
+            f"{len(self.expired)} no longer accepted, which fails" if self.expired and self.fail_on != "never" else ""
+        )
 
     def count(self, grade: Grade) -> int:
         """Open findings of the grade."""
@@ -108,6 +117,8 @@ class Judgement:
                 parts.append(f"{self.count(grade)} {grade.value}")
         if self.accepted:
             parts.append(f"{len(self.accepted)} accepted")
+        if self.lapsed:
+            parts.append(self.lapsed)
         if self.compared:
             parts.append(f"{len(self.known)} known · {len(self.fixed)} fixed")
         return " · ".join(parts)

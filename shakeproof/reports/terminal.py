@@ -23,6 +23,7 @@ from shakeproof.properties.findings import (
     RoleRun,
     RoleStarted,
 )
+from shakeproof.reports.again import again
 from shakeproof.reports.chart import chart_lines
 from shakeproof.reports.live import LiveReport
 from shakeproof.reports.names import named, short_names, shortened
@@ -167,8 +168,13 @@ def listing(names: list[str]) -> str:
     kinds = sorted({name.split(".", 1)[1] for name in of_findings})
     parts = [name for name in names if name not in of_findings]
     if findings:
-        parts.append(f"{{{','.join(findings)}}}.{{{','.join(kinds)}}}")
+        parts.append(f"{_in_braces(findings)}.{_in_braces(kinds)}")
     return ", ".join(parts)
+
+
+def _in_braces(names: Sequence[str]) -> str:
+    """Names as a shell takes them together: one alone, several in braces."""
+    return names[0] if len(names) == 1 else f"{{{','.join(names)}}}"
 
 
 def role_line(result: RoleRun, names: Mapping[str, str] | None = None, *, known: int = 0) -> str:
@@ -251,8 +257,12 @@ def print_finding(
             out.print(indent + line)
     elif finding.clause:
         out.print(indent + finding.clause)
-    again = f"again: shakeproof replay {finding.id}"
-    out.print(f"{indent}{again}{_files_of(finding, report)}")
+    command, files = visible(again(finding)), _files_of(finding, report)
+    if "--on" in command and files:  # a whole command stands in its line alone, where it can be taken from
+        out.print(f"{indent}again: {command}")
+        out.print(f"{indent}{files}")
+    else:
+        out.print(f"{indent}again: {command}{'    ' if files else ''}{files}")
     if others:
         inputs = [f"{visible(other.input or other.check)} (id {other.id})" for other in others[:ALIKE_MOST]]
         more = f" and {len(others) - ALIKE_MOST} more" if len(others) > ALIKE_MOST else ""
@@ -268,13 +278,14 @@ def _files_of(finding: Finding, report: Path | None) -> str:
     kinds = [kind for kind in ("svg", "gv", "pcapng", "py") if (report / f"{finding.id}.{kind}").exists()]
     names = {"svg": "picture", "gv": "picture", "pcapng": "Wireshark file", "py": "test"}
     what = ", ".join(dict.fromkeys(names[kind] for kind in kinds))
-    return f"    {what}: {visible(str(report / finding.id))}.{{{','.join(kinds)}}}" if kinds else ""
+    return f"{what}: {visible(str(report / finding.id))}.{_in_braces(kinds)}" if kinds else ""
 
 
 def verdict_lines(judgement: Judgement) -> list[Text]:
     """The last lines: verdict, counts, what was left out, what was not tested and why."""
     run = judgement.run
-    style = {"CONFORMING": "bold green", "NOT CONFORMING": "bold red"}.get(judgement.verdict, "bold yellow")
+    styles = {"CONFORMING": "bold yellow" if judgement.lapsed else "bold green", "NOT CONFORMING": "bold red"}
+    style = styles.get(judgement.verdict, "bold yellow")
     names = judgement.names
     lines: list[Text] = []
     for finding, entry in judgement.accepted:

@@ -12,6 +12,7 @@ import pytest
 from shakeproof.model import messages as m
 from shakeproof.model.machine import Role
 from shakeproof.model.roles import ROLES
+from shakeproof.properties.confirmation import confirm
 from shakeproof.properties.conformance import Outcome, Runner
 from shakeproof.properties.courses import is_reached
 from shakeproof.properties.findings import Grade
@@ -22,6 +23,8 @@ from shakeproof.properties.targets.openssl import OpenSslTarget
 from shakeproof.properties.targets.ours import OurTarget
 from shakeproof.properties.targets.scripted import ScriptedTarget
 from shakeproof.properties.tasks import OLDER, Partial, Task, role_of, words_of
+from shakeproof.replaying import ERROR, FAILED, FIXED, replay
+from shakeproof.store import SavedFinding, finding_from_json, finding_to_json
 from tests.properties.planted import with_broken_ticket_taken, with_renewed_tickets
 
 CLIENT, SERVER = ROLES["tls12.client"], ROLES["tls12.server"]
@@ -277,3 +280,26 @@ def test_a_fallback_is_inappropriate_to_a_server_that_speaks_the_older_version_t
     outcome = Runner(UpgradingTarget(), role_of(task), PLAIN, 0).run(word)
     assert outcome.problem is not None
     assert outcome.problem.grade.is_failure
+
+
+def test_a_finding_of_a_server_that_speaks_an_older_version_is_replayed_under_that_reading(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    task, words = older(PLAIN)
+    (word,) = [word for word in words if word.symbol == OFFERS_OLDER and not word.prefix]
+    runner = Runner(UpgradingTarget(), role_of(task), PLAIN, 0)
+    problem = runner.run(word).problem
+    assert problem is not None
+    saved = finding_from_json(finding_to_json(SavedFinding(confirm(runner, word, problem))))
+    assert saved.finding.readings == ("legacy",)
+    monkeypatch.setattr(OurTarget, "setups", lambda *_: (PLAIN,))
+    monkeypatch.setattr(OpenSslTarget, "setups", lambda *_: (PLAIN,))
+
+    def replayed(target: Target, *readings: str) -> str:
+        monkeypatch.setattr("shakeproof.replaying.find_target", lambda *_, **__: target)
+        return replay(replace(saved, finding=replace(saved.finding, readings=readings))).status
+
+    assert replayed(UpgradingTarget(), "legacy") == FAILED
+    assert replayed(OpenSslTarget(older=True), "legacy") == FIXED
+    assert replayed(OpenSslTarget(older=True)) == FAILED, "by the usual reading it may not choose that version"
+    assert replayed(OpenSslTarget(older=True), "no-such-reading") == ERROR

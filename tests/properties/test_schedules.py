@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 import pytest
 from hypothesis import Phase, given, settings
+from hypothesis.internal.conjecture import providers
+from hypothesis.internal.constants_ast import Constants
 
 from shakeproof.impl.tls.records import HEADER_LENGTH
 from shakeproof.model.machine import Role
@@ -219,3 +221,19 @@ def test_records_are_merged_only_where_both_are_handshake_messages_in_the_clear(
     ways = [Delivery(cuts=(6,)), Delivery(joined=True, merged=True), Delivery(joined=True), Delivery()]
     assert writes([one, other, alert, alert], ways) == [both[:6], both[6:] + alert, alert]
     assert Counter(map(len, writes([one], [Delivery()]))) == {len(one): 1}
+
+
+def test_search_reads_no_constants_of_modules_and_so_leaves_no_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+
+    def constants() -> Constants:
+        read.append("modules")  # what Hypothesis finds there, it keeps in a folder of the user's
+        return Constants()
+
+    monkeypatch.setattr(providers, "_get_local_constants", constants)
+    found, outcomes = searched(OurTarget(), SERVER, 40)
+    assert found is None
+    assert outcomes
+    assert not read
+    assert providers.HypothesisProvider(None)._local_constants is not None
+    assert read, "elsewhere it reads them"

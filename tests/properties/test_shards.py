@@ -14,6 +14,7 @@ from shakeproof.impl.tls.suites import SUITES_BY_NAME
 from shakeproof.model.roles import ROLES
 from shakeproof.model.trace import Trace
 from shakeproof.properties import shards
+from shakeproof.properties.drawn_from import without_constants_of_modules
 from shakeproof.properties.endpoint_words import SUITE_NAMES, setup_of, untried, words_by_name
 from shakeproof.properties.failures import Failure, repeat
 from shakeproof.properties.machines import MACHINES, PROFILES
@@ -26,7 +27,6 @@ from shakeproof.properties.shards import (
     ShardProgress,
     examples_of,
     run_shard,
-    without_constants_of_modules,
 )
 from shakeproof.properties.stateful import Board, MachineDone, MachineStarted, PropertyResult, TestEvent, TestRun
 

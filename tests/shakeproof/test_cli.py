@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import socket
 import subprocess
 import sys
@@ -423,3 +424,15 @@ def test_draw_without_graphviz_writes_dot_text_and_says_how_to_get_it(
     assert captured.out.strip() == "tcp-handshake.gv"
     assert "shakeproof[dot]" in captured.err
     assert (elsewhere / "tcp-handshake.gv").exists()
+
+
+@pytest.mark.parametrize("name", ["some folder/abc123.json", "saved"])
+def test_draw_of_a_file_says_how_a_file_is_drawn(
+    name: str, elsewhere: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (elsewhere / "saved").touch()
+    assert main(["draw", name]) == 2
+    err = capsys.readouterr().err.strip()
+    assert err.endswith(f"For a file: shakeproof draw trace {shlex.quote(name)}")
+    assert main(["draw", "sved"]) == 2
+    assert "For a file" not in capsys.readouterr().err

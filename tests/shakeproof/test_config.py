@@ -9,6 +9,7 @@ import pytest
 
 from shakeproof.config import Accepted, Settings, load, seconds
 from shakeproof.exits import UsageError
+from shakeproof.properties.targets import find_target
 
 DAY = dt.date(2026, 6, 1)
 
@@ -52,7 +53,8 @@ def test_load_reads_options_targets_and_accepted_findings(tmp_path: Path) -> Non
         """,
     )
     assert settings.options == {"time": "20s", "fail-on": "deviation", "format": "json,text"}
-    assert settings.connect("mine") == "127.0.0.1:8443"
+    assert settings.connect("mine") == find_target("mine").name == "mine"
+    assert find_target("mine").description == "the server at 127.0.0.1:8443"
     assert settings.connect("openssl") == "openssl"
     (entry,) = settings.accept
     assert entry.until == dt.date(2026, 12, 31)
@@ -78,6 +80,10 @@ def test_load_finds_the_table_of_a_project_above(tmp_path: Path) -> None:
         ("[targets.mine]\nconect = 'a:1'", "Did you mean 'connect'"),
         ("[targets.mine]", "needs connect"),
         ("[targets.mine]\nconnect = ''", "is empty"),
+        (
+            "[targets.mine]\nconnect = 'yours'\n[targets.yours]\nconnect = 'mine'",
+            "targets.mine.connect = 'yours': that",
+        ),
         ("[[accept]]\nrule = 'X'\nreason = 'y'", "needs until"),
         ("[[accept]]\nrule = 'X'\nuntil = 2026-01-01", "needs reason"),
         ("[[accept]]\nrule = 'X'\nreason = 'y'\nuntil = '2026-01-01'", "without quotes"),
@@ -110,3 +116,23 @@ def test_accepted_holds_on_its_last_day_only() -> None:
     entry = Accepted("X", "why", DAY)
     assert not entry.is_expired(DAY)
     assert entry.is_expired(DAY + dt.timedelta(days=1))
+
+
+@pytest.mark.parametrize(
+    ("entry", "audited", "covered"),
+    [
+        ("mine", "mine", True), ("mine", "127.0.0.1:8443", True), ("127.0.0.1:8443", "mine", True),
+        ("mine", "yours", False), ("127.0.0.1:8444", "mine", False), ("", "mine", True), ("started", "mine", False),
+    ],
+)  # fmt: skip
+def test_accepted_finding_holds_for_the_target_under_any_of_its_names(
+    entry: str, audited: str, covered: bool, tmp_path: Path
+) -> None:
+    text = (
+        '[targets.mine]\nconnect = "127.0.0.1:8443"\n[targets.yours]\nconnect = "127.0.0.1:8444"\n'
+        '[targets.started]\nconnect = "127.0.0.1:8443"\nstart = "server"\n'
+        '[[accept]]\nrule = "X"\nreason = "why"\nuntil = 2026-12-31\n'
+    )
+    settings = write(tmp_path, text + (f'target = "{entry}"\n' if entry else ""))
+    (accepted,) = settings.accepting([audited, "openssl"])
+    assert accepted.covers("X", audited) is covered

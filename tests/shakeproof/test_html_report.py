@@ -189,8 +189,11 @@ def test_early_ccs_is_marked_where_it_came_everywhere_alike(tmp_path: Path) -> N
 
 def test_page_accepted_finding_is_shown_with_its_reason() -> None:
     run = made_run(made_finding())
-    judged = judge_run(run, (Accepted("CHECK-*", "ticket 7", TODAY, "openssl"),), "must", today=TODAY)
+    entry = (Accepted("CHECK-*", "ticket 7", TODAY, "openssl"),)
+    judged = judge_run(run, entry, "must", today=TODAY)
     assert "accepted until 2026-06-01: ticket 7" in audit_html(judged, version="0")
+    late = judge_run(run, entry, "must", today=TODAY + dt.timedelta(days=1))
+    assert "no longer accepted, since 2026-06-01: ticket 7" in audit_html(late, version="0")
 
 
 def test_page_nothing_found_has_no_empty_sections() -> None:

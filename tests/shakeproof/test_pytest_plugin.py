@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from shakeproof import pytest_plugin
+from shakeproof.exits import UsageError
+
 PROJECT = """
 [tool.pytest.ini_options]
 addopts = ["--strict-markers", "--strict-config"]
@@ -214,3 +217,14 @@ def test_plugin_processes_of_xdist_do_not_meet(project: Path) -> None:
     assert all("FAIL went-on" in failure(case) for case in cases.values())
     folders = {path.name[-3:] for path in (project / "shakeproof-report").iterdir()}
     assert folders == {"gw0", "gw1"}
+
+
+def test_plugin_lists_every_argument_of_the_mark_where_one_is_misspelt(
+    pytestconfig: pytest.Config,
+) -> None:
+    with pytest.raises(UsageError) as caught:
+        pytest_plugin._Session(pytestconfig).asked("", {"tarrget": "openssl"})
+    assert str(caught.value) == (
+        "there is no argument of the shakeproof mark 'tarrget'. Did you mean 'target' or 'rogue'? "
+        "There are: target, role, time, seed, rogue, fail_on."
+    )

@@ -57,7 +57,14 @@ def outcome(case: ET.Element) -> str:
 def test_json_of_any_grade_is_described_by_the_schema(grade: Grade) -> None:
     entry = Accepted("CHECK-*", "ticket 7", TODAY)
     before = Baseline((Known("openssl", "tls12.client", "CHECK-OLD", "CRASH", "it died"),))
-    for accept, baseline in (((), None), ((entry,), None), ((), before), ((replace(entry, rule="NO-*"),), before)):
+    late = replace(entry, until=TODAY - dt.timedelta(days=1))
+    for accept, baseline in (
+        ((), None),
+        ((entry,), None),
+        ((late,), None),
+        ((), before),
+        ((replace(entry, rule="NO-*"),), before),
+    ):
         judgement = judged(made_finding(grade), accept=accept, baseline=baseline)
         check_run(json.loads(run_to_json(judgement, version="0", files=["run.json"])))
 
@@ -70,6 +77,24 @@ def test_json_that_is_no_run_is_refused_by_the_schema(change: dict[str, object])
     check_run(data)
     with pytest.raises(jsonschema.ValidationError):
         check_run(data | change)
+
+
+def test_json_of_a_finding_that_is_no_longer_accepted_says_since_when() -> None:
+    entry = Accepted("CHECK-ONE", "ticket 7", TODAY - dt.timedelta(days=1))
+    data = json.loads(run_to_json(judged(made_finding(Grade.DEVIATION), accept=(entry,)), version="0"))
+    assert data["exit_code"] == 1
+    assert data["findings"][0]["accepted"] is None
+    assert data["findings"][0]["no_longer_accepted"] == {"reason": "ticket 7", "until": "2026-05-31"}
+
+
+def test_json_of_a_finding_says_under_which_readings_it_was_judged() -> None:
+    data = json.loads(run_to_json(judged(replace(made_finding(), readings=("legacy",))), version="0"))
+    check_run(data)
+    assert data["findings"][0].pop("readings") == ["legacy"]
+    check_run(data)  # as a former version wrote it
+    data["findings"][0]["readings"] = "legacy"
+    with pytest.raises(jsonschema.ValidationError):
+        check_run(data)
 
 
 # ---------------------------------------------------------------------------------------------------------------- JUnit
@@ -106,6 +131,16 @@ def test_junit_message_is_a_whole_sentence() -> None:
         "connection with the fatal alert decrypt_error, but the answer was: ApplicationData (RFC 5246 section 7.4.9)."
     )
     assert "again: shakeproof replay abc123" in (failure.text or "")
+
+
+def test_junit_finding_that_is_no_longer_accepted_is_a_failure_that_says_since_when() -> None:
+    entry = Accepted("CHECK-ONE", "ticket 7", TODAY - dt.timedelta(days=1))
+    case = cases(judged(made_finding(Grade.DEVIATION), accept=(entry,)))["CHECK-ONE"]
+    (failure,) = case.iter("failure")
+    assert failure.get("message", "").startswith(
+        "No longer accepted, since 2026-05-31 (ticket 7). DEVIATION: tls12.client"
+    )
+    assert case.find("system-out") is None, "it is told once"
 
 
 def test_junit_accepted_and_known_findings_are_skipped_with_the_reason() -> None:

@@ -57,6 +57,29 @@ def test_judge_run_grades_by_fail_on(grade: Grade | None, fail_on: str, verdict:
     assert (judged.verdict, judged.exit_code) == (verdict, code)
 
 
+@pytest.mark.parametrize(
+    ("fail_on", "run", "begins", "code"),
+    [
+        ("must", {}, "CONFORMING   0 FAIL · 1 DEVIATION · 1 no longer accepted, which fails · left", Exit.FINDINGS),
+        (
+            "must",
+            {"cells_run": 1},
+            "NOT TESTED   0 FAIL · 1 DEVIATION · 1 no longer accepted, which fails",
+            Exit.FINDINGS,
+        ),
+        ("never", {}, "CONFORMING   0 FAIL · 1 DEVIATION · left out: nothing", Exit.OK),
+    ],
+)
+def test_verdict_line_says_that_an_acceptance_is_over(
+    fail_on: str, run: dict[str, int], begins: str, code: Exit
+) -> None:
+    entry = Accepted("CHECK-*", "ticket 7", TODAY - dt.timedelta(days=1))
+    judged = judge_run(made_run(made_finding(Grade.DEVIATION), **run), (entry,), fail_on, today=TODAY)  # type: ignore[arg-type]
+    assert verdict_lines(judged)[-1].plain.startswith(begins)
+    assert judged.exit_code is code
+    assert [judged.fails(finding) for finding in judged.open] == [fail_on != "never"]
+
+
 def test_judge_run_too_little_tested_is_never_success() -> None:
     judged = judge_run(made_run(cells=10, cells_run=4), (), "must", today=TODAY)
     assert (judged.verdict, judged.exit_code) == ("NOT TESTED", Exit.NOT_TESTED)
@@ -108,6 +131,17 @@ def test_terminal_prints_a_finding_with_clause_chart_and_how_to_see_it_again(tmp
     assert "required: end the connection with the fatal alert decrypt_error; came: ApplicationData" in text
     assert 'RFC 5246 section 7.4.9: "Recipients of Finished messages MUST verify' in text
     assert f"again: shakeproof replay abc123    picture, test: {tmp_path / 'abc123'}.{{svg,py}}" in text
+    (tmp_path / "abc123.py").unlink()
+    text = printed(lambda out: TerminalReport(out, report=tmp_path)(FindingConfirmed(made_finding())))
+    assert f"again: shakeproof replay abc123    picture: {tmp_path / 'abc123'}.svg\n" in text
+
+
+def test_terminal_prints_a_command_that_names_a_target_in_a_line_alone(tmp_path: Path) -> None:
+    (tmp_path / "abc123.svg").touch()
+    finding = made_finding(target="exec:./server -p {port}")
+    text = printed(lambda out: TerminalReport(out, report=tmp_path)(FindingConfirmed(finding)))
+    wanted = ["again: shakeproof replay abc123 --on 'exec:./server -p {port}'", f"picture: {tmp_path / 'abc123'}.svg"]
+    assert [line.strip() for line in text.splitlines()][-2:] == wanted
 
 
 def test_terminal_that_is_none_says_a_line_every_five_seconds() -> None:
@@ -156,6 +190,18 @@ def test_terminal_shows_bars_where_it_is_one() -> None:
 def test_listing_counts_what_belongs_to_a_finding() -> None:
     names = ["abc123.json", "abc123.py", "abc123.svg", "def456.json", "def456.py", "def456.svg", "full.svg", "run.json"]
     assert listing(names) == "full.svg, run.json, {abc123,def456}.{json,py,svg}"
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["abc123.json", "abc123.svg", "run.json"], "run.json, abc123.{json,svg}"),
+        (["abc123.json", "def456.json", "run.json"], "run.json, {abc123,def456}.json"),
+        (["abc123.json", "run.json"], "run.json, abc123.json"),
+    ],
+)
+def test_listing_has_braces_only_where_there_are_several(names: list[str], said: str) -> None:
+    assert listing(names) == said
 
 
 # ------------------------------------------------------------------------------------------------------------ the chart
