@@ -19,6 +19,7 @@ from shakeproof.model.roles import ROLES
 from shakeproof.properties.complete import EXTRA_MOST, Pruning, reference, statement
 from shakeproof.properties.executors import run_in_executor
 from shakeproof.properties.findings import (
+    BESIDE,
     OUT_OF_TIME,
     CellDone,
     Finding,
@@ -54,7 +55,6 @@ DEFAULT_TIME_S = 60.0
 SUITES = ("quick", "full")
 AGAIN_S = 1.0
 """Less than this is not enough for a task to go on with."""
-BESIDE = f"{OUT_OF_TIME} for all that comes beside the cells"
 OVERHEAD = 100
 """What a task costs beside its words, in words: a worker that reads the tables first, floods, fragments and calls."""
 
@@ -179,13 +179,14 @@ def _execute(
 ) -> None:
     """Run all tasks of the plan that an earlier run has not done."""
     run, tasks, alone = plan.run, plan.tasks, plan.alone
+    run.words_before = sum(task.begun.words for task in tasks if task.begun is not None)
     sizes = {
         (r.target, r.role): sum(len(cells_of(t)) for t in tasks if (t.target, t.role) == (r.target, r.role))
         for r in run.roles
     }
     for item in run.roles:
         listener(RoleStarted(item.target, item.description, item.role, sizes[item.target, item.role]))
-    board = Board(run, sizes, listener, tasks)
+    board = Board(run, sizes, listener, tasks, deadline - run.time_s)
     for item in run.roles:
         if not sizes[item.target, item.role]:
             listener(RoleDone(item))
@@ -255,12 +256,20 @@ def _same(result: RoleRun, task: Task) -> bool:
 
 
 class Board:
-    """Where everything that tasks say comes together: keeps the run up to date and tells the listener."""
+    """Where everything that tasks say comes together: keeps the run up to date and tells the listener.
+
+    began: when the audit did, of time.monotonic.
+    """
 
     def __init__(
-        self, run: Run, sizes: Mapping[tuple[str, str], int], listener: Listener, tasks: Sequence[Task]
+        self,
+        run: Run,
+        sizes: Mapping[tuple[str, str], int],
+        listener: Listener,
+        tasks: Sequence[Task],
+        began: float,
     ) -> None:
-        self.run, self.sizes, self.listener = run, sizes, listener
+        self.run, self.sizes, self.listener, self.began = run, sizes, listener, began
         self.unfinished = list(tasks)
         self._tasks = tuple(tasks)
         self._so_far: dict[Task, Partial] = {}
@@ -327,7 +336,9 @@ class Board:
         """Count what tasks that did not end have done."""
         for task, partial in self._so_far.items():
             if task in self.unfinished:
-                self._add(self._result(task), partial)
+                result = self._result(task)
+                result.wall_s = time.monotonic() - self.began
+                self._add(result, partial)
 
     def _add(self, result: RoleRun, partial: Partial) -> None:
         task = partial.task
@@ -356,6 +367,7 @@ class Board:
 
     def _conclude(self, result: RoleRun) -> None:
         """A role in which no setup works is not tested; where one does, the others are only not tested."""
+        result.wall_s = time.monotonic() - self.began
         own = [task for task in self._tasks if _same(result, task)]
         failed = {task: self._failed[task] for task in own if task in self._failed}
         if len(failed) == len(own):

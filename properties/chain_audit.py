@@ -44,6 +44,7 @@ from shakeproof.properties.defect_table import is_expected
 from shakeproof.properties.findings import Finding, Grade
 from shakeproof.properties.mapper.certificates import CLIENT_NAME, SERVER_NAME, Chain, anchors
 from shakeproof.properties.mapper.keys import KeyKind, Owner, private_key
+from shakeproof.properties.reasons import answer_text
 from shakeproof.properties.suites import Word, whole
 from shakeproof.properties.targets.base import Setup, Target
 from shakeproof.properties.tasks import Found, Partial, Said
@@ -294,13 +295,20 @@ def _in_vain(runner: Runner) -> str:
         return "there is no certificate in this setup"
     taken = ChainRunner(runner.target, role, setup, runner.seed, None).run(sound)
     if not accepted(taken):
-        said = taken.unreached or taken.meaningless or "; ".join(taken.observed)
-        return f"a sound chain of the certificate factory is not taken: the target said {said}"
+        return f"a sound chain of our own was tried first, and was not taken: {_why_not(taken)}; faulty ones would show nothing"
     if role.name.endswith(".server"):
         alien = word_for(role, setup, untrusted)
         if alien is None or accepted(runner.run(alien)):
-            return "the server takes certificates that lead to no trust anchor of its: it does not judge them"
+            return "a certificate that leads to no trust anchor of the server was tried first, and was taken: it does not judge them"
     return ""
+
+
+def _why_not(taken: Outcome) -> str:
+    """Why the sound chain was not taken, as far as that shows."""
+    if taken.unreached or taken.meaningless:
+        return taken.unreached or taken.meaningless
+    at = taken.problem.exchange if taken.problem is not None else taken.exchange
+    return f"the target {answer_text(at)}" if at is not None else "nothing was sent"
 
 
 def shown(finding: Finding, offer: Offer) -> Finding:

@@ -11,6 +11,7 @@ from shakeproof.model.notation import Alike
 from shakeproof.model.roles import ROLES
 from shakeproof.properties.conformance import Difference, Outcome, Runner
 from shakeproof.properties.conversation import Conversation
+from shakeproof.properties.decisive import Decisive, decisive, explained
 from shakeproof.properties.findings import Finding, Grade
 from shakeproof.properties.marking import cited
 from shakeproof.properties.suites import Word
@@ -91,22 +92,34 @@ def confirm(runner: Runner, word: Word, problem: Problem) -> Finding:
         again += other is not None and (other.check, other.grade) == (problem.check, problem.grade)
     if again < CONFIRMATIONS:
         problem = Problem(Grade.INCONCLUSIVE, problem.exchange, f"{problem.why}, {again} of {CONFIRMATIONS} times")
-    return finding_of(runner, word, problem, (again, CONFIRMATIONS), outcome)
+    talk = outcome.conversation
+    after = decisive(runner, word, problem, talk) if talk is not None else None
+    return finding_of(runner, word, problem, (again, CONFIRMATIONS), outcome, after)
 
 
 def finding_of(
-    runner: Runner, word: Word, problem: Problem, seen: tuple[int, int], outcome: Outcome | None = None
+    runner: Runner,
+    word: Word,
+    problem: Problem,
+    seen: tuple[int, int],
+    outcome: Outcome | None = None,
+    after: Decisive | None = None,
 ) -> Finding:
-    """The finding. seen: how often it was seen, and tried; outcome: of the run to show, None for none."""
-    clause = problem.clause
+    """The finding. seen: how often it was seen, and tried; outcome: of the run to show, None for none; after: the input
+    before the refused one that makes the difference.
+    """
+    clause = next(iter(after.clauses), problem.clause) if after else problem.clause
     exchange = problem.exchange
     role: Role = runner.role
     symbol = exchange.symbol
     what = f"{symbol.text} in {exchange.state}" if symbol else f"in {exchange.state}"
     under = problem.how.partition(", under ")[2]  # the rest of it says again what `why` says
-    title = f"{what}: {problem.why}" + (f" (under {under})" if under else "")
+    title = (
+        f"{what}: {problem.why}" + (f" (under {under})" if under else "") + (f", after {after.text}" if after else "")
+    )
     talk = outcome.conversation if outcome else None
     told = f"{title}. {clause.reference}." if clause else f"{title}."
+    trace = (talk or _begun(runner)).trace(f"{problem.grade.value}: {symbol.text if symbol else problem.why}", told)
     expected = problem.expected or "an honest handshake"
     return Finding(
         id=_id(runner, problem.check, problem.grade, word),
@@ -125,12 +138,7 @@ def finding_of(
         word=word.text,
         shrunk_from=len(talk.steps) if talk else len(word.text),
         seen=seen,
-        trace=cited(
-            (talk or _begun(runner)).trace(f"{problem.grade.value}: {symbol.text if symbol else problem.why}", told),
-            clause,
-            exchange.state,
-            symbol,
-        ),
+        trace=explained(trace, after) if after else cited(trace, clause, exchange.state, symbol),
         level=problem.row.level.value if problem.row else "MUST",
         readings=_readings(role),
     )

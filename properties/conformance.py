@@ -20,6 +20,7 @@ from shakeproof.properties.conversation import Conversation, Exchange
 from shakeproof.properties.courses import chosen_values, is_older, is_reached
 from shakeproof.properties.findings import Grade
 from shakeproof.properties.mapper.hypotheses import HONEST_KEYS, KeyHypothesis
+from shakeproof.properties.reasons import choice_text, way_text
 from shakeproof.properties.suites import CLOSE_NOTIFY, Word, flights, honest_path, is_repeated, passes
 from shakeproof.properties.targets.base import Reaction, Setup, Target
 from shakeproof.properties.verdicts import Problem, afterwards, alerts_of, by_level, is_about_certificate, judge
@@ -103,7 +104,7 @@ class Runner:
         refused = self.prefix_fails(word, talk)
         if refused is not None:
             own = refused.exchange.symbol is None and not word.prefix and refused.grade is not Grade.NOTE
-            return Outcome(refused if own else None, f"the honest prefix fails: {refused.why}", conversation=talk)
+            return Outcome(refused if own else None, way_text(refused), conversation=talk)
         meaningless = talk.peer.applicable(word.symbol)
         if meaningless:
             return Outcome(meaningless=meaningless, conversation=talk)
@@ -138,7 +139,7 @@ class Runner:
             problem = by_level(graded) if graded is not None else None
         elif problem is None and not exchange.forbidden and not talk.oracle.is_over:
             places = tuple(one for one in talk.oracle.configurations if not self.role.is_final(one.state))
-            problem = self._go_on(talk, followed, word.chosen or self.chosen)
+            problem = self.go_on(talk, followed, word.chosen or self.chosen)
             if problem is not None and problem.grade is Grade.REFUSED_VALID and exchange.refusable:
                 later = problem.exchange
                 why = f"refused it, as it may, but only later: to {later.symbol_text}, {later.got}"
@@ -151,7 +152,7 @@ class Runner:
             return Outcome(unreached=talk.unprepared, conversation=talk)
         opened = judge(talk.begin(), talk.oracle)
         if opened is not None:
-            return Outcome(unreached=f"the honest prefix fails: {opened.why}", conversation=talk)
+            return Outcome(unreached=way_text(opened), conversation=talk)
         followed: list[str] = []
         exchange: Exchange | None = None
         may_refuse = False
@@ -254,19 +255,21 @@ class Runner:
                 return problem
         talk.peer.context.keeps_open = False
         if not is_reached(self.role, word.configuration, talk.oracle.configurations, self.setup):
-            return Problem(Grade.NOTE, exchange, self.other_choice(word.configuration, talk.oracle.configurations))
+            chose = choice_text(self.role, exchange, word.configuration, talk.oracle.configurations)
+            return Problem(Grade.NOTE, exchange, f"on the honest way there {chose}")
         return None
 
-    def other_choice(self, wanted: Configuration, found: tuple[Configuration, ...]) -> str:
-        """That the target is somewhere else than expected, though it is where it may be."""
-        places = [self._place(one) for one in found]
-        return f"the target chose to be in {' or '.join(dict.fromkeys(places))}, not in {self._place(wanted)}"
+    def takes(self, talk: Conversation, symbol: Symbol | None) -> bool:
+        """Send the symbol, or open the connection; whether it is legal there, and the target takes it."""
+        if symbol is not None and (talk.oracle.is_over or talk.peer.applicable(symbol)):
+            return False
+        before = talk.oracle.fork()
+        exchange = talk.send(symbol) if symbol is not None else talk.begin()
+        problem = judge(exchange, before)
+        before.release()
+        return problem is None and not (exchange.forbidden or exchange.stopped)
 
-    def _place(self, configuration: Configuration) -> str:
-        memory = self.role.remembered_text(configuration)
-        return f"{configuration.state.name} ({memory})" if memory else configuration.state.name
-
-    def _go_on(self, talk: Conversation, followed: list[str], chosen: tuple[Value, ...]) -> Problem | None:
+    def go_on(self, talk: Conversation, followed: list[str], chosen: tuple[Value, ...]) -> Problem | None:
         """After a legal input: honestly on to the end, and data both ways."""
         there = [c for c in talk.oracle.configurations if not self.role.is_final(c.state)]
         open_ones = [c for c in there if not is_older(self.role, c)]

@@ -23,7 +23,7 @@ from shakeproof.model.oracle import Oracle
 from shakeproof.model.trace import Fate, Lane, Step, Trace, number_steps
 from shakeproof.properties.courses import first_course
 from shakeproof.properties.delivery import writes
-from shakeproof.properties.demands import binding_first, demanded
+from shakeproof.properties.demands import binding_first, demanded, meaning_of
 from shakeproof.properties.mapper.hypotheses import WEAK_KEYS, KeyHypothesis
 from shakeproof.properties.mapper.sessions import Session
 from shakeproof.properties.mapper.tls12 import Observation, Peer
@@ -177,9 +177,14 @@ class Conversation:
         following = first.again() if session is not None else None
         if session is None:
             last = said[-1].symbol.text if said else "nothing"
-            self.unprepared = f"a first connection leads to no session by {self.setup.session}; the target said {last}"
+            self.unprepared = (
+                f"an honest first connection gave no session by {self.setup.session}, so that none can be resumed; "
+                f"the last that the target sent was {last}"
+            )
         elif following is None:
-            self.unprepared = "there is no way to connect the same application again"
+            self.unprepared = (
+                "a session was made, but there is no way to have the same application connect again, and resume it"
+            )
         else:
             self.endpoint = following
         return session
@@ -348,7 +353,7 @@ class Conversation:
                 facts=symbol.shown,
                 defect=defects,
                 fate=Fate.FORGED if forged else Fate.DELIVERED,
-                detail=", ".join(value.sentence for value in symbol.defects) or (sent.detail if sent else ""),
+                detail=meaning_of(symbol) or (sent.detail if sent else ""),
                 data=data,
                 protection=sent.protection if sent else "",
                 phase=phase,

@@ -1,4 +1,4 @@
-"""What a row demands, in words, and the clause of it that says so to whom it is demanded of. For traces and reports."""
+"""What a row demands and what a message is, in words, and the clause that says so to whom it is demanded of."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 
 from shakeproof.model.clauses import Clause
 from shakeproof.model.machine import Role
-from shakeproof.model.messages import Alert
-from shakeproof.model.notation import Abort, Output, Row, State
+from shakeproof.model.messages import Alert, Record
+from shakeproof.model.notation import Abort, Output, Row, State, Symbol
 from shakeproof.model.roles import ROLES
 
 _ABORT = re.compile(r"abort\(([a-z_, ]+)\)")
@@ -61,6 +61,12 @@ def _sent(output: Output) -> str:
     message = output.pattern.message
     name = output.pattern.text if message is Alert else message.name
     return f"{name}{' where agreed' if output.guard else ''}{' (optional)' if output.optional else ''}"
+
+
+def meaning_of(symbol: Symbol) -> str:
+    """What is wrong with a message, or remarkable about a record, in words; "" where its name says all."""
+    values = symbol.named if symbol.message is Record else symbol.defects
+    return ", ".join(value.sentence for value in values)
 
 
 def demanded(rows: Sequence[Row], role: str) -> str:

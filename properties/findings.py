@@ -91,7 +91,8 @@ class RoleRun:
 
     cells: state x input, as far as they apply to the target in its setups: those of `cells_run`, and those that
     `not_tested` counts, whatever the reason. words: conversations, of which a cell needs one; a complete suite, floods
-    and schedules have words beside.
+    and schedules have words beside. seconds: summed over the processes that worked; wall_s: from the beginning of the
+    audit until the role was done, as a clock on the wall shows it.
     """
 
     target: str
@@ -101,6 +102,7 @@ class RoleRun:
     cells_run: int = 0
     words: int = 0
     seconds: float = 0.0
+    wall_s: float = 0.0
     setups: tuple[str, ...] = ()
     exercised: Counter[str] = field(default_factory=Counter)
     rows: int = 0
@@ -125,6 +127,7 @@ class RoleRun:
 
 
 OUT_OF_TIME = "out of time"
+BESIDE = f"{OUT_OF_TIME} for all that comes beside the cells"
 
 
 @dataclass
@@ -138,6 +141,14 @@ class Run:
     seconds: float = 0.0
     facts: Mapping[str, Any] = field(default_factory=dict)
     interrupted: bool = False
+    words_before: int = 0
+    """Those of an earlier run that this one went on from."""
+
+    @property
+    def words_per_s(self) -> float:
+        """Conversations in a second of the run, all processes together; 0 where there was none."""
+        words = sum(role.words for role in self.roles) - self.words_before
+        return max(0, words) / self.seconds if self.seconds else 0.0
 
     @property
     def findings(self) -> list[Finding]:

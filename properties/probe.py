@@ -20,6 +20,7 @@ from shakeproof.properties.conformance import Runner
 from shakeproof.properties.conversation import Conversation, Exchange
 from shakeproof.properties.courses import Course, courses, is_reached
 from shakeproof.properties.findings import Grade
+from shakeproof.properties.reasons import ANONYMOUS, SILENT, TRIED, broken_text, choice_text, refused_text
 from shakeproof.properties.suites import honest_path, honest_prefixes
 from shakeproof.properties.targets.base import Setup, Target, TargetError
 from shakeproof.properties.verdicts import Problem, judge
@@ -88,7 +89,7 @@ def probe(target: Target, role: Role, seed: int, deadline: float) -> Probed:
     for setup in every:
         silent = sum(trial.outcome == "silent" for trial in trials.values())
         if silent >= SILENCES and not any(trial.works for trial in trials.values()):
-            trials[setup] = Trial("declined", "the target says nothing")
+            trials[setup] = Trial("declined", SILENT)
         elif time.monotonic() > deadline:
             trials[setup] = Trial("declined", NO_TIME)
         else:
@@ -157,9 +158,9 @@ def _connect(
     connected, strayed = False, ""
     for number, symbol in enumerate((*path, ApplicationData.symbol())):
         place, found = expected.get(number), talk.oracle.configurations
-        ended = f"the target ended the connection: it said {exchange.got}" if talk.oracle.is_over else ""
+        ended = refused_text(exchange, ", as it may") if talk.oracle.is_over else ""
         if place is not None and not is_reached(runner.role, place, found, runner.setup):
-            strayed = strayed or ended or runner.other_choice(place, found)
+            strayed = strayed or ended or f"{TRIED} {choice_text(runner.role, exchange, place, found)}"
             if number in (0, max(expected)):
                 return Trial("declined", strayed)
         if ended:
@@ -174,7 +175,7 @@ def _connect(
         if problem is not None:
             return _failed(problem, exchange, talk, first=number == 0 or connected)
         if runner.setup.client_auth and any(_is_anonymous(item.symbol) for item in exchange.seen):
-            return Trial("declined", "the target has no client certificate: asked for one, it sent an empty list")
+            return Trial("declined", ANONYMOUS)
         connected = connected or talk.oracle.is_accepting
     return Trial("works", answers=exchange.carries_data)
 
@@ -186,10 +187,7 @@ def _is_anonymous(symbol: Symbol) -> bool:
 
 def _failed(problem: Problem, exchange: Exchange, talk: Conversation, *, first: bool) -> Trial:
     """What went wrong. first: whether a target that has no such thing says so here."""
-    after = f"to {exchange.symbol.text} " if exchange.symbol is not None else ""
-    why = f"{problem.why}; {after}it said {exchange.got}"
-    if exchange.reaction.note:
-        why += f" ({exchange.reaction.note})"
+    why = broken_text(problem)
     if problem.grade in (Grade.HANG, Grade.INCONCLUSIVE) and not talk.oracle.exercised:
         return Trial("silent", why)
     refused = exchange.stopped and not exchange.progress and not exchange.reaction.crashed
@@ -197,7 +195,7 @@ def _failed(problem: Problem, exchange: Exchange, talk: Conversation, *, first: 
         alerts = [item.symbol for item in exchange.seen if item.symbol.message is Alert]
         version = any(alert.has(m.protocol_version) for alert in alerts)
         hint = ": it does not speak TLS 1.2" if version else ""
-        return Trial("declined" if alerts else "broken", f"it refused {after.strip() or 'to begin'}{hint}; {why}")
+        return Trial("declined", refused_text(exchange, hint)) if alerts else Trial("broken", why)
     return Trial("broken", why)
 
 

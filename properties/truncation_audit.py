@@ -27,6 +27,7 @@ from shakeproof.properties.confirmation import confirm
 from shakeproof.properties.conformance import Outcome, Runner
 from shakeproof.properties.conversation import TRANSPORT_END, Conversation
 from shakeproof.properties.findings import Finding, Grade
+from shakeproof.properties.reasons import way_text
 from shakeproof.properties.suites import CLOSE_NOTIFY, DATA, Word, truncations, whole
 from shakeproof.properties.targets.base import Setup, Target
 from shakeproof.properties.tasks import Found, Partial, Said
@@ -73,7 +74,7 @@ class StatusRunner(Runner):
     def _ended(self, word: Word, talk: Conversation) -> Outcome:
         refused = self.prefix_fails(word, talk)
         if refused is not None:
-            return Outcome(unreached=f"the honest prefix fails: {refused.why}", conversation=talk)
+            return Outcome(unreached=way_text(refused), conversation=talk)
         exchange = self.send_last(word, talk)
         if isinstance(exchange, Outcome):
             return exchange
@@ -103,7 +104,7 @@ class StatusRunner(Runner):
         try:
             refused = self.prefix_fails(control.word, talk)
             if refused is not None:
-                return None, f"the honest prefix fails: {refused.why}"
+                return None, way_text(refused)
             over = False
             for symbol in (control.word.symbol, *control.behind):
                 meaningless = EARLY if over else talk.peer.applicable(symbol)

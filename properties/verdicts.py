@@ -6,6 +6,7 @@ of grades is in ARCHITECTURE.md). Where only what follows can grade a step, its 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from shakeproof.model.clauses import Clause, Level
@@ -79,9 +80,12 @@ class Problem:
                 return naming[0]
             clauses = tuple(sorted(clauses, key=lambda clause: not clause.section.startswith(ALERTS)))
             return next((clause for clause in clauses if clause.sentence), clauses[0] if clauses else None)
-        # An alert's own section says how a fault is answered, which binds the target too, but not what the fault was.
-        telling = [clause for clause in clauses if clause.sentence and not clause.section.startswith(ALERTS)]
-        return next(iter(telling), clauses[0] if clauses else None)
+        return next(iter(telling(clauses)), clauses[0] if clauses else None)
+
+
+def telling(clauses: Iterable[Clause]) -> tuple[Clause, ...]:
+    """Those that say what a fault is. An alert's own section says how it is answered, which binds the target too."""
+    return tuple(clause for clause in clauses if clause.sentence and not clause.section.startswith(ALERTS))
 
 
 def judge(exchange: Exchange, before: Oracle) -> Problem | None:

@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from time import monotonic
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -52,7 +53,9 @@ def _option(env: str, metavar: str, help: str, *names: str, least: int | None = 
 
 
 Role = Annotated[str, _option("ROLE", "SIDE", "client, server or both.")]
-Time = Annotated[str, _option("TIME", "TIME", "Budget for the whole run: 20s, 2m.")]
+Time = Annotated[
+    str, _option("TIME", "TIME", "Budget for the audit itself: 20s, 2m. Starting and writing reports come on top.")
+]
 Seed = Annotated[int | None, _option("SEED", "N", "Repeat a run; random and printed if not given.")]
 Suite = Annotated[str, _option("SUITE", "NAME", "quick: every cell of every table; full: a complete suite as well.")]
 Extra = Annotated[int, _option("EXTRA_STATES", "K", "Of full: states beyond the table's, 0 to 2.", least=0, most=2)]
@@ -97,6 +100,7 @@ def audit(
     i_am_authorized: Authorized = False,
 ) -> None:
     """Conformance of a stack: verdicts with their clauses."""
+    began = monotonic()
     settings = context.obj if isinstance(context.obj, Settings) else Settings()
     running(_audit)(
         settings,
@@ -117,6 +121,7 @@ def audit(
         executor=executor,
         authorized=i_am_authorized,
         extra_states=extra_states,
+        began=began,
     )
 
 
@@ -140,6 +145,7 @@ def _audit(
     executor: str,
     authorized: bool,
     extra_states: int,
+    began: float,
 ) -> int:
     from shakeproof.cluster import opened
     from shakeproof.properties.audit import SUITES
@@ -183,6 +189,7 @@ def _audit(
             matrix=matrix,
             fresh=fresh,
             cluster=cluster,
+            began=began,
         )
 
 
@@ -206,8 +213,12 @@ def run_audit(
     matrix: bool = False,
     fresh: bool = False,
     cluster: Cluster | None = None,
+    began: float | None = None,
 ) -> int:
-    """Run the audit with its reporters; the exit code. seed: None for that of a run that can go on, or any."""
+    """Run the audit with its reporters; the exit code.
+
+    seed: None for that of a run that can go on, or any; began: when the command did, of time.monotonic.
+    """
     from shakeproof.doctor import facts
     from shakeproof.properties.audit import audit as engine
     from shakeproof.properties.executors import ExecutorError
@@ -265,7 +276,7 @@ def run_audit(
         out.print(note)
     told = len(unfinished.notes)
     is_known = baseline.has if baseline is not None else (lambda _: False)
-    with TerminalReport(out, report=folder, names=short_names(names), is_known=is_known) as terminal:
+    with TerminalReport(out, report=folder, names=short_names(names), is_known=is_known, began=began) as terminal:
         listener = both(keep, written, terminal)
         try:
             run = engine(

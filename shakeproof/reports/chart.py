@@ -47,8 +47,8 @@ def _names(flight: Sequence[Step]) -> str:
 
 
 def _name(step: Step) -> str:
-    """What is wrong with a message is worth its place in a terminal; an alert is nothing without its facts."""
-    facts = step.defect or (step.facts if step.message == "Alert" else ())
+    """What is wrong with a message is worth its place in a terminal; alert and record are nothing without facts."""
+    facts = step.defect or (step.facts if step.message in ("Alert", "Record") else ())
     return f"{step.label}[{', '.join(facts)}]" if facts else step.label
 
 

@@ -295,7 +295,7 @@ def _role(
         description=plain(result.description),
         role=result.role,
         title=role_title(result.role),
-        line=f"{failed}, {result.words} conversations, {result.seconds:.1f} s",
+        line=f"{failed}, {result.words} conversations, {result.wall_s:.1f} s",
         rows=rows_text(result),
         cells=result.cells,
         cells_run=result.cells_run,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from shakeproof.config import Accepted
 from shakeproof.exits import Exit
 from shakeproof.model.roles import ROLES
-from shakeproof.properties.findings import OUT_OF_TIME, Finding, Grade, NotTested, RoleRun, Run
+from shakeproof.properties.findings import BESIDE, OUT_OF_TIME, Finding, Grade, NotTested, RoleRun, Run
 from shakeproof.reports.baseline import Baseline, Known
 from shakeproof.reports.names import short_names
 
@@ -80,7 +80,22 @@ class Judgement:
         if broken or (late and self.run.interrupted):
             # What a task had no more time for, after the run was told to end, is the interruption's as well.
             return f"{cells_text(late + broken)} by the interruption"
-        return f"{cells_text(late)} for lack of time" if late else "nothing"
+        if late:
+            return f"{cells_text(late)} for lack of time"
+        beside = any(item.reason == BESIDE for role in self.run.roles for item in role.not_tested)
+        return f"{'no cell' if beside else 'nothing'} for lack of time"
+
+    @property
+    def not_reached(self) -> str:
+        """What did not run for other reasons than time, in words; "" where all did. `not_tested` has the reasons."""
+        timed = (OUT_OF_TIME, BROKEN_OFF)
+        cells = sum(
+            max(0, role.cells - role.cells_run - sum(item.cells for item in role.not_tested if item.reason in timed))
+            for role in self.run.roles
+        )
+        parts = [cells_text(cells)] if cells else []
+        parts += [f"all of {self.names[role.target]} {role.role}" for role in self.run.roles if not role.cells]
+        return ", ".join(parts)
 
     @property
     def command(self) -> str:
@@ -97,16 +112,31 @@ class Judgement:
 
     @property
     def not_tested(self) -> list[tuple[str, int]]:
-        """Reason and number of cells, the largest first; what the time did not suffice for stands in `left_out`."""
+        """Reason and number of cells, the largest first; what the time did not suffice for stands in `left_out`.
+
+        A reason that is not one of all roles says of which: a client's is a riddle to who looks at a server.
+        """
         reasons: Counter[str] = Counter()
+        whose: dict[str, dict[str, None]] = {}
         for role in self.run.roles:
+            name = f"{role.target} {role.role}"
             if role.error:
-                whose = "" if role.error.startswith(role.target) else f"{role.target} {role.role}: "
-                reasons[whose + role.error] += max(0, role.cells - role.cells_run)
+                reasons[role.error] += max(0, role.cells - role.cells_run)
+                named = role.error.startswith(role.target)
+                whose.setdefault(role.error, {}).update({} if named else {name: None})
             for item in role.not_tested:
                 if item.reason not in (OUT_OF_TIME, BROKEN_OFF):
                     reasons[item.reason] += item.cells
-        return reasons.most_common()
+                    whose.setdefault(item.reason, {})[name] = None
+        errors = {role.error for role in self.run.roles}
+        every = len({f"{role.target} {role.role}" for role in self.run.roles})
+
+        def told(reason: str) -> str:
+            names = whose[reason]
+            tells = names and (reason in errors or len(names) < every)
+            return f"{', '.join(names)}: {reason}" if tells else reason
+
+        return [(told(reason), cells) for reason, cells in reasons.most_common()]
 
     @property
     def counts(self) -> str:

@@ -33,7 +33,7 @@ from shakeproof.reports.wording import required_text
 REASONS_MOST = 4
 """Reasons for not testing in the last lines; the JSON report has all of them."""
 
-REASON_LENGTH = 160
+REASON_LENGTH = 300
 """Characters of one: what a stack said may be long, and the JSON report has it whole."""
 
 ALIKE_MOST = 12
@@ -59,7 +59,7 @@ class TerminalReport(LiveReport):
     """Listens to a run. Use as a context manager around it, then call `finish`.
 
     report: the folder that the pictures go to; clock: seconds, monotonic; names: the targets' short names; is_known:
-    whether a baseline has a finding.
+    whether a baseline has a finding; began: when the command did, by that clock.
 
     Deviations are kept until `finish`, where those that are answered alike stand together.
     """
@@ -72,8 +72,10 @@ class TerminalReport(LiveReport):
         clock: Callable[[], float] = time.monotonic,
         names: Mapping[str, str] | None = None,
         is_known: Callable[[Finding], bool] = lambda _: False,
+        began: float | None = None,
     ) -> None:
         super().__init__(out, _Tail(), clock)
+        self.began = began
         self.report, self.names, self.is_known = report, names or {}, is_known
         self.known: dict[Key, int] = {}
         self.deviations: list[Finding] = []
@@ -152,7 +154,8 @@ class TerminalReport(LiveReport):
         for role in judgement.run.roles if judgement.run.interrupted else ():
             if (role.target, role.role) not in self.told:
                 self._line(role, role_line(role, self.names))
-        for line in verdict_lines(judgement):
+        whole_s = self.clock() - self.began if self.began is not None else 0.0
+        for line in verdict_lines(judgement, whole_s):
             self.out.print(line)
         names = list(written)
         if names and self.report is not None:
@@ -182,9 +185,8 @@ def role_line(result: RoleRun, names: Mapping[str, str] | None = None, *, known:
     if result.error:
         return f"NOT TESTED: {shortened(result.error, names or short_names([result.target]))}"
     failures = sum(finding.grade.is_failure for finding in result.findings)
-    rate = f", {result.words / result.seconds:.0f} words/s" if result.seconds else ""
     cells = f"{result.cells_run}/{result.cells} cells"
-    return f"{cells}   {rows_text(result)}   {failures} FAIL{_of_these(known)}   {result.seconds:.1f} s{rate}"
+    return f"{cells}   {rows_text(result)}   {failures} FAIL{_of_these(known)}   {result.wall_s:.1f} s"
 
 
 def _of_these(known: int | None) -> str:
@@ -281,8 +283,18 @@ def _files_of(finding: Finding, report: Path | None) -> str:
     return f"{what}: {visible(str(report / finding.id))}.{_in_braces(kinds)}" if kinds else ""
 
 
-def verdict_lines(judgement: Judgement) -> list[Text]:
-    """The last lines: verdict, counts, what was left out, what was not tested and why."""
+def _seconds_text(audit_s: float, whole_s: float) -> str:
+    """How long it took, with what lies around the audit itself where that is known."""
+    if whole_s <= audit_s:
+        return f"{audit_s:.1f} s"
+    return f"{whole_s:.1f} s, of which {audit_s:.1f} s the audit itself"
+
+
+def verdict_lines(judgement: Judgement, whole_s: float = 0.0) -> list[Text]:
+    """The last lines: verdict, counts, what was left out, what was not tested and why.
+
+    whole_s: how long it took with its start and the writing of reports; 0 where that is not known.
+    """
     run = judgement.run
     styles = {"CONFORMING": "bold yellow" if judgement.lapsed else "bold green", "NOT CONFORMING": "bold red"}
     style = styles.get(judgement.verdict, "bold yellow")
@@ -315,7 +327,10 @@ def verdict_lines(judgement: Judgement) -> list[Text]:
     lines += [Text(f"{named(names, role.target)} {role.role}: {said}") for role in run.roles for said in role.complete]
     last = Text(judgement.verdict, style=style)
     last.append(f"   {judgement.counts} · left out: {judgement.left_out}", style="not bold")
-    last.append(f" · {run.seconds:.1f} s", style="not bold")
+    if judgement.not_reached:
+        last.append(f" · not reached: {judgement.not_reached}, see the reasons", style="not bold")
+    rate = f" · {run.words_per_s:.0f} words/s" if run.words_per_s else ""
+    last.append(f"{rate} · {_seconds_text(run.seconds, whole_s)}", style="not bold")
     lines.append(last)
     return lines
 

@@ -17,6 +17,7 @@ from shakeproof.properties.conformance import Outcome, Runner
 from shakeproof.properties.courses import is_reached
 from shakeproof.properties.findings import Grade
 from shakeproof.properties.probe import Trial, probe, try_setup
+from shakeproof.properties.reasons import TRIED
 from shakeproof.properties.suites import Word, quick
 from shakeproof.properties.targets.base import PROMISING, SETUPS, Endpoint, Reaction, Setup, Target
 from shakeproof.properties.targets.openssl import OpenSslTarget
@@ -158,7 +159,9 @@ def test_promising_repeats_no_cell_of_a_client_that_asks_for_something_else() ->
 def test_a_client_that_asks_for_no_ticket_takes_no_part_in_promising() -> None:
     trial = try_setup(Runner(Instead(OurTarget(), lambda _: PLAIN), CLIENT, PROMISED, 0))
     assert trial == Trial(
-        "declined", "the target chose to be in WAIT_SERVER_HELLO, not in WAIT_SERVER_HELLO (ticketed)"
+        "declined",
+        f"{TRIED} the target began with ClientHello, as it may; "
+        "this is tested only where it then is in WAIT_SERVER_HELLO (asks for a new session, and would take a ticket)",
     )
 
 
@@ -169,23 +172,29 @@ def test_a_client_that_asks_for_no_ticket_takes_no_part_in_promising() -> None:
 def test_a_server_that_gives_sessions_by_id_alone_takes_no_part_in_tickets(target: Target) -> None:
     trial = try_setup(Runner(Instead(target, lambda _: BY_ID), SERVER, BY_TICKET, 0))
     assert trial.outcome == "declined"
-    assert "a first connection leads to no session by ticket" in trial.why
+    assert "an honest first connection gave no session by ticket" in trial.why
 
 
 @pytest.mark.parametrize(
     ("setup", "why"),
     [
-        (AGAIN, "the target chose to be in CONNECTED, not in WAIT_CLIENT_KEY_EXCHANGE (again)"),
+        (
+            AGAIN,
+            "the target answered the ClientHello with Alert[WARNING, NO_RENEGOTIATION], as it may; this is tested only "
+            "where it then is in WAIT_CLIENT_KEY_EXCHANGE (a handshake has been completed before this one)",
+        ),
         (
             replace(PLAIN, client_auth=True),
-            "the target chose to be in WAIT_CLIENT_KEY_EXCHANGE, not in WAIT_CERTIFICATE (asked)",
+            "the target answered the ClientHello with ServerHello, Certificate and ServerHelloDone, as it may; this is "
+            "tested only where it then is in WAIT_CERTIFICATE (the server has asked for a certificate, "
+            "and does not know yet whether the client has one)",
         ),
     ],
     ids=lambda value: value.text if isinstance(value, Setup) else "",
 )
 def test_a_server_that_takes_no_part_is_said_to_have_chosen_otherwise(setup: Setup, why: str) -> None:
     trial = try_setup(Runner(Instead(OurTarget(), lambda _: PLAIN), SERVER, setup, 0))
-    assert trial == Trial("declined", why)
+    assert trial == Trial("declined", f"{TRIED} {why}")
 
 
 def test_a_client_that_forgets_its_ticket_takes_part_in_promising_alone() -> None:
@@ -194,7 +203,9 @@ def test_a_client_that_forgets_its_ticket_takes_part_in_promising_alone() -> Non
     assert probed.setups == (PLAIN, PROMISED)
     (declined,) = probed.declined
     assert declined == (
-        BY_TICKET, "the target chose to be in WAIT_SERVER_HELLO (ticketed), not in WAIT_SERVER_HELLO (by_ticket)"
+        BY_TICKET,
+        f"{TRIED} the target began with ClientHello, as it may; "
+        "this is tested only where it then is in WAIT_SERVER_HELLO (carries a ticket that the server gave out)",
     )  # fmt: skip
 
 

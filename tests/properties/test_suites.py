@@ -122,11 +122,23 @@ class Choosing(OurTarget):
 @pytest.mark.parametrize(
     ("setup", "reason"),
     [
-        (BY_ID, "a first connection leads to no session by id; the target said Finished[MATCH]"),
-        (AGAIN, "the target chose to be in CONNECTED, not in WAIT_CLIENT_KEY_EXCHANGE (again)"),
+        (
+            BY_ID,
+            "an honest first connection gave no session by id, so that none can be resumed; the last that the target "
+            "sent was Finished[MATCH]",
+        ),
+        (
+            AGAIN,
+            "on the honest way there "
+            "the target answered the ClientHello with Alert[WARNING, NO_RENEGOTIATION], as it may; this is tested only "
+            "where it then is in WAIT_CLIENT_KEY_EXCHANGE (a handshake has been completed before this one)",
+        ),
         (
             Setup("rsa", "rsa", "cbc", client_auth=True),
-            "the target chose to be in WAIT_CLIENT_KEY_EXCHANGE, not in WAIT_CERTIFICATE (asked)",
+            "on the honest way there "
+            "the target answered the ClientHello with ServerHello, Certificate and ServerHelloDone, as it may; this is "
+            "tested only where it then is in WAIT_CERTIFICATE (the server has asked for a certificate, "
+            "and does not know yet whether the client has one)",
         ),
     ],
     ids=lambda value: value.text if isinstance(value, Setup) else "",
@@ -148,7 +160,7 @@ def test_a_target_that_can_not_be_connected_again_gives_the_reason() -> None:
             return Once(ROLES[role], setup)
 
     runner = Runner(OnceTarget(), SERVER, BY_ID, 0)
-    assert "no way to connect" in runner.run(quick(SERVER, BY_ID)[0]).unreached
+    assert "no way to have the same application connect again" in runner.run(quick(SERVER, BY_ID)[0]).unreached
 
 
 # --------------------------------------------------------------------------------------------------------- floods
