@@ -33,9 +33,9 @@ from shakeproof.properties.findings import (
     ignore,
 )
 from shakeproof.properties.named import named_target
-from shakeproof.properties.probe import TIME_SHARE, probe
+from shakeproof.properties.probe import NO_TIME, TIME_SHARE, Probed, probe
 from shakeproof.properties.targets.base import Setup, Target, TargetError
-from shakeproof.properties.task_run import close_targets, open_target, patience, run_task
+from shakeproof.properties.task_run import close_targets, open_target, run_task
 from shakeproof.properties.tasks import (
     OLDER,
     Found,
@@ -55,6 +55,8 @@ DEFAULT_TIME_S = 60.0
 SUITES = ("quick", "full")
 AGAIN_S = 1.0
 """Less than this is not enough for a task to go on with."""
+START_LEAST_S = 1.0
+"""For a target to start, however little time there is."""
 OVERHEAD = 100
 """What a task costs beside its words, in words: a worker that reads the tables first, floods, fragments and calls."""
 
@@ -122,7 +124,7 @@ class Plan:
     def add(self, name: str, roles: tuple[str, ...], deadline: float) -> None:
         """Plan a target in these roles, or in all. What it takes part in is found out until the deadline."""
         target = open_target(name, self.rogue)
-        target.start_s = patience(self.until)
+        target.start_by = max(self.until, time.monotonic() + START_LEAST_S)
         try:
             wanted = [role for role in target.roles if not roles or role in roles]
             if target.takes_one_role and len(wanted) > 1:
@@ -156,6 +158,8 @@ class Plan:
             self.run.facts = {**self.run.facts, f"{name} as {role}": probed.text}
         result.error = f"no honest handshake completed: {probed.hopeless}" if probed.hopeless else ""
         result.not_tested += [NotTested(f"{setup.text}: {why}", 0) for setup, why in probed.declined]
+        if not probed.hopeless:
+            self._leave_out(result, probed)
         for index, setup in enumerate(probed.setups):
             before = probed.setups[:index]
             hopeless = probed.hopeless
@@ -163,10 +167,20 @@ class Plan:
             task = Task(
                 name, self.rogue, role, setup, self.seed, before, named, hopeless, older, self.suite, self.extra
             )
-            task = replace(task, begun=self.begun(task))
+            task = replace(task, begun=self.begun(task), start_s=target.slowest_start_s)
             self.tasks.append(task)
-            if not probed.takes_many:
+            if target.is_single or not probed.takes_many:
                 self.alone.append(task)
+
+    def _leave_out(self, result: RoleRun, probed: Probed) -> None:
+        """Count what there was no time to find out about: it may be something that the target takes part in."""
+        for setup in (setup for setup, why in probed.declined if why == NO_TIME):
+            cells = [
+                word.cell
+                for word in cells_of(Task(result.target, self.rogue, result.role, setup, self.seed, probed.setups))
+            ]
+            result.cells += len(cells)
+            result.not_tested.append(NotTested(OUT_OF_TIME, len(cells), tuple(cells[:5])))
 
 
 def _execute(
@@ -291,8 +305,8 @@ class Board:
     def _tell(self, target: str, role: str) -> None:
         """How many cells have run, of those that apply as far as that is known."""
         known = [(t, p) for t, p in self._so_far.items() if (t.target, t.role) == (target, role)]
-        fewer = sum(len(cells_of(task)) - (0 if partial.error else partial.cells) for task, partial in known)
-        run = sum(partial.cells_run for _, partial in known if not partial.error)
+        fewer = sum(len(cells_of(task)) - (partial.cells if partial.counts else 0) for task, partial in known)
+        run = sum(partial.cells_run for _, partial in known if partial.counts)
         self.listener(CellDone(target, role, run, self.sizes[target, role] - fewer))
 
     def cut_short(self, task: Task) -> Partial:
@@ -347,23 +361,25 @@ class Board:
         rows = ROLES[task.role].by_id  # a row of another reading is none of those that are counted
         result.exercised.update({row_id: times for row_id, times in partial.exercised.items() if row_id in rows})
         if not partial.error:
-            result.cells += partial.cells
-            result.cells_run += partial.cells_run
-            result.setups += (task.setup.text,)
-            result.complete += (partial.complete,) if partial.complete else ()
-            result.learned += (partial.learned,) if partial.learned is not None else ()
-            result.not_tested += [
-                NotTested(why, len(cells), tuple(cells[:5])) for why, cells in partial.not_tested.items()
-            ]
-            result.not_tested += [
-                NotTested(BESIDE if why == OUT_OF_TIME else why, 0, tuple(words[:5]))
-                for why, words in partial.beside.items()
-            ]
+            self._count(result, partial)
         for row_id in result.exercised:
             row = rows[row_id]
             objected = any(finding.check.startswith(row.code) for finding in result.findings)
             if row.level is Level.MAY and row.kind in (Kind.RECV, Kind.SEND) and not objected:
                 result.notes[row_id] = row.title
+
+    def _count(self, result: RoleRun, partial: Partial) -> None:
+        """Add the cells of a task, run or not."""
+        result.cells += partial.cells
+        result.cells_run += partial.cells_run
+        result.setups += (partial.task.setup.text,)
+        result.complete += (partial.complete,) if partial.complete else ()
+        result.learned += (partial.learned,) if partial.learned is not None else ()
+        result.not_tested += [NotTested(why, len(cells), tuple(cells[:5])) for why, cells in partial.not_tested.items()]
+        result.not_tested += [
+            NotTested(BESIDE if why == OUT_OF_TIME else why, 0, tuple(words[:5]))
+            for why, words in partial.beside.items()
+        ]
 
     def _conclude(self, result: RoleRun) -> None:
         """A role in which no setup works is not tested; where one does, the others are only not tested."""
@@ -374,4 +390,7 @@ class Board:
             result.error = next(iter(failed.values()))
         else:
             result.not_tested += [NotTested(f"{task.setup.text}: {why}", 0) for task, why in failed.items()]
+            for task in failed:
+                if self._so_far[task].counts:
+                    self._count(result, self._so_far[task])
         self.listener(RoleDone(result))

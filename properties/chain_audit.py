@@ -249,7 +249,7 @@ def word_for(role: Role, setup: Setup, value: Value) -> Word | None:
 
 def is_offered(target: Target, role: str, setup: Setup, before: tuple[Setup, ...]) -> bool:
     """Whether the chains are offered in the setup: once with each kind of key, to programs that look at the clock."""
-    if not target.is_probed or not target.has_factory_certificate:
+    if not target.is_probed or not target.trusts_factory:
         return False
 
     def is_for(one: Setup) -> bool:

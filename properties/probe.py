@@ -22,7 +22,7 @@ from shakeproof.properties.courses import Course, courses, is_reached
 from shakeproof.properties.findings import Grade
 from shakeproof.properties.reasons import ANONYMOUS, SILENT, TRIED, broken_text, choice_text, refused_text
 from shakeproof.properties.suites import honest_path, honest_prefixes
-from shakeproof.properties.targets.base import Setup, Target, TargetError
+from shakeproof.properties.targets.base import LateError, Setup, Target, TargetError
 from shakeproof.properties.verdicts import Problem, judge
 
 SILENCES = 2
@@ -94,7 +94,12 @@ def probe(target: Target, role: Role, seed: int, deadline: float) -> Probed:
             trials[setup] = Trial("declined", NO_TIME)
         else:
             began = time.monotonic()
-            trials[setup] = try_setup(Runner(target, role, setup, seed))
+            try:
+                trials[setup] = try_setup(Runner(target, role, setup, seed))
+            except LateError:
+                if not trials:
+                    raise
+                trials[setup] = Trial("declined", NO_TIME)
             if len(trials) == 1:
                 deadline += time.monotonic() - began  # how long it took to start says nothing about the others
     working = [setup for setup, trial in trials.items() if trial.works]
@@ -172,6 +177,10 @@ def _connect(
         exchange = talk.send(symbol)
         problem = judge(exchange, before)
         before.release()
+        if problem is not None and runner.target.lone_leaf and any(_is_lone(item.symbol) for item in exchange.seen):
+            if runner.role.name.endswith(".server"):
+                raise TargetError(runner.target.lone_leaf)  # so it is in every setup, and nothing else would be seen
+            return Trial("declined", runner.target.lone_leaf)
         if problem is not None:
             return _failed(problem, exchange, talk, first=number == 0 or connected)
         if runner.setup.client_auth and any(_is_anonymous(item.symbol) for item in exchange.seen):
@@ -183,6 +192,11 @@ def _connect(
 def _is_anonymous(symbol: Symbol) -> bool:
     """Whether it is what a client without a certificate sends where it is asked for one (RFC 5246 section 7.4.6)."""
     return symbol.message is Certificate and symbol.has(m.empty_chain)
+
+
+def _is_lone(symbol: Symbol) -> bool:
+    """Whether it is a certificate without that of its issuer, which no trust anchor has issued itself."""
+    return symbol.message is Certificate and symbol.has(m.missing_intermediate)
 
 
 def _failed(problem: Problem, exchange: Exchange, talk: Conversation, *, first: bool) -> Trial:

@@ -50,6 +50,9 @@ LEARNING_TIME_S = 30.0
 """For the machine of a target that deviates: its words are few, as long as its states are."""
 DEVIATING_MOST = 20
 """Symbols beside the sound ones over which a machine is learned: each makes some hundred words more."""
+UNDER_WAY = "what was under way, and what comes after it"
+STARTS = 3
+"""So many times the slowest start of a target that the probe saw is the least time of its tasks."""
 LAST_S = 0.5
 """For the conversation, or the confirmation, that is under way when the time is over."""
 
@@ -60,7 +63,10 @@ def run_task(task: Task, deadline: float, say: Callable[[Said], None], *, until:
     if task.named is not None:
         name_target(task.named)
     target = open_target(task.target, task.rogue)
-    target.start_s = patience(deadline)
+    end = deadline if until is None else until
+    # Its share is enough for some starts, since one in which it can't even start is lost; and each is waited for.
+    deadline = max(deadline, min(end, time.monotonic() + STARTS * task.start_s))
+    target.start_by = end
     target.until = deadline + LAST_S
     runner = Runner(target, role, task.setup, task.seed)
     words = words_of(task)
@@ -79,7 +85,7 @@ def run_task(task: Task, deadline: float, say: Callable[[Said], None], *, until:
         else:
             if is_heard(target, task.role, before_of(task)):
                 # It may take what other tasks were to have: a program that starts slowly has no time for much else.
-                longest = max(deadline, _half_way(until if until is not None else deadline))
+                longest = max(deadline, _half_way(end))
                 target.until = longest + LAST_S
                 hear_status(runner, longest, partial, say)
                 target.until = deadline + LAST_S
@@ -103,9 +109,13 @@ def run_task(task: Task, deadline: float, say: Callable[[Said], None], *, until:
         if OUT_OF_TIME not in partial.not_tested:
             for word in words[partial.done :]:
                 partial.leave_out(word, OUT_OF_TIME)
-        partial.leave_beside("what was under way, and what comes after it")
+        partial.leave_beside(UNDER_WAY)
     except TargetError as error:
         partial.error = str(error)
+        if not task.hopeless:  # it worked when it was tried out: then this is no reason to forget its cells
+            for word in words[partial.done :]:
+                partial.leave_out(word, partial.error)
+            partial.leave_beside(UNDER_WAY, partial.error)
     finally:
         target.until = math.inf
         if not target.is_probed:
@@ -332,8 +342,3 @@ def close_targets() -> None:
     """Stop what runs on."""
     while _open:
         _open.popitem()[1].close()
-
-
-def patience(deadline: float) -> float:
-    """Seconds for a target to start, where all is over at the deadline: half of what is left, and a second at least."""
-    return max(1.0, (deadline - time.monotonic()) / 2)

@@ -37,7 +37,7 @@ class Task:
     before: setups that are tried too, None for all that the target has before this one; named: what the target's name
     stands for in the user's file; hopeless: why no honest handshake completes, so that only the first words tell
     anything; speaks_older: whether the target takes a version before TLS 1.2; extra: states beyond the table's that a
-    complete suite looks for.
+    complete suite looks for; start_s: the longest that the target took to start when it was tried out.
     """
 
     target: str
@@ -52,6 +52,7 @@ class Task:
     suite: str = "quick"
     extra: int = 1
     begun: Partial | None = field(default=None, compare=False, repr=False)
+    start_s: float = field(default=0.0, compare=False, repr=False)
 
 
 @dataclass
@@ -84,6 +85,11 @@ class Partial:
     kept: dict[str, list[int]] = field(default_factory=dict)
     failed: dict[tuple[Symbol, ...], tuple[int, str]] = field(default_factory=dict)
     """Prefixes that lead nowhere: how often, and why."""
+
+    @property
+    def counts(self) -> bool:
+        """Whether its cells are some that apply: not where the setup never worked."""
+        return not self.error or self.error in self.beside
 
     @property
     def so_far(self) -> Partial:

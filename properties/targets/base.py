@@ -157,8 +157,8 @@ class Target(ABC):
     """As it is given on the command line."""
     roles: tuple[str, ...] = ()
     """The roles that it can take: "tls12.client", "tls12.server"."""
-    start_s: float = 60.0
-    """The longest that whoever audits it would wait for it to start."""
+    start_by: float = math.inf
+    """When whoever audits it waits no more for it to start (of time.monotonic)."""
     until: float = math.inf
     """When whoever audits it stops in the midst of a conversation (of time.monotonic)."""
 
@@ -183,9 +183,31 @@ class Target(ABC):
         return True
 
     @property
+    def is_single(self) -> bool:
+        """Whether there is room for one of it only on this machine, so that one process has to do all of its tasks."""
+        return False
+
+    @property
+    def slowest_start_s(self) -> float:
+        """The longest that it took to start so far; 0 where it is there already."""
+        return 0.0
+
+    @property
     def has_factory_certificate(self) -> bool:
-        """Whether a server shows a certificate of the tester's own factory, so that it can be judged."""
+        """Whether it shows a certificate of the tester's own factory, so that it can be judged."""
         return True
+
+    @property
+    def trusts_factory(self) -> bool:
+        """Whether it may have been told to trust the certificates of the tester's own factory."""
+        return True
+
+    @property
+    def lone_leaf(self) -> str:
+        """Why a certificate that it sends without its issuer's is a matter of how it is started, and what to do; ""
+        where that is its own fault.
+        """
+        return ""
 
     @property
     def secrets_seen(self) -> bool:

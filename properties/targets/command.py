@@ -58,7 +58,7 @@ def command_target(
     if shutil.which(words[0]) is None:
         raise TargetError(f"{text!r}: there is no program {words[0]!r} here")
     target = CommandTarget(_program(words, roles or roles_of(used)), name=name or text, ready=ready, port=port)
-    target.place = Path.cwd()
+    target.place, target.used = Path.cwd(), frozenset(used)
     return target
 
 
@@ -75,9 +75,25 @@ def roles_of(used: set[str]) -> tuple[str, ...]:
 class CommandTarget(ProcessTarget):
     """A command. It has one role: which of two, its user says where its words do not."""
 
+    used: frozenset[str] = frozenset()
+    """Which of `PLACEHOLDERS` it says."""
+
     @property
     def takes_one_role(self) -> bool:
         return True
+
+    @property
+    def has_factory_certificate(self) -> bool:
+        return "cert" in self.used
+
+    @property
+    def lone_leaf(self) -> str:
+        if "chain" in self.used:
+            return ""
+        return (
+            "it sends its certificate without the intermediate one that {cert} has behind it, so that nobody can "
+            "verify it; give the command the file {chain} too, or the option by which it takes a whole chain"
+        )
 
 
 def _program(words: list[str], roles: tuple[str, ...]) -> Program:

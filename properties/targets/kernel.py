@@ -186,11 +186,11 @@ def _children(process: int, thread: str) -> Iterator[int]:
     return map(int, _read(f"/proc/{process}/task/{thread}/children").split())
 
 
-def listeners_at(port: int) -> tuple[int, ...]:
-    """The processes that have the socket that listens there, as far as we may look."""
+def listeners_at(port: int, among: Iterable[int] = ()) -> tuple[int, ...]:
+    """The processes that have the socket that listens there, as far as we may look. among: only of these, if any."""
     inodes = _listening(port)
     found = []
-    for entry in Path("/proc").iterdir():
+    for entry in [Path(f"/proc/{process}") for process in among] or Path("/proc").iterdir():
         if entry.name.isdecimal() and inodes & _sockets_of(entry):
             found.append(int(entry.name))
     return tuple(found)

@@ -50,6 +50,10 @@ class SocketTarget(Target):
         return False
 
     @property
+    def trusts_factory(self) -> bool:
+        return False
+
+    @property
     def secrets_seen(self) -> bool:
         return False
 

@@ -7,6 +7,7 @@ started again where it has died. What it finds on disk comes from the tester's o
 from __future__ import annotations
 
 import contextlib
+import math
 import select
 import socket
 import ssl
@@ -19,7 +20,7 @@ from shakeproof.properties.mapper import certificates
 from shakeproof.properties.mapper.keys import KeyKind
 from shakeproof.properties.targets.base import Endpoint, LateError, Setup, Target, TargetError
 from shakeproof.properties.targets.field import field_pem
-from shakeproof.properties.targets.kernel import LISTEN, Processes
+from shakeproof.properties.targets.kernel import LISTEN, Processes, listeners_at
 from shakeproof.properties.targets.program import Files, Program, version_of
 from shakeproof.properties.targets.running import Running
 from shakeproof.properties.targets.scratch import make_folder, remove_folder
@@ -44,11 +45,19 @@ SESSION = "session.pem"
 CHAIN = "chain.pem"
 """The file with the certificates of `Files.cert` but the leaf: some programs take them apart."""
 BACKLOG = 16
+PORTS_TRIED = 3
+"""A port on which nobody listens may be another's by the time that a program is there."""
+FREE_S = 1.0
+"""For a port to be free again, once the program that had it was ended."""
 CLIENT_ISSUER = "clients' intermediate"
 RUNNING_MOST = 2
 """Processes of one target at once: one for each kind of certificate."""
 HARMLESS = ("signal SIGPIPE", "signal SIGTERM", "signal SIGHUP")
 """How a client may end that writes to a connection which we closed."""
+
+
+class TakenError(TargetError):
+    """Another program listens on the port that a server is to have."""
 
 
 def make_files(folder: Path, role: str, key: KeyKind) -> Files:
@@ -89,7 +98,9 @@ class Application:
         self.running: Running | None = None
         self.place: Path | None = None
         """The folder that it runs in, where that is not the one with its files."""
-        self.start_s = START_S
+        self.start_by = math.inf
+        """When nobody waits any more for it to start (of time.monotonic)."""
+        self.slowest_start_s = 0.0
         self.watch = Watch(open_diagnosis(), crash=self.death)
         self.survives = False
         """Whether a process of it has lived on after a connection, as one that ends with each does not."""
@@ -120,9 +131,19 @@ class Application:
     def over(self) -> None:
         """A connection is over."""
 
-    def too_slow(self, what: str) -> TargetError:
+    def longest_start(self) -> float:
+        """Seconds for a start that begins now. Raises LateError where there are none."""
+        longest = min(START_S, self.start_by - time.monotonic())
+        if longest <= 0:
+            raise LateError(f"there is no time left to start {self.program.title}")
+        return longest
+
+    def too_slow(self, what: str, longest: float) -> TargetError:
         """What to raise where it has not started by now: with all the time that a start may take, it does not start."""
-        return TargetError(what) if self.start_s >= START_S else LateError(what)
+        text = f"{self.program.title} {what} after {round(longest, 1):g} s"
+        last = f"its last words were: {(self.running and self.running.last_words) or 'none'}"
+        self.stop()
+        return TargetError(f"{text}; {last}") if longest >= START_S else LateError(f"{text}; {last}")
 
     def stop(self) -> None:
         """End the process, if there is one."""
@@ -165,28 +186,59 @@ class ServerApplication(Application):
         return SocketEndpoint(connection, self.watch, (HOST, self.port), follow=self.connect, done=self.over)
 
     def _begin(self) -> None:
+        """Start it. Of ports that we choose ourselves another is tried where one turns out to be taken."""
+        for left in reversed(range(1 if self._fixed else PORTS_TRIED)):
+            self.port, self._connections = self._fixed or free_port(), 0
+            try:
+                self._begin_there()
+            except TakenError:
+                if not left:
+                    raise
+            else:
+                return
+
+    def _begin_there(self) -> None:
         assert self.program.server is not None
-        self.port, self._connections = self._fixed or free_port(), 0
+        longest = self.longest_start()
+        self.stop()
+        if self._fixed:
+            self._find_free()
+        began = time.monotonic()
         running = self.start(self.program.server(self.files, self.port, self.setup))
-        until = time.monotonic() + self.start_s
         while not self._is_ready(running):
             if not running.is_alive:
                 raise TargetError(
                     f"{self.program.title} ended before it listened, with {running.death}; "
                     f"its last words were: {running.last_words or 'none'}"
                 )
-            if time.monotonic() > until:
-                words = running.last_words
-                self.stop()
-                raise self.too_slow(
-                    f"{self.program.title} does not listen on {HOST}:{self.port} after {round(self.start_s, 1):g} s; "
-                    f"its last words were: {words or 'none'}"
-                )
+            if time.monotonic() > began + longest:
+                place = f"{HOST}:{self.port}"
+                what = f"does not listen on {place}"
+                if not self._is_said(running) and self._is_listened():
+                    what = f"listens on {place}, but has not said {self.ready!r}"
+                raise self.too_slow(what, longest)
             time.sleep(LOOK_S)
+        self.slowest_start_s = max(self.slowest_start_s, time.monotonic() - began)
 
     def _is_ready(self, running: Running) -> bool:
-        if self.ready and self.ready not in running.said:
+        """Whether it listens, and has said what it says then. Raises TakenError where another program does."""
+        if not self._is_said(running) or not self._is_listened():
             return False
+        if listeners_at(self.port, (running.pid,)):
+            return True  # nearly always, and found at once
+        owners = listeners_at(self.port)
+        if owners and not any(map(running.owns, owners)):
+            self.stop()
+            raise self._taken(owners)
+        # Whose socket it is may be hidden from us; then it has to do that ours lives.
+        return bool(owners) or running.is_alive
+
+    def _is_said(self, running: Running) -> bool:
+        """Whether it said what it says when it is ready; where it says nothing, it need not."""
+        return not self.ready or self.ready in running.said
+
+    def _is_listened(self) -> bool:
+        """Whether anybody listens on the port."""
         diagnosis = self.watch.diagnosis
         if diagnosis is None:
             with contextlib.suppress(OSError):
@@ -195,6 +247,20 @@ class ServerApplication(Application):
             return False
         found = diagnosis.queues((HOST, self.port))
         return found is not None and found.state == LISTEN
+
+    def _find_free(self) -> None:
+        """Wait until nobody listens on the port, as a process does that was just ended. Raises TakenError."""
+        until = time.monotonic() + FREE_S
+        while self._is_listened():
+            if time.monotonic() > until:
+                raise self._taken(listeners_at(self.port))
+            time.sleep(LOOK_S)
+
+    def _taken(self, owners: tuple[int, ...]) -> TakenError:
+        who = f" (process {', '.join(map(str, owners))})" if owners else ""
+        return TakenError(
+            f"port {self.port} is taken by another program{who}: end it, or let {self.program.title} listen elsewhere"
+        )
 
 
 class ClientApplication(Application):
@@ -262,7 +328,7 @@ class ClientApplication(Application):
         if (self.loops or self._told == 0) and not running.tell(line):
             return None
         self._told = 0
-        wait_s = AGAIN_S if self.loops is None else min(CONNECT_S, self.start_s)
+        wait_s = AGAIN_S if self.loops is None else max(0.0, min(CONNECT_S, self.start_by - time.monotonic()))
         connection = self._accept(wait_s, running)
         if self.loops is None:
             self.loops = connection is not None
@@ -279,9 +345,11 @@ class ClientApplication(Application):
 
     def _anew(self) -> socket.socket:
         assert self.program.client is not None
+        longest = self.longest_start()
         while (stale := self._accept(0.0, None)) is not None:
             stale.close()
         port = self._listener.getsockname()[1]
+        began = time.monotonic()
         running = self.start(self.program.client(self.files, port, self.setup))
         if self.program.typed is not None:
             # In time: it has nobody to shake hands with as long as its connection is not taken.
@@ -289,15 +357,16 @@ class ClientApplication(Application):
         elif not self.loops:
             running.tell(GO)
             self._told = 1
-        connection = self._accept(self.start_s, running)
+        connection = self._accept(longest, running)
         if connection is not None:
+            self.slowest_start_s = max(self.slowest_start_s, time.monotonic() - began)
             return connection
-        words, how = running.last_words, running.death
+        how = running.death
+        if not how:
+            raise self.too_slow("does not connect", longest)
+        words = running.last_words or "none"
         self.stop()
-        last = f"its last words were: {words or 'none'}"
-        if how:
-            raise TargetError(f"{self.program.title} ended with {how} before it connected; {last}")
-        raise self.too_slow(f"{self.program.title} does not connect within {round(self.start_s, 1):g} s; {last}")
+        raise TargetError(f"{self.program.title} ended with {how} before it connected; its last words were: {words}")
 
     def _accept(self, seconds: float, running: Running | None) -> socket.socket | None:
         """The connection that comes within the time, unless the process ends before."""
@@ -349,6 +418,8 @@ class ProcessTarget(Target):
         """The folder that it runs in; None for one of its own."""
         self._running: dict[tuple[object, ...], Application] = {}
         self._samples: dict[tuple[str, KeyKind], Files] = {}
+        self._slowest_s = 0.0
+        """The longest that a program took to start which does not run any more."""
 
     @property
     def description(self) -> str:
@@ -362,6 +433,14 @@ class ProcessTarget(Target):
     @property
     def is_probed(self) -> bool:
         return True
+
+    @property
+    def is_single(self) -> bool:
+        return bool(self.port)
+
+    @property
+    def slowest_start_s(self) -> float:
+        return max([self._slowest_s, *(application.slowest_start_s for application in self._running.values())])
 
     @property
     def has_exit_status(self) -> bool:
@@ -385,8 +464,8 @@ class ProcessTarget(Target):
                 raise TargetError(
                     f"{self.program.title} is not installed ({missing} is missing): {self.program.install}"
                 )
-            while len(self._running) >= RUNNING_MOST:
-                self._running.pop(next(iter(self._running))).close()
+            while len(self._running) >= (1 if self.is_single else RUNNING_MOST):
+                self._end(next(iter(self._running)))
             application: Application
             if role.endswith(".client"):
                 application = client = ClientApplication(self.program, role, setup, self.ready, self.loops)
@@ -394,14 +473,18 @@ class ProcessTarget(Target):
             else:
                 application = ServerApplication(self.program, role, setup, self.ready, self.port)
             application.place = self.place
-            application.start_s = min(START_S, self.start_s)
             self._running[key] = application
+        self._running[key].start_by = self.start_by
         return self._running[key]
 
+    def _end(self, key: tuple[object, ...]) -> None:
+        application = self._running.pop(key)
+        self._slowest_s = max(self._slowest_s, application.slowest_start_s)
+        application.close()
+
     def _stop(self) -> None:
-        for application in self._running.values():
-            application.close()
-        self._running.clear()
+        for key in list(self._running):
+            self._end(key)
 
     def close(self) -> None:
         self._stop()

@@ -170,6 +170,7 @@ class Running:
 
     def __init__(self, command: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None) -> None:
         self.command = tuple(command)
+        self._mark = os.fsencode("=".join(*_warden.mark().items()))
         with _undisturbed():
             self.process = self._started(folder, environment)
             _warden.tell("+", self.process.pid)
@@ -203,6 +204,15 @@ class Running:
     def is_alive(self) -> bool:
         """Whether it runs."""
         return self.process.poll() is None
+
+    def owns(self, pid: int) -> bool:
+        """Whether a process belongs to it: it is of its session, or has its mark where it left that."""
+        try:
+            if os.getsid(pid) == self.pid:
+                return True
+            return self._mark in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        except OSError:
+            return False
 
     def tell(self, line: str) -> bool:
         """One line to its standard input; whether it could be told."""

@@ -78,6 +78,8 @@ def test_socket_that_listens_is_found_and_one_that_is_not_there_is_none(diagnosi
         assert found is not None
         assert found.state == LISTEN
         assert os.getpid() in listeners_at(port)
+        assert listeners_at(port, (os.getpid(),)) == (os.getpid(),)
+        assert listeners_at(port, (os.getppid(),)) == ()
     assert diagnosis.queues(("127.0.0.1", port)) is None
     assert listeners_at(port) == ()
 
