@@ -6,6 +6,7 @@ import datetime as dt
 import io
 import json
 import re
+import shlex
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -62,7 +63,9 @@ def test_terminal_and_summary_name_a_command_shortly(tmp_path: Path) -> None:
         terminal.finish(judged)
 
     for text in (printed(write), (tmp_path / "summary.txt").read_text(encoding="utf-8")):
-        assert "-accept" not in text
+        named, again = [[line for line in text.splitlines() if ("--on" in line) == wanted] for wanted in (False, True)]
+        assert "-accept" not in "".join(named)
+        assert LONG in shlex.split("".join(again)), "what runs it again is whole"
         assert "tls12.client of exec:openssl s_server…" in text
         assert "exec:openssl s_server…: does not listen" in text
     assert all(len(path.name) < 70 for path in tmp_path.iterdir())
