@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import sys
 import sysconfig
 import threading
@@ -73,9 +74,15 @@ def run(source: str, format: str, *, pinned: bool) -> bytes:
     with _swap:
         before = dot_command.DOT_BINARY
         dot_command.DOT_BINARY = renderer.program
-        try:
+
+        def draw() -> bytes:
             return bytes(text.pipe(format=format, neato_no_op=2 if pinned else None, quiet=True))
+
+        try:
+            return draw()
         except graphviz.CalledProcessError as error:
+            if error.returncode == -signal.SIGINT:
+                return draw()  # a terminal sends Ctrl-C to all that runs in it; whether that ends us, we know ourselves
             said = error.stderr.decode(errors="replace") if isinstance(error.stderr, bytes) else str(error.stderr)
             raise RuntimeError(f"{renderer.program} refused the picture: {said.strip()}") from error
         finally:

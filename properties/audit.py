@@ -32,6 +32,7 @@ from shakeproof.properties.findings import (
     Run,
     ignore,
 )
+from shakeproof.properties.forked import EndedError, run_forked
 from shakeproof.properties.named import named_target
 from shakeproof.properties.probe import NO_TIME, TIME_SHARE, Probed, probe
 from shakeproof.properties.targets.base import Setup, Target, TargetError
@@ -57,6 +58,7 @@ AGAIN_S = 1.0
 """Less than this is not enough for a task to go on with."""
 START_LEAST_S = 1.0
 """For a target to start, however little time there is."""
+ENDED = "the process that tested it has ended ({}); a stack that ends its own process is contained as exec:COMMAND"
 OVERHEAD = 100
 """What a task costs beside its words, in words: a worker that reads the tables first, floods, fragments and calls."""
 
@@ -90,7 +92,7 @@ def audit(
         raise ValueError(f"{extra_states} extra states: a complete suite looks for 0 to {EXTRA_MOST}")
     began = time.monotonic()
     run = Run(command, seed, time_s)
-    plan = Plan(run, seed, rogue, suite, extra_states, began + time_s, begun)
+    plan = Plan(run, seed, rogue, suite, extra_states, began + time_s, begun, jobs)
     try:
         for name in targets:
             plan.add(name, tuple(roles), began + time_s * TIME_SHARE)
@@ -115,7 +117,9 @@ class Plan:
         extra: int,
         until: float,
         begun: Callable[[Task], Partial | None],
+        jobs: int = 0,
     ) -> None:
+        self.jobs = jobs
         self.run, self.seed, self.rogue, self.suite, self.extra = run, seed, rogue, suite, extra
         self.until, self.begun = until, begun
         self.tasks: list[Task] = []
@@ -150,7 +154,13 @@ class Plan:
             result.error = f"the settings want only {' and '.join(named.suites)} for it, not {self.suite}"
             return
         try:
-            probed = probe(target, ROLES[role], self.seed, deadline)
+            if is_contained(target, self.jobs):
+                probed = run_forked(lambda _: _probed_and_closed(target, role, self.seed, deadline))
+            else:
+                probed = probe(target, ROLES[role], self.seed, deadline)
+        except EndedError as error:
+            result.error = ENDED.format(error)
+            return
         except TargetError as error:
             result.error = str(error)
             return
@@ -181,6 +191,18 @@ class Plan:
             ]
             result.cells += len(cells)
             result.not_tested.append(NotTested(OUT_OF_TIME, len(cells), tuple(cells[:5])))
+
+
+def is_contained(target: Target, jobs: int) -> bool:
+    """Whether the target is kept from ending this process. Where all is to run in one, for a debugger, it is not."""
+    return target.may_end_us and jobs != 1
+
+
+def _probed_and_closed(target: Target, role: str, seed: int, deadline: float) -> Probed:
+    try:
+        return probe(target, ROLES[role], seed, deadline)
+    finally:
+        target.close()
 
 
 def _execute(
@@ -235,13 +257,17 @@ def _execute(
         """The time is over for a task that has not begun, or does not end."""
         hear(board.cut_short(task))
 
+    def broken(task: Task, how: str) -> None:
+        """The task has ended the process that it ran in."""
+        board.give_up(task, ENDED.format(how))
+
     run_one = functools.partial(run_task, until=deadline)
     try:
         if executor is not None:
             run_in_executor(executor, run_task, together, weights, deadline, jobs or 1, hear_whole)
         elif workers > 1:
             close_targets()
-            run_in_processes(run_one, together, weights, deadline, workers, hear, again=again, lose=lose)
+            run_in_processes(run_one, together, weights, deadline, workers, hear, again=again, lose=lose, broken=broken)
         waiting = [task for task in tasks if task in alone or (workers <= 1 and executor is None)]
         while waiting:
             share = share_of(waiting[0], weights, waiting, deadline, 1)
@@ -249,7 +275,15 @@ def _execute(
             if share <= 0:
                 lose(task)
                 continue
-            result = run_one(task, time.monotonic() + share, hear)
+            end = time.monotonic() + share
+            try:
+                if is_contained(open_target(task.target, task.rogue), jobs):
+                    result = run_forked(functools.partial(_run_and_close, run_one, task, end), hear)
+                else:
+                    result = run_one(task, end, hear)
+            except EndedError as error:
+                broken(task, str(error))
+                continue
             more = again(result)
             if more is not None:
                 waiting.append(more)
@@ -258,6 +292,15 @@ def _execute(
     except KeyboardInterrupt:
         board.break_off()
         raise
+
+
+def _run_and_close(
+    run: Callable[[Task, float, Callable[[Said], None]], Partial], task: Task, end: float, say: Callable[[Said], None]
+) -> Partial:
+    try:
+        return run(task, end, say)
+    finally:
+        close_targets()
 
 
 def cost_of(setup: Setup) -> int:
@@ -324,6 +367,13 @@ class Board:
             pruning = Pruning(reference(role_of(task), task.setup))
             partial.complete = statement(pruning, task.extra, words, left_out(words, partial), aside=OLDER)
         return partial
+
+    def give_up(self, task: Task, why: str) -> None:
+        """The task will never end: its role is not tested, whatever else is known of it."""
+        partial = self._so_far.get(task)
+        partial = replace(partial.so_far, task=task) if partial is not None else Partial(task)
+        self._result(task).error = why
+        self.hear(replace(partial, error=why))
 
     def _result(self, task: Task) -> RoleRun:
         return next(result for result in self.run.roles if _same(result, task))

@@ -189,6 +189,8 @@ class Runner:
         problem = None
         if exchange.reaction.crashed:
             problem = Problem(Grade.CRASH, exchange, "it died")
+        elif exchange.reaction.hung:
+            problem = Problem(Grade.HANG, exchange, exchange.reaction.hung)
         elif not exchange.stopped and not exchange.seen:
             passing = tuple(row for row in exchange.rows if passes(row))
             why = f"{word.times} of them in a row meet no limit; no RFC gives one, it is our reading that there is one"
@@ -207,6 +209,8 @@ class Runner:
         problem = None
         if end.reaction.crashed:
             problem = Problem(Grade.CRASH, end, "it died")
+        elif end.reaction.hung:
+            problem = Problem(Grade.HANG, end, end.reaction.hung)
         elif not told:
             return Outcome(untold=UNTOLD, conversation=talk, exchange=end)
         elif ordered and told == "truncated":

@@ -94,6 +94,8 @@ class Exchange:
             parts.append(f"accepted {len(self.reaction.delivered)} bytes of application data")
         if self.reaction.crashed:
             parts.append(f"died: {self.reaction.crashed}")
+        if self.reaction.hung:
+            parts.append(self.reaction.hung)
         if self.symbol is None and self.reaction.end:
             parts.append(f"told its application of {ENDS[self.reaction.end]}")
         if self.reaction.closed:
@@ -240,7 +242,7 @@ class Conversation:
                 more, data=reaction.data + more.data, delivered=reaction.delivered + more.delivered,
                 exact=reaction.exact and more.exact,
             )  # fmt: skip
-            if more.closed or more.crashed:
+            if more.closed or more.crashed or more.hung:
                 break
         symbol, before, rows, earlier = first
         return replace(self._react(symbol, before, rows, reaction), refusable=refusable), earlier
@@ -303,14 +305,14 @@ class Conversation:
             settled = self.oracle.quiet()
             # Silence where an answer is due is believed only after asking once more. What comes of something forbidden
             # may be silence: what follows grades that.
-            if settled or forbidden or unexplained or reaction.closed or reaction.crashed:
+            if settled or forbidden or unexplained or reaction.closed or reaction.crashed or reaction.hung:
                 break
             more = self.endpoint.wait()
             reaction = _both(reaction, more)
             if not more.data:
                 break
         rightly = not reaction.closed or self.oracle.may_close()
-        if self.record and not forbidden and not unexplained and not settled:
+        if self.record and ((not forbidden and not unexplained and not settled) or reaction.hung):
             self._mark_missing(expected, reaction)
         ends = bool(rows) and all(isinstance(row.next, State) and self.role.is_final(row.next) for row in rows)
         refusable = any(isinstance(row.next, Abort) for row in rows)
@@ -394,8 +396,10 @@ class Conversation:
         if not self.steps:
             return
         rows = [row for row in self.role.rows if row.id == self.steps[-1].row]
-        came = f"the connection {'was closed' if reaction.closed else 'stays open'}; " if self.steps else ""
-        due = _required(rows, self.role.name) or f"required: {' or '.join(expected)}"
+        came = f"the connection {'was closed' if reaction.closed else 'stays open'}; "
+        if reaction.hung:
+            came = f"{reaction.hung}; "
+        due = _required(rows, self.role.name) or f"required: {' or '.join(expected) or 'to go on'}"
         self.steps[-1] = replace(self.steps[-1], verdict="the answer is missing", note=came + due)
 
     def _phase(self) -> str:

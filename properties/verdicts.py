@@ -95,8 +95,12 @@ def judge(exchange: Exchange, before: Oracle) -> Problem | None:
 
 
 def by_level(problem: Problem) -> Problem:
-    """A recommendation that is not followed is a warning, whatever came of it, if it is known that anything did."""
+    """A recommendation that is not followed is a warning, whatever came of it, if it is known that anything did: but
+    that it dies or hangs, which nothing recommends.
+    """
     rows = problem.exchange.rows
+    if problem.exchange.reaction.crashed or problem.exchange.reaction.hung:
+        return problem
     advice = bool(rows) and all(row.level is Level.SHOULD for row in rows)
     return replace(problem, grade=Grade.WARNING) if advice and problem.grade is not Grade.INCONCLUSIVE else problem
 
@@ -104,6 +108,8 @@ def by_level(problem: Problem) -> Problem:
 def _judge(exchange: Exchange, before: Oracle) -> Problem | None:
     if exchange.reaction.crashed:
         return Problem(Grade.CRASH, exchange, "it died")
+    if exchange.reaction.hung:
+        return Problem(Grade.HANG, exchange, exchange.reaction.hung)
     if exchange.symbol is not None and not exchange.rows:
         return None
     if exchange.forbidden:
@@ -156,6 +162,8 @@ def afterwards(ended: Exchange, exchange: Exchange) -> Problem | None:
     said = [item.symbol for item in exchange.seen if item.symbol.message is not Alert]
     if exchange.reaction.crashed:
         why, grade = "it died, after the end of the connection", Grade.CRASH
+    elif exchange.reaction.hung:
+        why, grade = f"{exchange.reaction.hung}, after the end of the connection", Grade.HANG
     elif exchange.reaction.delivered:
         why, grade = "accepted application data after the end of the connection", Grade.WENT_ON
     elif said:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import math
 import multiprocessing
 import os
@@ -17,6 +18,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, TypeVar
 
+from shakeproof.properties.signals import ToldToEnd
+from shakeproof.properties.targets.running import death_of
 from shakeproof.properties.targets.scratch import adopt_folder, make_folder, remove_folder
 
 POLL_S = 0.05
@@ -35,6 +38,8 @@ Result = TypeVar("Result")
 Run = Callable[[Task, float, Callable[[Any], None]], Result]
 
 _reports: Any = None
+_places: Any = ()
+"""By place, for as many tasks as run at once: the process that is at the task there, 0 for none."""
 
 
 def share_of(
@@ -52,21 +57,31 @@ def share_of(
     return min(remaining, max(SHARE_LEAST_S, free * weights[task] / whole))
 
 
-def _begin(reports: Any, folder: Path) -> None:
+def _begin(reports: Any, folder: Path, places: Any = ()) -> None:
     """A worker starts: the parent alone answers Ctrl-C, ends its workers, and removes what they leave."""
-    global _reports
+    global _reports, _places
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Not at once, as is usual: whoever is ended while it holds the lock of a queue stops all others.
     signal.signal(signal.SIGTERM, _end)
+    sys.unraisablehook = _say_unraised
+    atexit.register(signal.signal, signal.SIGTERM, signal.SIG_IGN)  # the last that is registered comes first
     reports.cancel_join_thread()  # at the end nobody may read any more
-    _reports = reports
+    _reports, _places = reports, places
     adopt_folder(folder)
     threading.Thread(target=_outlive_nobody, daemon=True).start()
 
 
 def _end(_: int, __: FrameType | None) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)  # whoever ends all of us, and then the parent: once is enough
-    sys.exit(TOLD_TO_END)
+    raise ToldToEnd(TOLD_TO_END)
+
+
+def _say_unraised(what: Any) -> None:
+    """As usual, but for our own end where it could not be raised, as in what Python calls when it collects garbage:
+    then whoever asked for it kills us.
+    """
+    if not isinstance(what.exc_value, ToldToEnd):
+        sys.__unraisablehook__(what)
 
 
 def _outlive_nobody() -> None:
@@ -106,9 +121,13 @@ def _terminate(pool: Any) -> None:
         timer.cancel()
 
 
-def _work(run: Run[Task, Result], task: Task, end: float) -> Result:
-    # The clock is one for all processes of a machine: how long a worker took to start is no time that it has.
-    return run(task, end, _reports.put)
+def _work(run: Run[Task, Result], task: Task, end: float, place: int) -> Result:
+    _places[place] = os.getpid()
+    try:
+        # The clock is one for all processes of a machine: how long a worker took to start is no time that it has.
+        return run(task, end, _reports.put)
+    finally:
+        _places[place] = 0
 
 
 def run_in_processes(
@@ -121,25 +140,32 @@ def run_in_processes(
     needs: Callable[[Task], bool] = lambda _: True,
     again: Callable[[Any], Task | None] = lambda _: None,
     lose: Callable[[Task], None] = lambda _: None,
+    broken: Callable[[Task, str], None] | None = None,
 ) -> None:
     """Run each task by `run(task, deadline, say)` in a worker; what it says and returns goes to `hear`, in the parent.
 
     deadline: of time.monotonic; needs: whether a task is wanted, after all that was heard; one that is not does not
     start, and is ended where nothing else is left to wait for; again: the task that goes on from a result, while there
-    is time; lose: is told of tasks that did not begin, or not end, in time. Raises whatever a task raises, and
+    is time; lose: is told of tasks that did not begin, or not end, in time; broken: of one that ended its process, and
+    how that ended: the others go on. Without it that is a RuntimeError. Raises whatever a task raises, and
     KeyboardInterrupt, after ending the workers.
     """
     context = multiprocessing.get_context("spawn")
     folder = make_folder()
     with _deaf():
         reports = context.Queue()
-        pool = context.Pool(workers, _begin, (reports, folder))
-    started = list(getattr(pool, "_pool"))  # noqa: B009  # of no public name; a pool replaces workers without a word
+        places = context.RawArray("q", workers)
+        pool = context.Pool(workers, _begin, (reports, folder, places))
+    started: dict[int, Any] = {}
+    ended: set[int] = set()
     waiting = list(tasks)
     running: dict[Task, AsyncResult[Result]] = {}
     ends: dict[Task, float] = {}
+    place_of: dict[Task, int] = {}
     try:
         while True:
+            # Of no public name; a pool replaces workers without a word.
+            started |= {process.pid: process for process in list(getattr(pool, "_pool"))}  # noqa: B009
             waiting = [task for task in waiting if needs(task)]
             if not waiting and not any(needs(task) for task in running):
                 break
@@ -149,7 +175,8 @@ def run_in_processes(
                 seconds = share_of(waiting[0], weights, waiting, deadline, workers, claimed)
                 task = waiting.pop(0)
                 ends[task] = now + seconds
-                running[task] = pool.apply_async(_work, (run, task, ends[task]))
+                place_of[task] = next(n for n in range(workers) if n not in {place_of[other] for other in running})
+                running[task] = pool.apply_async(_work, (run, task, ends[task], place_of[task]))
             _drain(reports, hear)
             for task in [task for task, result in running.items() if result.ready()]:
                 result = running.pop(task)
@@ -169,11 +196,20 @@ def run_in_processes(
                 for task in running:
                     lose(task)
                 break
-            if running and any(process.exitcode == TOLD_TO_END for process in started):
+            codes = {pid: process.exitcode for pid, process in started.items() if pid not in ended}
+            codes = {pid: code for pid, code in codes.items() if code is not None}
+            if running and TOLD_TO_END in codes.values():
                 raise KeyboardInterrupt  # somebody ends us all, and our own signal is on its way
-            if running and any(process.exitcode is not None for process in started):
-                raise RuntimeError("a worker ended before its task did: what it had to do is lost")
-        if running:
+            for pid, code in codes.items() if running else ():
+                how = death_of(code)
+                at = next((at for at in running if places[place_of[at]] == pid), None)
+                if at is None or broken is None:
+                    raise RuntimeError(f"a worker ended before its task did ({how}): what it had to do is lost")
+                ended.add(pid)
+                places[place_of[at]] = 0
+                del running[at]
+                broken(at, how)
+        if running or ended:  # a pool waits for what will never end
             _terminate(pool)
     except BaseException:
         _terminate(pool)

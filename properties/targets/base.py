@@ -39,7 +39,8 @@ class Reaction:
     data: bytes that it sent; closed: it closed the connection, or will read nothing more; delivered: application data
     that it accepted, as far as that can be seen; exact: quiet is known, not guessed from a timeout; crashed: how it
     died, "" where it lives; note: what it said about itself (an error text), for people; end: what it told its
-    application of the end of the data, "" where it told nothing, or that can't be seen.
+    application of the end of the data, "" where it told nothing, or that can't be seen; hung: how it was seen to hang,
+    "" where it was not.
     """
 
     data: bytes = b""
@@ -49,6 +50,7 @@ class Reaction:
     crashed: str = ""
     note: str = ""
     end: End = ""
+    hung: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +229,11 @@ class Target(ABC):
     @property
     def is_probed(self) -> bool:
         """Whether it is to be found out which setups it takes part in, before they are audited."""
+        return False
+
+    @property
+    def may_end_us(self) -> bool:
+        """Whether code of others runs in the process that audits it, which it may end."""
         return False
 
     @property

@@ -17,6 +17,7 @@ from types import FrameType
 from typing import Any, Protocol
 
 from shakeproof.properties.mapper.keys import KeyKind
+from shakeproof.properties.signals import Interrupted, ToldToEnd, told_apart
 from shakeproof.properties.targets.base import SETUPS, Endpoint, Reaction, Setup, Target, TargetError
 from shakeproof.properties.targets.process import make_files
 from shakeproof.properties.targets.program import Files
@@ -24,6 +25,8 @@ from shakeproof.properties.targets.scratch import make_folder, remove_folder
 
 PREFIX = "python:"
 METHODS = ("start", "receive", "end", "is_closed")
+OURS = (Interrupted, ToldToEnd)
+"""What may come up in the midst of a stack's code and is not the stack's; whatever else does, is."""
 CALL_S = 2.0
 """The longest that one call may take: what does no I/O needs milliseconds."""
 
@@ -58,9 +61,12 @@ class _Late(BaseException):
 
 @contextmanager
 def _limited() -> Iterator[None]:
-    """What happens inside ends in time: where that can be, which is in a process's main thread."""
+    """What happens inside ends in time: where that can be, which is in a process's main thread. Ctrl-C is told apart
+    from what is raised inside.
+    """
     if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
-        yield
+        with told_apart():
+            yield
         return
 
     def late(_: int, __: FrameType | None) -> None:
@@ -69,7 +75,8 @@ def _limited() -> Iterator[None]:
     before = signal.signal(signal.SIGALRM, late)
     signal.setitimer(signal.ITIMER_REAL, CALL_S)
     try:
-        yield
+        with told_apart():
+            yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
@@ -81,8 +88,8 @@ class StackEndpoint(Endpoint):
     def __init__(self, stack: Stack, follow: Callable[[], Endpoint]) -> None:
         self._stack = stack
         self._follow = follow
-        self._over = ""
-        self._crashed = ""
+        self._over: Reaction | None = None
+        """What every step gives, once the stack has crashed or hangs."""
 
     def start(self) -> Reaction:
         return self._step(self._stack.start)
@@ -97,22 +104,25 @@ class StackEndpoint(Endpoint):
         return self._follow()
 
     def _step(self, call: Callable[[], bytes]) -> Reaction:
-        if self._over:
-            return Reaction(closed=bool(self._crashed), crashed=self._crashed, note=self._over)
+        if self._over is not None:
+            return self._over
         try:
             with _limited():
                 data = call()
                 closed = bool(self._stack.is_closed())
         except _Late:
-            self._over = f"a call did not return within {CALL_S:g} s"
-            return Reaction(note=self._over)
-        except Exception as error:  # noqa: BLE001  # whatever it raises is the crash that an audit looks for
-            self._over = self._crashed = f"{type(error).__name__}: {error}"
-            return Reaction(closed=True, crashed=self._crashed)
+            return self._end_with(Reaction(hung=f"a call did not return within {CALL_S:g} s"))
+        except OURS:
+            raise
+        except BaseException as error:  # noqa: BLE001  # whatever it raises is the crash that an audit looks for
+            return self._end_with(Reaction(closed=True, crashed=f"{type(error).__name__}: {error}".rstrip(": ")))
         if not isinstance(data, bytes | bytearray):
-            self._over = self._crashed = f"returned {type(data).__name__}, where bytes are due"
-            return Reaction(closed=True, crashed=self._crashed)
+            return self._end_with(Reaction(closed=True, crashed=f"returned {type(data).__name__}, where bytes are due"))
         return Reaction(bytes(data), closed)
+
+    def _end_with(self, reaction: Reaction) -> Reaction:
+        self._over = reaction
+        return reaction
 
 
 class PythonTarget(Target):
@@ -137,6 +147,10 @@ class PythonTarget(Target):
     def is_probed(self) -> bool:
         return True
 
+    @property
+    def may_end_us(self) -> bool:
+        return True
+
     def setups(self, role: str) -> tuple[Setup, ...]:
         return SETUPS
 
@@ -157,7 +171,9 @@ class PythonTarget(Target):
                 stack = self._factory(side, files)
         except _Late:
             raise TargetError(f"{self.name} does not return within {CALL_S:g} s when it is to be a {side}") from None
-        except Exception as error:
+        except OURS:
+            raise
+        except BaseException as error:
             raise TargetError(f"{self.name} makes no {side}: {type(error).__name__}: {error}") from error
         missing = [method for method in METHODS if not callable(getattr(stack, method, None))]
         if missing:
@@ -182,14 +198,17 @@ def python_target(name: str) -> PythonTarget:
     if os.getcwd() not in sys.path:  # as text, which sys.path holds
         sys.path.insert(0, os.getcwd())
     try:
-        module = importlib.import_module(module_name)
+        with told_apart():
+            module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
         if error.name is not None and (module_name == error.name or module_name.startswith(f"{error.name}.")):
             raise TargetError(
                 f"{name!r}: there is no module {error.name!r}, neither installed nor in this folder"
             ) from error
         raise TargetError(f"{name!r}: {module_name} can't be imported: {error}") from error
-    except Exception as error:
+    except OURS:
+        raise
+    except BaseException as error:
         raise TargetError(f"{name!r}: {module_name} can't be imported: {type(error).__name__}: {error}") from error
     factory: Any = module
     for part in factory_name.split("."):

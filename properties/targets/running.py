@@ -16,10 +16,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
+from shakeproof.properties.signals import ignored, undisturbed
 from shakeproof.properties.targets.base import TargetError
 
 KEPT_BYTES = 8192
@@ -61,7 +62,7 @@ def marked():
     return found
 
 def end(which):
-    found = set() if orderly else marked()
+    found = marked()
     for kill, number in [(os.killpg, group) for group in groups] + [(os.kill, pid) for pid in found]:
         try:
             kill(number, which)
@@ -81,7 +82,9 @@ for turn in range(50):
     time.sleep(0.1)
 """
 """What it does. A folder is removed again as long as processes that end write into it. Whoever starts a program may be
-killed before anybody is told of it: where there is a /proc, the program is known by its mark, for a while after."""
+killed before anybody is told of it: where there is a /proc, the program is known by its mark, for a while after. So is
+what a program started outside of its group, at any end.
+"""
 
 
 class _Warden:
@@ -126,13 +129,14 @@ class _Warden:
 
     def dismiss(self) -> None:
         """Nobody is left to watch for: it ends."""
-        with self._lock:
-            process, self._process = self._process, None
-        if process is not None and self._owner == os.getpid() and process.stdin is not None:
-            self._write(process, ".")
-            process.stdin.close()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(TERM_S)
+        with ignored():  # whoever ends us now need not: we are about to, and an error here would only be shown
+            with self._lock:
+                process, self._process = self._process, None
+            if process is not None and self._owner == os.getpid() and process.stdin is not None:
+                self._write(process, ".")
+                process.stdin.close()
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(TERM_S)
 
 
 _warden = _Warden()
@@ -144,25 +148,13 @@ def watch_folder(folder: Path) -> None:
     _warden.tell("/", os.fsencode(folder.absolute()).hex())
 
 
-@contextlib.contextmanager
-def _undisturbed() -> Iterator[None]:
-    """Signals that would raise an error wait until the end: between a start and its being known nothing may come."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    arrived: list[int] = []
-    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = {number: signal.getsignal(number) for number in numbers}
-    before = {number: handler for number, handler in before.items() if callable(handler)}
-    for number in before:
-        signal.signal(number, lambda number, _: arrived.append(number))
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-        if arrived:
-            signal.raise_signal(arrived[0])
+def death_of(code: int) -> str:
+    """How a process ended, in words, by the code that waiting for it gives."""
+    if code >= 0:
+        return f"exit status {code}"
+    with contextlib.suppress(ValueError):
+        return f"signal {signal.Signals(-code).name}"
+    return f"signal {-code}"
 
 
 class Running:
@@ -171,7 +163,7 @@ class Running:
     def __init__(self, command: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None) -> None:
         self.command = tuple(command)
         self._mark = os.fsencode("=".join(*_warden.mark().items()))
-        with _undisturbed():
+        with undisturbed():
             self.process = self._started(folder, environment)
             _warden.tell("+", self.process.pid)
         self._last = b""
@@ -246,13 +238,7 @@ class Running:
     def death(self) -> str:
         """How it ended, in words; "" where it has not."""
         code = self.process.poll()
-        if code is None:
-            return ""
-        if code >= 0:
-            return f"exit status {code}"
-        with contextlib.suppress(ValueError):
-            return f"signal {signal.Signals(-code).name}"
-        return f"signal {-code}"
+        return "" if code is None else death_of(code)
 
     def stop(self, *, kindly: bool = True) -> None:
         """End it and all of its group; kindly: ask first. Once: a number that was waited for may be another's."""

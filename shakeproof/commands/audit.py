@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import secrets
 import shlex
-import signal
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from shakeproof import __version__
-from shakeproof.commands.running import close_stdout, report_bug, running
+from shakeproof.commands.interruption import Interruption, interruptible
+from shakeproof.commands.running import report_bug, running
 from shakeproof.config import ENVIRONMENT, Settings, seconds
 from shakeproof.console import console, visible
 from shakeproof.exits import UsageError, choose, unknown, worst
@@ -99,7 +96,10 @@ def audit(
     executor: Where = "processes",
     i_am_authorized: Authorized = False,
 ) -> None:
-    """Conformance of a stack: verdicts with their clauses."""
+    """Conformance of a stack: verdicts with their clauses.
+
+    Ctrl-C ends the run, and its reports are written; pressed twice more, it ends at once.
+    """
     began = monotonic()
     settings = context.obj if isinstance(context.obj, Settings) else Settings()
     running(_audit)(
@@ -169,7 +169,7 @@ def _audit(
     asked |= {"--suite": suite, "--extra-states": str(extra_states)} if suite != "quick" else {}
     options = [word for name, value in asked.items() if value for word in (name, value)]
     command = shlex.join(["audit", *targets, *options])
-    with _ended_as_by_ctrl_c(), opened(executor) as cluster:
+    with interruptible() as interruption, opened(executor) as cluster:
         return run_audit(
             settings,
             names,
@@ -189,6 +189,7 @@ def _audit(
             matrix=matrix,
             fresh=fresh,
             cluster=cluster,
+            interruption=interruption,
             began=began,
         )
 
@@ -213,6 +214,7 @@ def run_audit(
     matrix: bool = False,
     fresh: bool = False,
     cluster: Cluster | None = None,
+    interruption: Interruption,
     began: float | None = None,
 ) -> int:
     """Run the audit with its reporters; the exit code.
@@ -278,6 +280,8 @@ def run_audit(
     is_known = baseline.has if baseline is not None else (lambda _: False)
     with TerminalReport(out, report=folder, names=short_names(names), is_known=is_known, began=began) as terminal:
         listener = both(keep, written, terminal)
+        interruption.live = out if terminal.live else None
+        interruption.run()
         try:
             run = engine(
                 names,
@@ -298,6 +302,8 @@ def run_audit(
             raise UsageError(str(error)) from error
         except KeyboardInterrupt:
             run = Run(f"shakeproof {command}", seed, budget_s, list(roles_seen.values()), interrupted=True)
+        interruption.write()
+    interruption.live = None
     if run.interrupted:
         break_off(run, sizes, done)
         unfinished.flush()
@@ -328,32 +334,6 @@ def run_audit(
         else:
             Path(json).write_text(text, encoding="utf-8")
     return int(worst([judgement.exit_code, *map(report_bug, written.errors)]))
-
-
-@contextlib.contextmanager
-def _ended_as_by_ctrl_c() -> Iterator[None]:
-    """SIGTERM and SIGHUP end the run as Ctrl-C does, with its reports; whoever started us may have them ignored."""
-
-    def end(number: int, _: FrameType | None) -> None:
-        for which in taken:
-            signal.signal(which, signal.SIG_IGN)  # once is enough: the reports are being written
-        if number != signal.SIGTERM and sys.stdout.isatty():
-            close_stdout()  # the terminal has gone
-        raise KeyboardInterrupt
-
-    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    taken = {which: signal.getsignal(which) for which in (getattr(signal, name) for name in names)}
-    taken = {which: handler for which, handler in taken.items() if handler is signal.SIG_DFL}
-    try:
-        for which in taken:
-            signal.signal(which, end)
-    except ValueError:  # not in the main thread, which alone hears of signals
-        taken = {}
-    try:
-        yield
-    finally:
-        for which, handler in taken.items():
-            signal.signal(which, handler)
 
 
 def both(*listeners: Listener) -> Listener:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import TextIO
 
 from shakeproof.console import console
 from shakeproof.diagrams.figure import Figure
@@ -61,6 +63,19 @@ def _test(finding: Finding) -> str:
     is_code = finding.target.startswith(STARTED)
     on = ascii(finding.target if is_code else "")
     return TEST.format(id=finding.id, on=on, said=OF_CODE if is_code else OF_FILE)
+
+
+@contextlib.contextmanager
+def _whole(path: Path) -> Iterator[TextIO]:
+    """A file to write: it has its name only once all of it is there, whatever ends us."""
+    beside = path.with_name(f".{path.name}.part")
+    try:
+        with beside.open("w", encoding="utf-8") as file:
+            yield file
+        beside.replace(path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
 
 
 class FolderReport:
@@ -121,7 +136,8 @@ class FolderReport:
                 self._wrote(f"{finding.id}.pcapng")
 
     def _write(self, name: str, text: str) -> None:
-        (self.folder / name).write_text(text, encoding="utf-8")
+        with _whole(self.folder / name) as file:
+            file.write(text)
         self._wrote(name)
 
     def _wrote(self, name: str) -> None:
@@ -154,6 +170,15 @@ class FolderReport:
 
     def finish(self, judgement: Judgement, *, version: str) -> None:
         """Write the pictures of the whole run and the reports in the formats asked for."""
+        # Always written, since it lists what a later run may remove; and first, should we be ended now.
+        self._run(judgement, version)
+        try:
+            self._finish(judgement, version)
+        finally:
+            self._run(judgement, version)
+            self._wrote(RUN)
+
+    def _finish(self, judgement: Judgement, version: str) -> None:
         from shakeproof.figures import draw_full, draw_role
         from shakeproof.model.roles import ROLES
 
@@ -173,9 +198,10 @@ class FolderReport:
             )
         if "html" in self.formats:
             self._page(judgement, version)
-        # Always written: it lists what a later run may remove.
-        (self.folder / RUN).write_text(run_to_json(judgement, version=version, files=self.files), encoding="utf-8")
-        self._wrote(RUN)
+
+    def _run(self, judgement: Judgement, version: str) -> None:
+        with _whole(self.folder / RUN) as file:
+            file.write(run_to_json(judgement, version=version, files=self.files))
 
     def _page(self, judgement: Judgement, version: str) -> None:
         from shakeproof.reports.html import NAME, audit_html
@@ -196,7 +222,7 @@ class FolderReport:
         names, known = judgement.names, {id(finding) for finding in judgement.known}
         failures = Counter((f.target, f.role) for f in judgement.known if f.grade.is_failure)
 
-        with (self.folder / SUMMARY).open("w", encoding="utf-8") as file:
+        with _whole(self.folder / SUMMARY) as file:
             out = console(file)
             out.print(judgement.command)
             for result in judgement.run.roles:

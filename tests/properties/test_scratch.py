@@ -143,6 +143,26 @@ running.Running([sys.executable, "-c", "import time; time.sleep(600)"], pathlib.
 """A process that is killed when its program runs, and before its warden is told so."""
 
 
+LEAVES_A_PROCESS = """
+import pathlib, sys, time
+from shakeproof.properties.targets import running
+
+leave = "import subprocess, sys; subprocess.Popen(['sleep', '600'], start_new_session=True); print('left', flush=True)"
+program = running.Running([sys.executable, "-c", leave], pathlib.Path(sys.argv[1]))
+program.process.wait()
+program.stop()
+assert "left" in program.said, program.said
+"""
+"""A process that starts a program which starts another one outside of its group."""
+
+
+def test_what_a_program_started_outside_of_its_group_is_ended_in_an_orderly_end(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", LEAVES_A_PROCESS, str(tmp_path)]
+    done = subprocess.run(command, env={**os.environ, "TMPDIR": str(tmp_path)}, check=False)
+    assert done.returncode == 0
+    assert wait_for(lambda: not started_with(tmp_path)), started_with(tmp_path)
+
+
 def test_program_whose_starter_is_killed_before_the_warden_is_told_is_ended(tmp_path: Path) -> None:
     scratch = tmp_path / "tmp"
     scratch.mkdir()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import multiprocessing
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -41,6 +43,81 @@ def test_worker_that_vanishes_is_an_error_and_no_hang() -> None:
     with pytest.raises(RuntimeError, match="a worker ended before its task did"):
         run_in_processes(vanish, (0, 1), {0: 1, 1: 1}, math.inf, 2, lambda _: None)
     assert multiprocessing.active_children() == []
+
+
+def vanish_first(task: int, _deadline: float, _say: Callable[[Any], None]) -> str:
+    """End the whole process in the first task."""
+    if task == 0:
+        os._exit(7)
+    return f"done {task}"
+
+
+def test_task_that_ends_its_process_is_told_of_and_the_others_go_on() -> None:
+    heard: list[Any] = []
+    broken: list[tuple[int, str]] = []
+    run_in_processes(
+        vanish_first,
+        (0, 1, 2),
+        dict.fromkeys((0, 1, 2), 1),
+        math.inf,
+        1,
+        heard.append,
+        broken=lambda task, how: broken.append((task, how)),
+    )
+    assert broken == [(0, "exit status 7")]
+    assert heard == ["done 1", "done 2"]
+    assert multiprocessing.active_children() == []
+
+
+ENDED_IN_GARBAGE = """
+import gc, pathlib, signal, sys
+from shakeproof.properties import workers
+
+class Reports:
+    def cancel_join_thread(self): pass
+
+workers._begin(Reports(), pathlib.Path(sys.argv[1]))
+gc.callbacks.append(lambda *_: signal.raise_signal(signal.SIGTERM))
+gc.collect()
+gc.callbacks.clear()
+"""
+"""A worker that is told to end where nothing can be raised."""
+
+ENDED_AT_THE_END = """
+import pathlib, signal, sys
+from shakeproof.properties.targets import running
+
+def end(*_): sys.exit(143)
+for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    signal.signal(number, end)
+running.watch_folder(pathlib.Path(sys.argv[1]) / "none")
+wait = running._warden._process.wait
+def wait_and_be_told(timeout):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.raise_signal(number)
+    return wait(timeout)
+running._warden._process.wait = wait_and_be_told
+"""
+"""A process that is told to end while it dismisses its warden."""
+
+ENDED_ONCE_MORE = """
+import atexit, pathlib, signal, sys
+from shakeproof.properties import workers
+
+class Reports:
+    def cancel_join_thread(self): pass
+
+atexit.register(signal.raise_signal, signal.SIGTERM)
+workers._begin(Reports(), pathlib.Path(sys.argv[1]))
+"""
+"""A worker that is told to end when it does."""
+
+
+@pytest.mark.parametrize("script", [ENDED_IN_GARBAGE, ENDED_AT_THE_END, ENDED_ONCE_MORE])
+def test_process_that_is_told_to_end_where_it_ends_says_nothing(script: str, tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+    assert done.returncode == 0
 
 
 def test_what_is_not_needed_does_not_start_and_is_not_waited_for() -> None:
