@@ -15,12 +15,14 @@ from shakeproof.impl.tls import ClientConnection, ServerConnection
 from shakeproof.impl.x509 import Validator
 from shakeproof.model.composition import Composition
 from shakeproof.model.notation import Symbol
+from shakeproof.model.tls12_fallback import ATTEMPT
 from shakeproof.model.trace import Step, Trace
 from shakeproof.properties.adversary import SIDES, other
 from shakeproof.properties.explore import Broken, Exploration
 from shakeproof.properties.explored import trace_of
 from shakeproof.properties.performance import EndedError, Performance, states_of
 from shakeproof.properties.rogues import ROGUES, Rogue
+from shakeproof.properties.tls12_sessions_models import OF_TRIPLE
 
 MATCHING: Mapping[str, str] = {
     "certificate-validation": "certificate-unchecked",
@@ -222,12 +224,35 @@ def planted(removed: Sequence[str]) -> Rogue | None:
     return Rogue(names, names, roles, rogues[0].clause, connection=connection, validator=validator)
 
 
-def replayed(found: Exploration, broken: Broken, removed: Sequence[str]) -> tuple[str, Realised | None]:
-    """What became of the counterexample in our implementation, in a line, and what was executed with the rogue."""
+@dataclass(frozen=True)
+class Replay:
+    """What became of a counterexample in our implementation.
+
+    text: in a line; with_fault: with the rogue planted that lacks the protections, clean: with nothing planted, None
+    each where it was not performed.
+    """
+
+    text: str
+    with_fault: Realised | None = None
+    clean: Realised | None = None
+
+    @property
+    def is_missing(self) -> bool:
+        """It does not happen where it must, with the protections gone: the rogue, or the model, is another one."""
+        return self.with_fault is not None and not self.with_fault.done
+
+    @property
+    def is_ours_too(self) -> bool:
+        """It happens where it must not: the clean implementation has the fault."""
+        return self.clean is not None and self.clean.done
+
+
+def replayed(found: Exploration, broken: Broken, removed: Sequence[str]) -> Replay:
+    """The counterexample, performed with the rogue and with the clean implementation, if it can be."""
     why_not = _unrealisable(found.model, broken, removed)
     rogue = planted(removed)
     if why_not or rogue is None:
-        return f"not replayed against the implementation: {why_not}", None
+        return Replay(f"not replayed against the implementation: {why_not}")
     with_fault, clean = realise(found, broken, rogue), realise(found, broken)
     if with_fault.done:
         said = f"with the rogue {rogue.name} it happens: {with_fault.why}"
@@ -238,7 +263,7 @@ def replayed(found: Exploration, broken: Broken, removed: Sequence[str]) -> tupl
     else:
         clause = f" ({clean.clause})" if clean.clause else ""
         said += f"; the clean implementation ends it at step {clean.step}: {clean.why}{clause}"
-    return f"replayed against the implementation: {said}", with_fault
+    return Replay(f"replayed against the implementation: {said}", with_fault, clean)
 
 
 def _unrealisable(model: Composition, broken: Broken, removed: Sequence[str]) -> str:
@@ -250,6 +275,10 @@ def _unrealisable(model: Composition, broken: Broken, removed: Sequence[str]) ->
         return f"nothing to perform it with for {', '.join(lacking)}"
     if not is_realisable(model):
         return f"{model.name} is not a model of our TLS client and our TLS server"
+    if any(column.fact is ATTEMPT for column in model.columns):
+        return APART["downgrade-signal"]
+    if OF_TRIPLE[0] in model.assumptions:
+        return f"in {model.name} the client is at the attacker's own server"
     if broken.safety.name not in BROKEN:
         return f"nothing says how {broken.safety.name} is seen in two real connections"
     return ""

@@ -87,8 +87,3 @@ def settings(bound: int, removed: tuple[str, ...]) -> Iterator[Setting]:
         yield Setting(bound=bound, attacked=False)
         yield Setting(bound=bound, attacked=False, simultaneous=True, old_syns=False)
     yield Setting(bound=bound, removed=removed)
-
-
-def tcp_models(bound: int, removed: tuple[str, ...]) -> Iterator[Composition]:
-    """The models, each made when it is asked for."""
-    return map(composed, settings(bound, removed))

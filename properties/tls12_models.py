@@ -213,12 +213,7 @@ def settings(bound: int, removed: tuple[str, ...]) -> Iterator[Setting]:
     yield Setting(bound=bound, removed=removed, export=True)
 
 
-def tls12_models(bound: int, removed: tuple[str, ...]) -> Iterator[Composition]:
-    """The models, each made when it is asked for."""
-    return map(composed, settings(bound, removed))
-
-
-def fallback_models(bound: int, removed: tuple[str, ...]) -> Iterator[Composition]:
-    """The models in which the client falls back to an older version."""
+def fallback_settings(bound: int, removed: tuple[str, ...]) -> Iterator[Setting]:
+    """Those in which the client falls back to an older version."""
     for attacked in (True,) if removed else (False, True):
-        yield composed(Setting(bound=bound, attacked=attacked, removed=removed, fallback=True))
+        yield Setting(bound=bound, attacked=attacked, removed=removed, fallback=True)

@@ -62,18 +62,23 @@ def composed(setting: Setting) -> Composition:
     return replace(bare, safety=safety(bare, setting), assumptions=(*ASSUMPTIONS, *more))
 
 
-def renegotiation_models(bound: int, removed: tuple[str, ...]) -> Iterator[Composition]:
+def renegotiation_settings(bound: int, removed: tuple[str, ...]) -> Iterator[Setting]:
     """A client that connects to the server, without and with a certificate."""
     for client_auth in (False, True):
         for attacked in (True,) if removed else (False, True):
-            yield composed(Setting(RENEGOTIATION, False, client_auth, False, bound, attacked, removed))
+            yield Setting(RENEGOTIATION, False, client_auth, False, bound, attacked, removed)
 
 
-def triple_models(bound: int, removed: tuple[str, ...]) -> Iterator[Composition]:
+def renegotiation_models(bound: int, removed: tuple[str, ...]) -> Iterator[Composition]:
+    """The models of that, each made when it is asked for."""
+    return map(composed, renegotiation_settings(bound, removed))
+
+
+def triple_settings(bound: int, removed: tuple[str, ...]) -> Iterator[Setting]:
     """A client that connects to the attacker's server, or to the server, resumes its session, and renegotiates with a
     certificate.
     """
     for attacked in (True,) if removed else (False, True):
-        yield composed(Setting(TRIPLE, attacked, True, True, bound, attacked, removed))
+        yield Setting(TRIPLE, attacked, True, True, bound, attacked, removed)
     if not removed:
-        yield composed(Setting(TRIPLE, False, True, True, bound))
+        yield Setting(TRIPLE, False, True, True, bound)

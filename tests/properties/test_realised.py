@@ -158,9 +158,9 @@ def test_counterexample_of_two_protections_has_both_faults() -> None:
 
 def test_replayed_says_with_the_rogue_and_without() -> None:
     exploration = attacked(DEFAULT)
-    text, result = replayed(exploration, exploration.broken[0], [DEFAULT])
-    assert result is not None
-    assert text == (
+    replay = replayed(exploration, exploration.broken[0], [DEFAULT])
+    assert (replay.is_missing, replay.is_ours_too) == (False, False)
+    assert replay.text == (
         "replayed against the implementation: with the rogue skip-to-finished it happens: the client has finished, and "
         "no secret was agreed upon; the clean implementation ends it at step 4: the client answers Finished[MATCH] "
         "with Alert[FATAL, UNEXPECTED_MESSAGE] (RFC 5246 section 7.4.9, RFC 5246 section 7.2.2)"
@@ -171,14 +171,16 @@ def test_replayed_of_what_is_no_connection_of_ours_says_why_not() -> None:
     exploration = attacked(DEFAULT)
     first = exploration.broken[0]
     elsewhere = replace(exploration, model=replace(exploration.model, machines={"client": "tcp", "server": "tcp"}))
-    text, result = replayed(elsewhere, first, [DEFAULT])
-    assert result is None
-    assert text.endswith("tls12 rsa is not a model of our TLS client and our TLS server")
+    replay = replayed(elsewhere, first, [DEFAULT])
+    assert replay.with_fault is None
+    assert replay.clean is None
+    assert (replay.is_missing, replay.is_ours_too) == (False, False)
+    assert replay.text.endswith("tls12 rsa is not a model of our TLS client and our TLS server")
     unknown = replace(first, safety=replace(first.safety, name="something-else"))
-    assert "nothing says how something-else is seen" in replayed(exploration, unknown, [DEFAULT])[0]
+    assert "nothing says how something-else is seen" in replayed(exploration, unknown, [DEFAULT]).text
     said = "nothing to perform it with for extended-master-secret (two more guards"
-    assert said in replayed(exploration, first, ["extended-master-secret"])[0]
-    assert replayed(exploration, first, ["no-such"])[0].endswith("nothing to perform it with for no-such")
+    assert said in replayed(exploration, first, ["extended-master-secret"]).text
+    assert replayed(exploration, first, ["no-such"]).text.endswith("nothing to perform it with for no-such")
 
 
 def test_matching_rogue_each_protection_names_is_one_of_ours() -> None:
