@@ -31,8 +31,8 @@ def answer_text(exchange: Exchange) -> str:
     else:
         late = "" if exchange.reaction.exact else " in time"
         did = f"gave no answer to {at}{late}" if at else f"began with nothing{late}"
-    if exchange.reaction.crashed:
-        return f"{did} and died" if did else f"died at {at or 'the beginning'}"
+    if how := exchange.reaction.crashed:
+        return f"{did} and died ({how})" if did else f"died at {at or 'the beginning'} ({how})"
     if exchange.reaction.closed:
         bare = f"closed the connection without an alert at {at or 'its beginning'}"
         return f"{did} and closed the connection" if did else bare
@@ -46,7 +46,12 @@ def refused_text(exchange: Exchange, hint: str = "") -> str:
 
 def broken_text(problem: Problem) -> str:
     """What went wrong in a setup's honest handshake."""
-    return f"{TRIED} the target {answer_text(problem.exchange)} ({problem.why}){_noted(problem.exchange)}"
+    return f"{TRIED} the target {answer_text(problem.exchange)}{_because(problem)}{_noted(problem.exchange)}"
+
+
+def _because(problem: Problem) -> str:
+    """What was wrong with an answer; how the target died is told where it did."""
+    return "" if problem.exchange.reaction.crashed else f" ({problem.why})"
 
 
 def _noted(exchange: Exchange) -> str:
@@ -58,7 +63,7 @@ def way_text(problem: Problem) -> str:
     """Why a cell was not reached. What is no fault has its own words."""
     if problem.grade is Grade.NOTE:
         return problem.why
-    return f"on the honest way there the target {answer_text(problem.exchange)} ({problem.why})"
+    return f"on the honest way there the target {answer_text(problem.exchange)}{_because(problem)}"
 
 
 def choice_text(role: Role, exchange: Exchange, wanted: Configuration, found: Sequence[Configuration]) -> str:

@@ -73,7 +73,7 @@ class Refusing(OurTarget):
             "closed the connection without an alert at the ClientHello (refused a legal input)",
         ),
         (Reaction(), "silent", "gave no answer to the ClientHello (owes an answer and gives none)"),
-        (Reaction(closed=True, crashed="SIGSEGV"), "broken", "died at the ClientHello (it died)"),
+        (Reaction(closed=True, crashed="SIGSEGV"), "broken", "died at the ClientHello (SIGSEGV)"),
     ],
     ids=["alert", "version", "close", "silence", "crash"],
 )
