@@ -7,12 +7,9 @@ from dataclasses import dataclass
 from shakeproof.diagrams.canvas import Canvas
 from shakeproof.diagrams.label_places import HALF_TEXT, Place, crossings, free_corner, free_place, struck
 from shakeproof.diagrams.lanes import (
-    DETAIL,
     DETAIL_COMPACT,
     INLINE,
-    LABEL_ROOM,
     LOCK,
-    NAME,
     NAME_COMPACT,
     TAG_GAP,
     TAG_SIZE,
@@ -22,7 +19,19 @@ from shakeproof.diagrams.lanes import (
     tag_width,
 )
 from shakeproof.diagrams.palette import BAD, INK, LATE, MUTED, OK, ON_FILL, REPLAY, Colour
-from shakeproof.diagrams.rows import Plan, Row, RowKind, detail_of, hover, step_class
+from shakeproof.diagrams.rows import (
+    DETAIL,
+    DETAIL_PITCH,
+    LABEL_ROOM,
+    NAME,
+    Plan,
+    Row,
+    RowKind,
+    detail_of,
+    hover,
+    shortened,
+    step_class,
+)
 from shakeproof.diagrams.text_width import clean, elide, text_width
 from shakeproof.model.trace import Fate, Step, Trace
 
@@ -134,7 +143,7 @@ def _label(
     colour = BAD if step.defect else MUTED
     if row.kind is RowKind.OVERTAKEN or plan.compact:
         head = name_width(step, name_size)
-        detail = elide(detail, detail_size, max(room - head - INLINE, 40.0)) if detail else ""
+        detail = shortened(step, detail_size, max(room - head - INLINE, 40.0)) if detail else ""
         width = head + (INLINE + text_width(detail, detail_size) if detail else 0.0)
         centre, above = (start[0] + end[0]) / 2, True
         if row.kind is RowKind.LATE:
@@ -163,16 +172,16 @@ def _label(
         if detail:
             name_y, detail_y = y - 21.5, y - 9.0
     width = name_width(step, name_size)
-    reach = (name_y - y - HALF_TEXT, (detail_y if detail else name_y) - y + HALF_TEXT)
-    wide = max(width, min(text_width(detail, detail_size), room))
+    lines = row.details or ([shortened(step, detail_size, room)] if detail else [])
+    last_y = detail_y + DETAIL_PITCH * (len(lines) - 1)
+    reach = (name_y - y - HALF_TEXT, (last_y if lines else name_y) - y + HALF_TEXT)
+    wide = max([width, *(min(text_width(line, detail_size), room) for line in lines)])
     centre = _placed(plan, lanes, row, Place(centre, True), wide, (start[0], end[0]), (reach, None)).centre
     _name(canvas, step, look, centre - width / 2, name_y, name_size, room)
-    if detail:
-        text = elide(detail, detail_size, room)
-        canvas.text(
-            centre, detail_y, text, detail_size, colour, css=step_class(step, "detail"),
-            tooltip=detail if text != detail else "",
-        )  # fmt: skip
+    told = detail if " ".join(lines).split() != detail.split() else ""
+    for number, line in enumerate(lines):
+        at = detail_y + DETAIL_PITCH * number
+        canvas.text(centre, at, line, detail_size, colour, css=step_class(step, "detail"), tooltip=told)
 
 
 def _placed(

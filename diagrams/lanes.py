@@ -6,13 +6,23 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from shakeproof.diagrams.rows import Plan, Row, RowKind, card_check, card_lines, detail_of
+from shakeproof.diagrams.rows import (
+    DETAIL,
+    LABEL_ROOM,
+    NAME,
+    WIDEST,
+    Plan,
+    Row,
+    RowKind,
+    card_check,
+    card_lines,
+    detail_of,
+)
 from shakeproof.diagrams.text_width import clean, text_width
 from shakeproof.model.trace import Check, Fate, Lane, Step, Trace
 
 MARGIN = 20.0
 NEAREST = 250.0  # points between two lanes
-WIDEST = 480.0  # points; longer labels are cut short, with the whole text as tooltip
 GUTTER, GUTTER_TIMED = 28.0, 62.0
 CLAUSES = 84.0
 NO_CLAUSES = 8.0
@@ -20,12 +30,10 @@ OUTSIDE, OUTSIDE_PILLS = 66.0, 104.0
 OUTSIDE_MOST = 190.0
 TITLE_SIZE = 9.5
 ASIDE_SIZE = 8.5
-NAME, DETAIL = 11.0, 9.0
 NAME_COMPACT, DETAIL_COMPACT = 10.5, 8.5
 TAG_SIZE, TAG_PAD, TAG_GAP = 7.0, 10.0, 6.0
 LOCK = 15.0  # padlock and the gap to its text
 INLINE = 6.0  # between name and detail on one line
-LABEL_ROOM = 44.0
 LABEL_CLEAR = 8.0  # between a label and a lifeline beside it
 CARD_AWAY = 26.0  # from the lifeline
 STRETCH = {Fate.LOST: 1.35, Fate.LATE: 1.5}
@@ -136,8 +144,9 @@ def place_lanes(trace: Trace, plan: Plan) -> Lanes:
 
     left = MARGIN + gutter + (outside(names[0]) if names else OUTSIDE)
     # A band's title that reached the first lifeline would cut it; a little more room keeps both whole.
-    titles = [text_width(clean(p.title).upper(), TITLE_SIZE, bold=True) for p in trace.phases]
-    left = min(max([left, *(MARGIN + 12.0 + width + 10.0 for width in titles)]), MARGIN + GUTTER_TIMED + OUTSIDE_MOST)
+    most = MARGIN + GUTTER_TIMED + OUTSIDE_MOST
+    titles = [MARGIN + 22.0 + text_width(clean(p.title).upper(), TITLE_SIZE, bold=True) for p in trace.phases]
+    left = min(max([left, *(width for width in titles if width <= most)]), most)
     if order:
         left = max(left, MARGIN + head_width(order[0]) / 2)
     x = {}

@@ -6,7 +6,7 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from shakeproof.diagrams.text_width import clean, wrap
+from shakeproof.diagrams.text_width import clean, elide, text_width, wrap
 from shakeproof.model.trace import Check, Fate, Kind, Lane, Line, Phase, Step, Trace
 
 COMPACT_FROM = 60  # steps; a chart this long is read for its order, not for its details
@@ -21,9 +21,14 @@ TUNNEL_BOTTOM = 9.0
 PILL_AT = 10.0
 GAP_TOP, GAP_LENGTH = 2.0, 24.0  # of the dotted stretch of the lifelines in a time row
 CARD_TOP = 4.0
+NAME, DETAIL = 11.0, 9.0
 NOTE_TOP = 4.0
 BYTES_SHOWN = 48  # of a message, on hovering: headers and the beginning; a report has the others
 CARD_LINE = 330.0  # points; where a line of a card is broken
+WIDEST = 480.0  # points between two lanes; a longer label is broken, or cut short with the whole text as tooltip
+LABEL_ROOM = 44.0  # points of them that a label leaves
+DETAIL_LINES_MOST = 3
+DETAIL_PITCH = 11.5  # points from one line of a detail to the next
 NOTE_WIDTH = 420.0  # points; where the text of a note is broken
 
 
@@ -43,7 +48,10 @@ class RowKind(enum.Enum):
 
 @dataclass(slots=True)
 class Row:
-    """One row: its step, the top and height given to it, the states it shows (lane -> state), lines of its note."""
+    """One row: its step, the top and height given to it, the states it shows (lane -> state), lines of its texts.
+
+    details: of the text below the arrow, where it has that; bold, plain: of a note.
+    """
 
     kind: RowKind
     step: Step
@@ -51,6 +59,7 @@ class Row:
     line_at: float = 0.0
     top: float = 0.0
     states: dict[str, str] = field(default_factory=dict)
+    details: list[str] = field(default_factory=list)
     bold: list[str] = field(default_factory=list)
     plain: list[str] = field(default_factory=list)
 
@@ -137,11 +146,42 @@ def hover(step: Step, lanes: Mapping[str, Lane]) -> str:
 
 
 def detail_of(step: Step) -> str:
-    """The line below an arrow: the detail and, in brackets, the defects."""
-    parts = [clean(step.detail)] if step.detail else []
-    if step.defect:
-        parts.append("[" + ", ".join(clean(value) for value in step.defect) + "]")
-    return "  ".join(parts)
+    """The line below an arrow: the detail and what differs from the usual."""
+    return "  ".join(part for part in (clean(step.detail), differing(step)) if part)
+
+
+def differing(step: Step) -> str:
+    """What of a message differs from the usual: in brackets the values, defects first, and the rest in words."""
+    values = [*step.defect, *(remark for remark in step.remarks if remark.isupper())]
+    words = [clean(remark) for remark in step.remarks if not remark.isupper()]
+    named = ", ".join(clean(value) for value in dict.fromkeys(values))
+    return "  ".join([f"[{named}]"] * bool(named) + [", ".join(words)] * bool(words))
+
+
+def shortened(step: Step, size: float, width: float) -> str:
+    """The detail in one line: where it is too wide, what differs stays whole as long as it can."""
+    whole, differs = detail_of(step), differing(step)
+    if text_width(whole, size) <= width or not differs:
+        return elide(whole, size, width)
+    rest = width - text_width(f"  {differs}", size)
+    beginning = elide(clean(step.detail), size, rest) if rest > 0 else ""
+    return f"{beginning}  {differs}" if len(beginning) > 1 else elide(differs, size, width)
+
+
+def detail_lines(step: Step, size: float, width: float) -> list[str]:
+    """The detail in as few lines as it takes. Where there would be too many, what differs has the last ones whole."""
+    whole, differs = detail_of(step), differing(step)
+    if text_width(whole, size) <= width:
+        return [whole] if whole else []
+    lines = wrap(whole, size, width)
+    if len(lines) <= DETAIL_LINES_MOST:
+        return lines
+    last = wrap(differs, size, width)[:DETAIL_LINES_MOST]
+    first = wrap(clean(step.detail), size, width)
+    kept = DETAIL_LINES_MOST - len(last)
+    if kept and len(first) > kept:
+        first[kept - 1] = elide(" ".join(first[kept - 1 :]), size, width)
+    return [*first[:kept], *last]
 
 
 def card_lines(step: Step) -> list[Line]:
@@ -246,14 +286,22 @@ class _Planner:
             return Row(RowKind.TIME, step, 30.0)
         if is_self(step):
             return Row(RowKind.ACTION, step, CARD_TOP + card_height(step) + 10.0)
-        detail = detail_of(step)
+        detail = detail_lines(step, DETAIL, self._room(step))
         if self._is_late(step):
             if self.compact or not detail:
                 return Row(RowKind.LATE, step, 28.0, line_at=20.0)
             return Row(RowKind.LATE, step, 40.0, line_at=32.0)
         if self.compact:
             return Row(RowKind.MESSAGE, step, 26.0, line_at=18.0)
-        return Row(RowKind.MESSAGE, step, 46.0 if detail else 32.0, line_at=20.0)
+        more = DETAIL_PITCH * (len(detail) - 1)
+        return Row(RowKind.MESSAGE, step, 46.0 + more if detail else 32.0, line_at=20.0, details=detail)
+
+    def _room(self, step: Step) -> float:
+        """The most that a label can have between the lanes of a message."""
+        places = {lane.name: index for index, lane in enumerate(self.trace.lanes)}
+        ends = [places.get(name) for name in (step.sender, step.receiver)]
+        apart = abs(ends[0] - ends[1]) if ends[0] is not None and ends[1] is not None else 1
+        return WIDEST * max(apart, 1) - LABEL_ROOM / 2
 
     def _pills(self, step: Step, states: Mapping[str, str]) -> None:
         if not self.states:

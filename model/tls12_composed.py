@@ -176,11 +176,16 @@ class Composer:
         return merged(out), packets
 
     def _called(self, side: Side, step: LocalStep) -> Iterator[Transition]:
-        """A call of the application: data is written once."""
+        """A call of the application: data is written once.
+
+        A client that begins when the attacker has begun with the server has a random that nobody has kept, and so nothing
+        in common with the server. It might as well have begun before, and been held back; so it begins before.
+        """
         name = side.name
+        alone = (self._is_idle(self.sides[SERVER]),) if step.symbol.message is connect else ()
         for where, assign in self._after(side, step):
             if step.symbol.message is not write:
-                yield self._transition("calls", side, step, where, (), assign)
+                yield self._transition("calls", side, step, where, alone, assign)
                 continue
             where = {**where, f"{name}.wrote": silent.bit}
             assign = {**assign, f"{name}.wrote": spoke.bit}
@@ -190,6 +195,15 @@ class Composer:
                 yield self._transition("calls", side, step, where, (heard,), {**assign, "attacker.reads": reads.bit})
             else:
                 yield self._transition("calls", side, step, where, (), assign)
+
+    @staticmethod
+    def _is_idle(side: Side) -> Guard:
+        """The side has not begun yet, or has ended."""
+        idle: Guard = Is(f"{side.name}.state", side.at(side.role.initial))
+        for state in side.role.states:
+            if side.role.is_final(state):
+                idle |= Is(f"{side.name}.state", side.at(state))
+        return idle
 
     def _at_once(self, one: Transition) -> Transition | None:
         """A call whose flight is one message, sent at once: two sides that both owe data would wait for each other."""

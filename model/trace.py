@@ -86,11 +86,11 @@ class Step:
 
     message: abstract name, as the RFC prints it; facts: the values that describe it (upper case); defect: the values
     among them that are defects; title: what to show where it differs from `message` ("GET / HTTP/1.1"); detail: one
-    line for people; data: bytes on the wire; protection: which keys protect it ("the session keys"), "" for plaintext.
-    before, after: state of each lane that the step concerns. received_s, received_after: when a message arrived, and
-    the number of the step after which a late one did; time_s is when it was sent. carrier: number of the step of the
-    layer below that brought the last of it. row, clause: what judged it. verdict, note: where a finding points at this
-    step.
+    line for people; remarks: what is not usual about it, values upper case and the rest in words; data: bytes on the
+    wire; protection: which keys protect it ("the session keys"), "" for plaintext. before, after: state of each lane
+    that the step concerns. received_s, received_after: when a message arrived, and the number of the step after which a
+    late one did; time_s is when it was sent. carrier: number of the step of the layer below that brought the last of
+    it. row, clause: what judged it. verdict, note: where a finding points at this step.
     """
 
     number: int
@@ -104,6 +104,7 @@ class Step:
     defect: tuple[str, ...] = ()
     fate: Fate = Fate.DELIVERED
     detail: str = ""
+    remarks: tuple[str, ...] = ()
     data: bytes = b""
     time_s: float | None = None
     protection: str = ""
@@ -142,8 +143,10 @@ class Step:
             text += f", encrypted with {self.protection}"
         if self.detail:
             text += f" ({self.detail})"
-        if self.fate is not Fate.DELIVERED:
-            text += f": {self.fate.value}"
+        fate = [self.fate.value] if self.fate is not Fate.DELIVERED else []
+        said = [*fate, *(remark for remark in self.remarks if remark not in self.facts)]
+        if said:
+            text += f": {', '.join(said)}"
         known = [lane for lane in lanes if lane in self.after]  # a saved trace keeps no other order
         for lane in (*known, *sorted(self.after.keys() - lanes.keys())):
             if self.before.get(lane) != self.after[lane]:
@@ -309,7 +312,7 @@ def _step(data: Mapping[str, Any]) -> Step:
         values["data"] = bytes.fromhex(values["data"])
     if "lines" in values:
         values["lines"] = tuple(Line(_text(line["text"]), Check(line["check"])) for line in values["lines"])
-    for name in ("facts", "defect"):
+    for name in ("facts", "defect", "remarks"):
         if name in values:
             values[name] = tuple(_text(value) for value in values[name])
     for name in ("before", "after"):

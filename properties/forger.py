@@ -93,7 +93,10 @@ class Forger:
         return out
 
     def forge(self, to: Side, symbol: Symbol) -> tuple[bytes, str]:
-        """The symbol as bytes for that side, and how they were made, "" for what is usual. Raises CannotForgeError."""
+        """The symbol as bytes for that side, and how they were made, "" for what is usual. Raises CannotForgeError.
+
+        A ClientHello is the other side's, tampered with, where it has said hello, and else the attacker's own.
+        """
         peer = self._facing[to]
         self._disown(peer)
         if symbol.message is alphabet.ClientHello and other(to) in self._hellos:

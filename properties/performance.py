@@ -31,7 +31,6 @@ from shakeproof.model.messages import (
 )
 from shakeproof.model.notation import Symbol
 from shakeproof.model.roles import ROLES
-from shakeproof.model.tls12 import START
 from shakeproof.properties.adversary import SIDES, Side
 from shakeproof.properties.explore import Exploration
 from shakeproof.properties.forger import CannotForgeError, Forger
@@ -126,9 +125,8 @@ class Performance:
     """A path, performed. rogue: planted in both ends, as far as it is of their roles; suite: None for the usual one.
 
     waiting: what each side has sent and the model has not yet let it send; network: what is under way, by the codes of
-    packets; seen: the bytes of the last transition, and a line about them; allowed: what the
-    table lets a side answer to what it received last; number: of the transition, from 1; hello: with
-    which the client began, and which the attacker has seen.
+    packets; seen: the bytes of the last transition, and a line about them; allowed: what the table lets a side answer
+    to what it received last; number: of the transition, from 1.
     """
 
     model: Composition
@@ -140,7 +138,6 @@ class Performance:
     seen: tuple[bytes, str] = (b"", "")
     allowed: tuple[str, ...] = ()
     number: int = 0
-    hello: _Sent | None = None
 
     def __post_init__(self) -> None:
         kind = key_exchange_of(self.model)
@@ -175,7 +172,7 @@ class Performance:
         self.seen = b"", ""
         self.number += 1
         if transition.kind == "calls" and transition.symbol.message is connect:
-            self._begin(after)
+            self._done(side, self.ends[side].begin(), after)
         elif transition.kind == "calls":
             self._done(side, self.ends[side].write(), after)
         if transition.kind in ("calls", "sends"):
@@ -185,23 +182,11 @@ class Performance:
         elif transition.kind == "receives":
             self._receive(side, self.forger.hand_on(side, self._take(transition).data), "", transition, after)
         else:
-            if transition.symbol.message is ClientHello and any(one.symbol.message is connect for one in self.path):
-                self._begin(after)  # who keeps the random of a hello has seen it: in the model it may come later
             try:
                 data, made = self.forger.forge(side, transition.symbol)
             except CannotForgeError as error:
                 raise EndedError(f"the attacker can't make it: {error}") from error
             self._receive(side, data, made, transition, after)
-
-    def _begin(self, after: Mapping[Side, str]) -> None:
-        """The client begins, where it has not; the attacker sees its hello."""
-        client = self.ends["client"]
-        if client.tls.state != START.name:
-            return
-        self._done("client", client.begin(), after)
-        self.hello = self.waiting["client"][0] if self.waiting["client"] else None
-        if self.hello is not None:
-            self.forger.see("client", self.hello.data, sealed=False)
 
     def _send(self, side: Side, transition: Transition) -> None:
         """What the side sends next goes into the network, and must be what the model says."""
@@ -214,8 +199,7 @@ class Performance:
         self.seen = record.data, record.detail
         if len(record.seen) != 1 or not fits(record.seen[0].symbol, wanted):
             raise EndedError(f"the {side} sends {_texts(record.seen)}; the model has {wanted.text}")
-        if record is not self.hello:
-            self.forger.see(side, record.data, sealed=record.is_sealed)
+        self.forger.see(side, record.data, sealed=record.is_sealed)
         self.network.setdefault(transition.puts, deque()).append(record)
 
     def _take(self, transition: Transition) -> _Sent:

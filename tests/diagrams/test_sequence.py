@@ -11,9 +11,9 @@ import pytest
 
 from shakeproof.diagrams import draw_trace
 from shakeproof.diagrams.label_places import free_corner
-from shakeproof.diagrams.lanes import DETAIL, place_lanes
+from shakeproof.diagrams.lanes import place_lanes
 from shakeproof.diagrams.palette import BAD, COLOURS, LATE, OK
-from shakeproof.diagrams.rows import COMPACT_FROM, HEADS_EVERY, RowKind, plan_rows
+from shakeproof.diagrams.rows import COMPACT_FROM, DETAIL, HEADS_EVERY, RowKind, plan_rows
 from shakeproof.diagrams.text_width import TITLE_LINES_MOST, text_width
 from shakeproof.model.trace import Fate, Kind, Lane, Phase, Step, Trace
 from tests.diagrams.goldens import same_as_golden

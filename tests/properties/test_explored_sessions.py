@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import itertools
 from dataclasses import replace
 from functools import cache
 
@@ -143,6 +145,48 @@ def test_triple_handshake_is_a_full_one_a_resumed_one_and_one_that_proves_the_cl
     assert tampered == ["Certificate", "ClientKeyExchange", "Finished", "Finished"]
     proof = [step for step in trace.steps if step.message == "CertificateVerify"]
     assert [step.fate for step in proof] == [Fate.DELIVERED, Fate.DELIVERED]
+
+
+PHASES = {
+    BINDING: [
+        ("Handshake 1: Attacker\u2013Server", "ClientHello"),
+        ("Handshake 2: Client\u2013Attacker; Renegotiation: Attacker\u2013Server", "ClientHello"),
+    ],
+    SESSION_HASH: [
+        ("Handshake: Client\u2013Attacker, Attacker\u2013Server", "ClientHello"),
+        ("Resumption: Client\u2013Attacker, Attacker\u2013Server", "accept"),
+        ("Renegotiation: Client\u2013Attacker, Attacker\u2013Server", "ClientHello"),
+    ],
+}
+"""By protection: the phases of its attack, and with what each begins."""
+
+
+@pytest.mark.parametrize("name", [BINDING, pytest.param(SESSION_HASH, marks=pytest.mark.slow)])
+def test_trace_has_a_phase_for_each_handshake_that_is_named_by_its_events(name: str) -> None:
+    trace = told(name)
+    firsts = {phase.key: next(step.message for step in trace if step.phase == phase.key) for phase in trace.phases}
+    assert [(phase.title, firsts[phase.key]) for phase in trace.phases] == PHASES[name]
+    order = list(dict.fromkeys(step.phase for step in trace))
+    assert order == [phase.key for phase in trace.phases]
+    changes = sum(one.phase != other.phase for one, other in itertools.pairwise(trace.steps))
+    assert changes == len(order) - 1
+    drawn = draw_trace(trace).dot_source
+    assert all(html.escape(phase.title.upper()) in drawn for phase in trace.phases)
+
+
+@pytest.mark.slow
+def test_trace_of_the_triple_handshake_says_what_is_resumed_and_whose_the_certificate_is() -> None:
+    trace = told(SESSION_HASH)
+    drawn = html.unescape(draw_trace(trace).dot_source)
+    assert {"[BY_ID]", "[RESUMED]"} <= {f"[{remark}]" for step in trace for remark in step.remarks}
+    assert all(text in drawn for text in ("[BY_ID]", "[RESUMED]", "the attacker's certificate"))
+    remarked = [(step.message, step.remarks) for step in trace if step.fate is Fate.TAMPERED]
+    assert remarked == [
+        ("Certificate", ("the attacker's certificate",)),
+        ("ClientKeyExchange", ("the secret that the client sent, encrypted again",)),
+        ("Finished", ("made anew, of what this side has seen",)),
+        ("Finished", ("made anew, of what this side has seen",)),
+    ]
 
 
 @pytest.mark.slow
