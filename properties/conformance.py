@@ -1,8 +1,9 @@
 """Conformance: words are run against a target, and every answer is graded.
 
-A target that stays silent after something forbidden has not answered yet: the run goes on under two shadow hypotheses,
-*it was ignored* and *it was taken as valid*, and under every key that the tester might then share with the target. They
-only grade what follows (`verdicts` says how a single step is graded).
+A target that stays silent after something forbidden has not answered yet: the run goes on under shadow hypotheses, *it
+was ignored*, *it was taken as valid* and *it is part of what Finished covers, and else was ignored*, and under every
+key that the tester might then share with the target. They only grade what follows (`verdicts` says how a single step
+is graded).
 """
 
 from __future__ import annotations
@@ -13,7 +14,17 @@ from dataclasses import dataclass, replace
 from shakeproof.model.clauses import Clause
 from shakeproof.model.facts import Value
 from shakeproof.model.machine import Configuration, Role
-from shakeproof.model.messages import Alert, ApplicationData, ServerHello, full, resumed
+from shakeproof.model.messages import (
+    TLS12_MESSAGES,
+    Alert,
+    ApplicationData,
+    ChangeCipherSpec,
+    HelloRequest,
+    Record,
+    ServerHello,
+    full,
+    resumed,
+)
 from shakeproof.model.notation import Alike, Symbol
 from shakeproof.model.oracle import Oracle
 from shakeproof.properties.conversation import Conversation, Exchange
@@ -34,6 +45,13 @@ REQUIRED = {
     False: "the application is told that data may be missing",
 }
 """What had to come when the transport ended, by whether a close_notify had."""
+IGNORED = "ignored"
+TAKEN = "taken as valid"
+COVERED = "made part of what Finished covers, and else ignored"
+"""What a silent target may have made of a forbidden input. Where Finished covers it, it was read as a message of the
+handshake, so that it was not ignored."""
+BY_FINISHED = frozenset(TLS12_MESSAGES) - {HelloRequest, ChangeCipherSpec, Alert, ApplicationData, Record}
+"""The messages that Finished covers (RFC 5246 section 7.4.9)."""
 UNTOLD = "what its application is told of the end of the data can't be seen"
 """Why the end of the transport shows nothing."""
 
@@ -375,9 +393,11 @@ class Runner:
         finally:
             talk.dispose()
         for key in keys:
-            yield "ignored", 0, key
+            yield IGNORED, 0, key
             for index in likely:
-                yield "taken as valid", index, key
+                yield TAKEN, index, key
+            if word.symbol.message in BY_FINISHED:
+                yield COVERED, 0, key
 
     def _likely(self, ways: list[Configuration], word: Word) -> list[int]:
         """Of the ways to take a message as valid, those into each state in which the target chooses as elsewhere."""
@@ -401,11 +421,11 @@ class Runner:
     def _tried(self, word: Word, hypothesis: tuple[str, int, KeyHypothesis], talk: Conversation) -> Trial:
         name, index, keys = hypothesis
         refused = self.prefix_fails(word, talk)
-        ways = [talk.oracle.fork()] if name == "ignored" else talk.oracle.as_valid(word.symbol)
+        ways = talk.oracle.as_valid(word.symbol) if name == TAKEN else [talk.oracle.fork()]
         if refused is not None or index >= len(ways):
             return Trial(name, keys, talk)  # this time it did not come as far: nothing is shown
         shadow = ways[index]
-        exchange = talk.send(word.symbol, counts=name != "ignored", fragment=word.fragment)
+        exchange = talk.send(word.symbol, counts=name != IGNORED, fragment=word.fragment)
         talk.assume(shadow, keys)
         trial = Trial(name, keys, talk)
         if not all(shadow.send(item.symbol) for item in exchange.seen if item.symbol.message is not Alert):
@@ -461,7 +481,7 @@ class Trial:
     @property
     def is_ignored(self) -> bool:
         """Whether the hypothesis is that the input had no effect."""
-        return self.name == "ignored"
+        return self.name == IGNORED
 
     @property
     def text(self) -> str:

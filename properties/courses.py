@@ -179,8 +179,9 @@ def concerns(setup: Setup, configuration: Configuration, symbol: Symbol) -> bool
         return True
     if setup.session and message is m.ServerHello and symbol.has(m.resumed) and place.name == "WAIT_SERVER_HELLO":
         return True
-    # A client that asked for a ticket may be ready for one although none was promised; which the table can't remember.
-    if setup.tickets and message is m.NewSessionTicket and place.name == "WAIT_CHANGE_CIPHER_SPEC":
+    # A client that asked for a ticket may be ready for one although none was promised, and also when it is too late;
+    # which the table can't remember.
+    if setup.tickets and message is m.NewSessionTicket and place.name in ("WAIT_CHANGE_CIPHER_SPEC", "WAIT_FINISHED"):
         return True
     if setup.client_auth and (place.name, message) in _IDENTIFYING:
         return True

@@ -69,7 +69,7 @@ def test_tables_what_was_seen_is_new_and_what_a_whole_audit_did_not_see_is_gone(
         r"| `TLS12-CLIENT-NEW` (WARNING) | OPEN | STAY | a \| b |",
         "| `TLS12-SERVER-KEPT` | OPEN | STAY | closed |",
     ]
-    assert "1 checks fail, argued below from the clause. 2 end as a DEVIATION" in page
+    assert "1 check fails, argued below from the clause. 2 end as a DEVIATION" in page
     assert "GONE" not in page
 
 

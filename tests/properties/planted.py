@@ -21,7 +21,7 @@ from shakeproof.model.messages import (
     warning,
     wrapped,
 )
-from shakeproof.model.notation import STAY, Row, State, States, TableLine
+from shakeproof.model.notation import STAY, Kind, Row, State, States, TableLine
 from shakeproof.model.roles import ROLES
 
 CLIENT, SERVER = ROLES["tls12.client"], ROLES["tls12.server"]
@@ -115,3 +115,14 @@ def with_ticket_unpromised(role: Role = ROLES["tls12.client"]) -> Role:
         for line in role.lines
     ]
     return replace(role, lines=lines)
+
+
+def with_ticket_transcribed(role: Role, at: str) -> Role:
+    """The role with one transition more: a NewSessionTicket has no effect there, but Finished covers it (as it does any
+    handshake message that the endpoint reads).
+    """
+    here = next(one for one in role.states if one.name == at)
+    passing = next(row for row in role.rows if row.kind is Kind.RECV and row.next is STAY)
+    pattern = next(row.pattern for row in CLIENT.rows if granted in row.pattern.guards)
+    more = replace(line_in(passing, (here,)), pattern=pattern, guards=(), effects=())
+    return replace(role, lines=[*role.lines, more])

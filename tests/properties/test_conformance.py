@@ -18,12 +18,14 @@ from shakeproof.model.messages import (
     ApplicationData,
     ClientKeyExchange,
     Finished,
+    NewSessionTicket,
     ServerHelloDone,
     bad_block,
     forged_signature,
+    granted,
     mismatch,
 )
-from shakeproof.model.notation import Kind, Row, State, TableLine
+from shakeproof.model.notation import Kind, Row, State, Symbol, TableLine
 from shakeproof.model.roles import ROLES
 from shakeproof.model.tls12 import REQUESTED, doubtful, identified
 from shakeproof.properties.audit import audit
@@ -39,6 +41,7 @@ from shakeproof.properties.targets.ours import OurEndpoint, OurTarget, make_serv
 from shakeproof.properties.targets.scripted import ScriptedEndpoint, ScriptedTarget
 from shakeproof.properties.tasks import Task, words_of
 from shakeproof.properties.verdicts import Problem, judge
+from tests.properties.planted import with_ticket_transcribed
 
 TLS_ROLES = ("tls12.client", "tls12.server")
 CBC = Setup("rsa", "rsa", "cbc")
@@ -402,6 +405,40 @@ def test_ignoring_what_is_forbidden_is_a_deviation_and_no_failure() -> None:
     problems = [runner.run(word).problem for word in some]
     assert problems
     assert all(p is not None and p.grade is Grade.DEVIATION for p in problems), problems
+
+
+PASSING = (("tls12.server", "WAIT_CHANGE_CIPHER_SPEC"), ("tls12.client", "WAIT_FINISHED"))
+"""Where a stack was seen to let a NewSessionTicket pass that the table forbids: tlslite-ng and JSSE."""
+
+
+class Forgetful(ScriptedEndpoint):
+    """A scripted endpoint whose Finished does not cover any NewSessionTicket."""
+
+    def _follow(self, row: Row, symbol: Symbol) -> bytes:
+        if symbol.message is NewSessionTicket:
+            self._peer.context.transcript.pop()
+        return super()._follow(row, symbol)
+
+
+class ForgetfulTarget(ScriptedTarget):
+    def connect(self, role: str, setup: Setup) -> Endpoint:
+        return Forgetful(self.table or ROLES[role], setup)
+
+
+@pytest.mark.parametrize(("role", "at"), PASSING)
+def test_forbidden_message_without_effect_is_went_on_where_finished_covers_it_and_else_ignored(
+    role: str, at: str
+) -> None:
+    table = with_ticket_transcribed(ROLES[role], at)
+    cells = [w for w in words(role, CBC) if w.symbol.has(granted) and w.configuration.state.name == at]
+    tried = [word for word in cells if all(symbol.is_sound for symbol in word.prefix)]
+    assert tried
+    for target, grade in (
+        (ScriptedTarget(table=table), Grade.WENT_ON),
+        (ForgetfulTarget(table=table), Grade.DEVIATION),
+    ):
+        problems = [Runner(target, ROLES[role], CBC, 0).run(word).problem for word in tried]
+        assert [problem and problem.grade for problem in problems] == [grade] * len(tried)
 
 
 class TellingTarget(OurTarget):

@@ -28,7 +28,7 @@ from shakeproof.properties.targets.base import SETUPS, Endpoint, Reaction, Setup
 from shakeproof.properties.targets.ours import OurTarget
 from shakeproof.properties.targets.scripted import ScriptedEndpoint, ScriptedTarget
 from shakeproof.properties.tasks import Task, words_of
-from tests.properties.planted import with_ticket_unpromised
+from tests.properties.planted import with_ticket_transcribed, with_ticket_unpromised
 
 CLIENT, SERVER = ROLES["tls12.client"], ROLES["tls12.server"]
 PLAIN = Setup("rsa", "rsa", "cbc")
@@ -80,21 +80,31 @@ def test_a_special_setup_repeats_no_cell_that_it_can_not_change() -> None:
 
 
 class Prepared(ScriptedTarget):
-    """A client that takes any sound ticket where it asked for one, and else none."""
+    """A client that follows the table only where it did not ask for a ticket."""
 
     def connect(self, role: str, setup: Setup) -> Endpoint:
-        return ScriptedEndpoint(with_ticket_unpromised() if setup.session == "ticket" else CLIENT, setup)
+        return ScriptedEndpoint(self.table if self.table and setup.session == "ticket" else CLIENT, setup)
 
 
-def test_a_ticket_that_was_not_promised_is_tried_on_a_client_that_asked_for_one() -> None:
+@pytest.mark.parametrize(
+    ("at", "table", "found"),
+    [
+        ("WAIT_CHANGE_CIPHER_SPEC", with_ticket_unpromised(), {"", "resumed", "anonymous"}),
+        ("WAIT_FINISHED", with_ticket_transcribed(CLIENT, "WAIT_FINISHED"), {"", "resumed"}),
+    ],
+)
+def test_a_ticket_that_is_not_due_is_tried_on_a_client_that_asked_for_one(
+    at: str, table: Role, found: set[str]
+) -> None:
     setup = next(setup for setup in SETUPS if setup.session == "ticket")
     words = words_of(Task("shakeproof", "", "tls12.client", setup, 0))
-    tickets = [word for word in words if word.symbol.message is m.NewSessionTicket and "CHANGE" in word.cell]
-    for target, found in ((ScriptedTarget(), set()), (Prepared(), {"", "resumed", "anonymous"})):
+    tickets = [
+        word for word in words if word.symbol.message is m.NewSessionTicket and word.configuration.state.name == at
+    ]
+    for target, expected in ((ScriptedTarget(), set()), (Prepared(table=table), found)):
         runner = Runner(target, CLIENT, setup, 0)
         failed = [word for word in tickets if (problem := runner.run(word).problem) and problem.grade.is_failure]
-        assert {CLIENT.remembered_text(word.configuration) for word in failed} <= found
-        assert bool(failed) is bool(found)
+        assert {CLIENT.remembered_text(word.configuration) for word in failed} == expected
 
 
 def test_agrees_takes_any_of_the_values_that_were_chosen_for_a_fact() -> None:
