@@ -168,9 +168,15 @@ PROTECTIONS: dict[str, Protection] = {
         ),
         Protection(
             "message-order",
-            "a Finished is refused where the messages before it have not come",
+            "a Finished is refused where the messages before it have not come, ChangeCipherSpec among them",
             "SKIP (CVE-2014-6593): Finished straight after Certificate, and data without any encryption",
-            (Change("tls12.client", Finished, (match,), _BEFORE_KEYS, WAIT_FINISHED, Finished[match]),),
+            (
+                Change(
+                    "tls12.client", Finished, (match,), (*_BEFORE_KEYS, WAIT_CHANGE_CIPHER_SPEC), WAIT_FINISHED,
+                    Finished[match],
+                ),
+                Change("tls12.server", Finished, (match,), (WAIT_CHANGE_CIPHER_SPEC,), WAIT_FINISHED, Finished[match]),
+            ),
         ),
         Protection(
             "client-certificate-validation",

@@ -10,7 +10,10 @@ Besides what the tables remember, each side has a history (`tls12_setting`): who
 secret is (`keys`), whether it seals what it sends and opens what it gets, and whether with keys of that secret. Record
 keys are made when ChangeCipherSpec is taken, and stay: where it was taken before there was a secret they are of an empty
 one, while verify_data is of the secret that is agreed afterwards. What the attacker has read it can then seal anew. The
-two transcripts are one bit: the same so far, or not, and then never again.
+two transcripts are one bit: the same so far, or not, and then never again. That bit goes on after a side has finished,
+in messages that the side no longer waits for; so each side has besides whether it was so when it finished (`agrees`).
+Under an ephemeral key exchange the key of a certificate is for signatures alone: without parameters of the peer's, which
+a ServerKeyExchange brings, the client has nothing to make a secret of, and it is an empty one.
 
 What is left out, so that the model stays small: a sealed record that arrives where nothing is opened yet, out of order,
 or under other keys is spoiled; the attacker can put a spoiled one in its place, so nothing is lost. A fatal alert is one
@@ -47,6 +50,7 @@ from shakeproof.model.messages import (
     ApplicationData,
     ChangeCipherSpec,
     ClientKeyExchange,
+    Finished,
     connect,
     resumed,
     write,
@@ -54,11 +58,12 @@ from shakeproof.model.messages import (
 from shakeproof.model.notation import Kind, Symbol
 from shakeproof.model.protections import PROTECTIONS, changed
 from shakeproof.model.steps import LocalStep, beginning, live_steps
-from shakeproof.model.tls12 import CONNECTED
+from shakeproof.model.tls12 import CONNECTED, doubtful
 from shakeproof.model.tls12_client import client as client_role
 from shakeproof.model.tls12_meanings import Conditions, Meanings
 from shakeproof.model.tls12_server import server as server_role
 from shakeproof.model.tls12_setting import (
+    AGREES,
     ALERT,
     CAME,
     CLIENT,
@@ -68,6 +73,7 @@ from shakeproof.model.tls12_setting import (
     OPENS,
     ORDER,
     OWNER,
+    PARAMETERS,
     PEER,
     READS,
     SEALS,
@@ -81,8 +87,11 @@ from shakeproof.model.tls12_setting import (
     Parcel,
     Setting,
     Side,
+    alike,
     altered,
+    apart,
     attacker,
+    awaited,
     bits,
     blind,
     clear,
@@ -105,10 +114,15 @@ from shakeproof.model.tls12_setting import (
     reads,
     same,
     sealing,
+    shared_keys,
     silent,
     spoke,
+    taken,
     torn,
 )
+
+HISTORY = (OWNER, PARAMETERS, KEYS, SEALS, OPENS, STREAM, WROTE, GOT, CAME, AGREES)
+"""What is told of each side besides what its table remembers."""
 
 Arrival = tuple[int, Value, Assign, Conditions, Assign]
 """The code of a packet, how its receiver reads records then, what else must be so, on which conditions it arrives as it
@@ -170,6 +184,7 @@ class Composer:
                 out += self._receives(side, step, arrivals.get(step.symbol, ()))
                 if self.setting.attacked:
                     out += self._forges(side, step)
+        out = [told for one in out for finished in self._finishing(one) for told in self._taken_for(finished)]
         out += self._losses()
         leads = [change.values[0] for name in self.setting.removed for change in PROTECTIONS[name].changes]
         out.sort(key=lambda one: not any(one.symbol.has(value) for value in leads))
@@ -239,7 +254,7 @@ class Composer:
         assign[f"{name}.state"] = side.at(step.next)
         if side.role.is_final(step.next):
             assign |= {f"{name}.{fact}": mask for fact, mask in beginning(side.role, side.limits).items()}
-            assign |= bits({f"{name}.owner": nobody})
+            assign |= bits({f"{name}.owner": nobody, f"{name}.parameters": awaited, f"{name}.agrees": alike})
         if dict(step.assign).get(GRANTS.name) == resumed.bit and not step.aborts:
             assign |= bits({f"{name}.keys": earlier})
         flight = step.flight
@@ -248,12 +263,48 @@ class Composer:
             assign |= bits({f"{name}.came": illegal})
         made: list[tuple[Assign, Assign, str]] = [({}, {}, "")]
         if any(symbol.message is ClientKeyExchange for symbol in flight):
+            ephemeral = self.setting.key_exchange == "ecdhe"
+            came = bits({f"{name}.parameters": taken}) if ephemeral else {}
+            used = bits({f"{name}.owner": nobody, f"{name}.parameters": awaited})
             made = [
-                (bits({f"{name}.owner": owner}), bits({f"{name}.keys": keys, f"{name}.owner": nobody}), about)
+                (bits({f"{name}.owner": owner}) | came, bits({f"{name}.keys": keys}) | used, about)
                 for owner, keys, about in self.ACCEPTED
             ]
+            if ephemeral:
+                none = bits({f"{name}.parameters": awaited})
+                made.append((none, bits({f"{name}.keys": no_keys}) | used, TO_ATTACKER))
         for needs, makes, about in made:
             yield from self._owing(side, where | needs, assign | makes, flight, about)
+
+    def _finishing(self, one: Transition) -> Iterator[Transition]:
+        """The transition; where the side finishes by it, also whether its peer agrees with it then.
+
+        It does where the Finished that is taken is the peer's own and comes after all that it covers, and both have the
+        same keys and have seen the same. Whether the table compares verify_data is not asked.
+        """
+        state, agrees = f"{one.machine}.state", f"{one.machine}.agrees"
+        there = self.sides[one.machine].at(CONNECTED)
+        if dict(one.assign).get(state) != there or dict(one.where)[state] == there:
+            yield one
+            return
+        apart_ = replace(one, assign=(*one.assign, *bits({agrees: apart}).items()))
+        packet = next((packet for packet, code in self.packets.items() if code == one.takes), None)
+        if packet is None or packet.symbol.message is not Finished or "network.transcript" in dict(one.assign):
+            yield apart_
+            return
+        agreed = Of("network", same) & shared_keys()
+        yield _given(replace(one, assign=(*one.assign, *bits({agrees: alike}).items())), agreed)
+        yield _given(apart_, ~agreed)
+
+    def _taken_for(self, one: Transition) -> Iterator[Transition]:
+        """The transition; where the server finishes by it, the client is the owner of no certificate that was doubted."""
+        own = f"{SERVER}.owner"
+        if one.machine != SERVER or f"{SERVER}.agrees" not in dict(one.assign) or not self.setting.client_auth:
+            yield one
+            return
+        doubted = Is(f"{SERVER}.requested", doubtful.bit)
+        yield _given(replace(one, assign=tuple((dict(one.assign) | bits({own: nobody})).items())), doubted)
+        yield _given(one, ~doubted)
 
     def _owing(
         self, side: Side, where: Assign, assign: Assign, flight: Sequence[Symbol], about: str
@@ -423,9 +474,7 @@ class Composer:
             facts[f"{name}.owes"] = (side.owing, 1)
             first_ = beginning(side.role, side.limits)
             facts |= {f"{name}.{fact.name}": (fact, first_[fact.name]) for fact in side.role.memory}
-            facts |= {
-                f"{name}.{f.name}": (f, f.default.bit) for f in (OWNER, KEYS, SEALS, OPENS, STREAM, WROTE, GOT, CAME)
-            }
+            facts |= {f"{name}.{fact.name}": (fact, fact.default.bit) for fact in HISTORY}
         return facts | {"network.transcript": (TRANSCRIPT, same.bit), "attacker.reads": (READS, blind.bit)}
 
     def begins(self) -> dict[str, int]:
@@ -435,6 +484,11 @@ class Composer:
     def columns(self, transitions: Sequence[Transition]) -> tuple[Column, ...]:
         """The columns, each with the values that some transition gives it."""
         return columns_of(self._facts(), transitions)
+
+
+def _given(one: Transition, guard: Guard) -> Transition:
+    """The transition where that holds besides."""
+    return replace(one, guard=guard if one.guard is None else one.guard & guard)
 
 
 def compose(setting: Setting, kind: type[Composer] = Composer) -> Composition:

@@ -19,10 +19,12 @@ from shakeproof.model.messages import (
     Finished,
     ServerKeyExchange,
     bad_block,
+    bad_public,
     empty_chain,
     forged_signature,
     match,
     mismatch,
+    off_curve,
     proven,
     signed,
     unproven,
@@ -46,6 +48,7 @@ from shakeproof.model.tls12_setting import (
     read_by_all,
     same,
     same_keys,
+    taken,
     whole,
 )
 
@@ -102,12 +105,12 @@ class Meanings:
     def judged(self, side: Side, packet: Packet) -> Iterator[tuple[Conditions, Symbol, Assign]]:
         """What depends on keys: a certificate, a signature, an encrypted secret."""
         name, symbol = side.name, packet.symbol
-        own = f"{name}.owner"
+        own, came = f"{name}.owner", bits({f"{name}.parameters": taken})
         if symbol.message is Certificate:
             yield (), symbol, bits({own: nobody if symbol.has(empty_chain) else peer})
         elif symbol.message is ServerKeyExchange:
-            yield (Is(own, peer.bit),), ServerKeyExchange.symbol(signed), bits({own: peer})
-            yield (~Is(own, peer.bit),), ServerKeyExchange.symbol(forged_signature), bits({own: peer})
+            yield (Is(own, peer.bit),), ServerKeyExchange.symbol(signed), bits({own: peer}) | came
+            yield (~Is(own, peer.bit),), ServerKeyExchange.symbol(forged_signature), bits({own: peer}) | came
         elif symbol.message is ClientKeyExchange and packet.about == TO_SERVER:
             yield (), ClientKeyExchange.symbol(wrapped), bits({f"{name}.keys": common})
         elif symbol.message is ClientKeyExchange:
@@ -150,7 +153,8 @@ class Meanings:
             owner = peer if voucher(symbol.named) is not None else nobody if symbol.has(empty_chain) else attacker
             return bits({own: owner})
         if symbol.message is ServerKeyExchange:
-            return bits({own: attacker})
+            return bits({own: attacker, f"{side.name}.parameters": taken})
         if symbol.message is ClientKeyExchange:
-            return bits({keys: exposed if symbol.has(wrapped) else lost})
+            known = any(symbol.has(value) for value in (wrapped, off_curve, bad_public))
+            return bits({keys: exposed if known else lost})
         return {}

@@ -116,6 +116,18 @@ CAME = Fact("came", {
 })
 legal, illegal = CAME.values
 
+AGREES = Fact("agrees", {
+    "alike": "it has not finished; or when it did, its peer had the same keys and had sent and seen what it had",
+    "apart": "it has finished, and the peer had other keys, or another handshake, or had sent no Finished",
+})
+alike, apart = AGREES.values
+
+PARAMETERS = Fact("parameters", {
+    "awaited": "no parameters of the peer's have been accepted, or they have been used",
+    "taken":   "parameters of the peer's have been accepted",
+})
+awaited, taken = PARAMETERS.values
+
 TRANSCRIPT = Fact("transcript", {
     "same":    "each side has read what the other has sent, in order, as far as it has come",
     "altered": "the two sides have seen different handshakes",
@@ -247,6 +259,11 @@ def _any(*guards: Guard) -> Guard:
 def same_keys() -> Guard:
     """Both sides have the same keys."""
     return _any(*(Of(CLIENT, value) & Of(SERVER, value) for value in (common, earlier, no_keys)))
+
+
+def shared_keys() -> Guard:
+    """Both sides have the same keys, and nobody else has them."""
+    return _any(*(Of(CLIENT, value) & Of(SERVER, value) for value in (common, earlier)))
 
 
 def known_keys(side: str) -> Guard:

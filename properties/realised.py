@@ -12,12 +12,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from shakeproof.impl.tls import ClientConnection, ServerConnection
+from shakeproof.impl.tls.protection import NullProtection
 from shakeproof.impl.x509 import Validator
 from shakeproof.model.composition import Composition
 from shakeproof.model.notation import Symbol
 from shakeproof.model.tls12_fallback import ATTEMPT
 from shakeproof.model.trace import Step, Trace
-from shakeproof.properties.adversary import SIDES, other
+from shakeproof.properties.adversary import SIDES, Side, other
 from shakeproof.properties.explore import Broken, Exploration
 from shakeproof.properties.explored import trace_of
 from shakeproof.properties.performance import EndedError, Performance, states_of
@@ -87,11 +88,27 @@ def _key_agreed(run: Performance) -> str:
     return "the server has finished, with keys of an empty secret" if empty else ""
 
 
-def _handshake_agreed(run: Performance) -> str:
-    client, server = (run.ends[side].ledger for side in SIDES)
-    both = run.is_connected("client") and run.is_connected("server") and run.master("client") == run.master("server")
-    if both and client.transcript != server.transcript:
-        return "both have finished with the same keys, and each has seen another handshake"
+def _agrees(side: Side) -> Callable[[Performance], str]:
+    """How it is seen that the side has finished, and its peer has not what it has, as far as both have come."""
+
+    def seen(run: Performance) -> str:
+        peer = other(side)
+        own, its = run.ends[side].ledger.transcript, run.ends[peer].observer.transcript
+        both = min(len(own), len(its))
+        if not run.is_connected(side) or run.shares(side):
+            return ""
+        if run.master(side) != run.master(peer):
+            return f"the {side} has finished, and the {peer} has other keys"
+        apart = own[:both] != its[:both]
+        return f"the {side} has finished, and the {peer} has seen another handshake" if apart else ""
+
+    return seen
+
+
+def _records_protected(run: Performance) -> str:
+    for side in SIDES:
+        if run.is_connected(side) and isinstance(run.ends[side].tls.reader.protection, NullProtection):
+            return f"the {side} has finished, and reads records that nothing protects"
     return ""
 
 
@@ -134,7 +151,9 @@ BROKEN: dict[str, Callable[[Performance], str]] = {
     "server-authenticated": _server_authenticated,
     "client-authenticated": _client_authenticated,
     "key-agreed": _key_agreed,
-    "handshake-agreed": _handshake_agreed,
+    "client-agrees": _agrees("client"),
+    "server-agrees": _agrees("server"),
+    "records-protected": _records_protected,
     "session-secret": _session_secret,
     "data-authentic": _data_authentic,
     "one-peer": _one_peer,

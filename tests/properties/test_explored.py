@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 
@@ -11,18 +10,32 @@ import numpy as np
 import pytest
 
 from shakeproof.diagrams.sequence import draw_trace
-from shakeproof.model.composition import KNOWN, PRIVATE, Composition, Transition
+from shakeproof.model import tls12_composed
+from shakeproof.model.composition import KNOWN, PRIVATE, Of, Safety
 from shakeproof.model.facts import Value
-from shakeproof.model.messages import ApplicationData, Record, bad_padding, connect, mismatch, replayed, stale
-from shakeproof.model.messages import one as one_byte
+from shakeproof.model.messages import (
+    ApplicationData,
+    ClientKeyExchange,
+    Record,
+    bad_padding,
+    bad_public,
+    connect,
+    off_curve,
+    replayed,
+    stale,
+    wrapped,
+)
 from shakeproof.model.notation import Pattern
 from shakeproof.model.protections import PROTECTIONS, Change, Protection
 from shakeproof.model.tls12 import CONNECTED, older
-from shakeproof.model.tls12_setting import Setting
+from shakeproof.model.tls12_composed import Composer
+from shakeproof.model.tls12_setting import Setting, apart, common, exposed, lost, read_by_all
 from shakeproof.model.trace import Fate, Trace
 from shakeproof.properties.explore import Exploration, View, explore
 from shakeproof.properties.explored import checked, trace_of
 from shakeproof.properties.tls12_models import composed
+from tests.properties.halves import dead, narrowed
+from tests.properties.planted_tls12 import FAULTS, Planted, explored, lacking
 
 ATTACKS = {
     "certificate-validation": (Setting("rsa"), "server-authenticated", 12, "Certificate[UNTRUSTED] to Client: forged"),
@@ -30,11 +43,11 @@ ATTACKS = {
     "key-exchange-signature": (
         Setting("ecdhe"), "server-authenticated", 13, "ServerKeyExchange[FORGED_SIGNATURE] to Client: forged",
     ),
-    "finished-check": (Setting("rsa"), "handshake-agreed", 19, "Finished[MISMATCH] to Client"),
+    "finished-check": (Setting("rsa"), "server-agrees", 15, "Finished[MISMATCH] to Server"),
     "ccs-after-keys": (Setting("rsa"), "data-authentic", 20, "ChangeCipherSpec[ONE] to Client: forged"),
     "message-order": (Setting("rsa"), "server-authenticated", 4, "Finished[MATCH] to Client: forged"),
     "client-certificate-validation": (
-        Setting("rsa", client_auth=True), "client-authenticated", 11, "Certificate[UNTRUSTED] to Server: forged",
+        Setting("rsa", client_auth=True), "client-authenticated", 13, "Certificate[UNTRUSTED] to Server: forged",
     ),
     "certificate-verify": (
         Setting("rsa", client_auth=True), "client-authenticated", 13, "CertificateVerify[UNPROVEN] to Server: forged",
@@ -47,75 +60,24 @@ ATTACKS = {
 }  # fmt: skip
 """For each protection: where its attack is looked for, what breaks, after how many steps, and what is part of it."""
 
+ONE_SIDED = {
+    "the server needs no ClientKeyExchange": {"key-agreed"},
+    "the client needs no ServerKeyExchange": {"server-authenticated", "data-authentic", "session-secret"},
+    "the client compares no verify_data": {"client-agrees"},
+    "the server compares no verify_data": {"server-agrees"},
+    "the server needs no ChangeCipherSpec": {"records-protected"},
+    "the client looks at no MAC": {"data-authentic"},
+    "the server looks at no MAC": {"data-authentic"},
+    "the client goes on after its alert": {"alert-ends", "illegal-ends"},
+    "the server goes on after its alert": {"alert-ends", "illegal-ends"},
+    "the client passes over what it refuses": {"illegal-ends"},
+    "the server passes over what it refuses": {"illegal-ends"},
+    "the client writes before its ChangeCipherSpec": {"session-secret"},
+}
+"""All that some of the faults of one side break."""
+
 DEFAULT = "message-order"
 """The one that the default run looks at: its attack is the shortest."""
-
-
-def data_too_early(model: Composition) -> Composition:
-    """The server takes data before the client's Finished."""
-    states = model.column("server.state").fact
-    there, waiting = ("server.state", states["CONNECTED"].bit), ("server.state", states["WAIT_FINISHED"].bit)
-    early = [
-        replace(one, where=tuple(waiting if pair == there else pair for pair in one.where),
-                assign=tuple(waiting if pair == there else pair for pair in one.assign))
-        for one in model.transitions
-        if one.symbol.message is ApplicationData and there in one.where and "server.got" in dict(one.assign)
-    ]  # fmt: skip
-    assert early
-    return replace(model, transitions=(*model.transitions, *early))
-
-
-def goes_on_after_its_alert(model: Composition) -> Composition:
-    """The server sends a fatal alert where a Finished is wrong, and stays where it is."""
-    wrong = [
-        one for one in model.transitions
-        if one.machine == "server" and one.symbol.has(mismatch) and "WAIT_FINISHED" in one.row
-    ]  # fmt: skip
-    assert wrong
-    kept = ("owes", "network", "came")
-    stays = [
-        replace(one, assign=tuple((name, mask) for name, mask in one.assign if any(part in name for part in kept)))
-        for one in wrong
-    ]
-    return replace(model, transitions=tuple(one for one in model.transitions if one not in wrong) + tuple(stays))
-
-
-def swallows_what_is_illegal(model: Composition) -> Composition:
-    """Both sides pass over every message that they refuse, and go on as if it had not come."""
-    aborted = {(f"{side}.state", model.column(f"{side}.state").fact["ABORTED"].bit) for side in model.machines}
-
-    def swallowed(one: Transition) -> Transition:
-        if aborted.isdisjoint(one.assign):
-            return one
-        return replace(one, assign=tuple(pair for pair in one.assign if "network" in pair[0] or "came" in pair[0]))
-
-    swallowing = tuple(map(swallowed, model.transitions))
-    assert swallowing != model.transitions
-    return replace(model, transitions=swallowing)
-
-
-def change_without_key_exchange(model: Composition) -> Composition:
-    """The server takes ChangeCipherSpec instead of ClientKeyExchange for the one before Finished: `unguarded-ccs`."""
-    states = model.column("server.state").fact
-    there = ("server.state", states["WAIT_CHANGE_CIPHER_SPEC"].bit)
-    early = [
-        replace(one, where=tuple(("server.state", states["WAIT_CLIENT_KEY_EXCHANGE"].bit) if pair == there else pair
-                                 for pair in one.where))
-        for one in model.transitions
-        if one.symbol.has(one_byte) and there in one.where
-        and ("server.state", states["WAIT_FINISHED"].bit) in one.assign
-    ]  # fmt: skip
-    assert early
-    return replace(model, transitions=(*model.transitions, *early))
-
-
-PLANTED: dict[str, tuple[Callable[[Composition], Composition], set[str]]] = {
-    "data-after-finished": (data_too_early, {"data-after-finished"}),
-    "alert-ends": (goes_on_after_its_alert, {"alert-ends", "illegal-ends"}),
-    "illegal-ends": (swallows_what_is_illegal, {"illegal-ends"}),
-    "key-agreed": (change_without_key_exchange, {"key-agreed"}),
-}
-"""For each property that no protection breaks, a fault that does, and all that this breaks."""
 
 
 @cache
@@ -131,14 +93,14 @@ def attacked(name: str) -> Exploration:
         pytest.param(Setting("rsa", resume=True, attacked=False), 55, 60, 22, marks=pytest.mark.slow),
         pytest.param(Setting("ecdhe", attacked=False), 31, 32, 24, marks=pytest.mark.slow),
         pytest.param(Setting("rsa"), 5798, 88837, 29, marks=pytest.mark.slow),
-        pytest.param(Setting("rsa", client_auth=True), 10258, 200719, 34, marks=pytest.mark.slow),
+        pytest.param(Setting("rsa", client_auth=True), 9114, 168221, 31, marks=pytest.mark.slow),
         pytest.param(Setting("rsa", resume=True), 10227, 155206, 29, marks=pytest.mark.slow),
         pytest.param(Setting("ecdhe"), 4944, 76315, 31, marks=pytest.mark.slow),
-        pytest.param(Setting("ecdhe", client_auth=True), 8632, 168501, 36, marks=pytest.mark.slow),
+        pytest.param(Setting("ecdhe", client_auth=True), 7460, 135509, 33, marks=pytest.mark.slow),
         pytest.param(Setting("ecdhe", resume=True), 8219, 124589, 31, marks=pytest.mark.slow),
         pytest.param(Setting("rsa", True, True, attacked=False), 103, 113, 28, marks=pytest.mark.slow),
-        pytest.param(Setting("rsa", True, True), 15802, 297772, 34, marks=pytest.mark.slow),
-        pytest.param(Setting("ecdhe", True, True), 12534, 236014, 36, marks=pytest.mark.slow),
+        pytest.param(Setting("rsa", True, True), 14348, 255240, 31, marks=pytest.mark.slow),
+        pytest.param(Setting("ecdhe", True, True), 11052, 193584, 33, marks=pytest.mark.slow),
         pytest.param(Setting("rsa", export=True), 6017, 91308, 29, marks=pytest.mark.slow),
         pytest.param(Setting(fallback=True, attacked=False), 37, 39, 27, marks=pytest.mark.slow),
         pytest.param(Setting(fallback=True), 14095, 256337, 34, marks=pytest.mark.slow),
@@ -173,18 +135,97 @@ def test_attacks_every_protection_has_one() -> None:
 
 
 @pytest.mark.slow
-def test_properties_each_is_broken_without_some_protection() -> None:
-    broken = {one.safety.name for name in ATTACKS for one in attacked(name).broken}
-    assert broken | set(PLANTED) == {safety.name for name in ATTACKS for safety in attacked(name).model.safety}
-    assert not broken & set(PLANTED)
+def test_properties_each_part_of_each_has_a_fault_that_only_it_finds() -> None:
+    found = [explored(fault) for fault in FAULTS]
+    names = dict.fromkeys(safety.name for each in found for safety in each.model.safety)
+    assert [line for name in names for line in dead(name, found)] == []
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", PLANTED)
-def test_properties_that_no_protection_breaks_are_broken_by_a_planted_fault(name: str) -> None:
-    fault, breaks = PLANTED[name]
-    found = explore(fault(composed(Setting("rsa"))))
-    assert {one.safety.name for one in found.broken} == breaks
+@pytest.mark.parametrize("fault", ONE_SIDED)
+def test_properties_fault_of_one_side_breaks(fault: str) -> None:
+    assert {one.safety.name for one in explored(fault).broken} == ONE_SIDED[fault]
+
+
+@pytest.mark.slow
+def test_properties_part_that_finds_nothing_is_told() -> None:
+    found = [explored(fault) for fault in ("the client looks at no MAC", "the server compares no verify_data")]
+    more = [replace(each, model=replace(each.model, safety=(with_idle_part(each),))) for each in found]
+    assert dead("server-agrees", more) == [
+        "server-agrees without a part: ~(server[connected] & server[common] & server[apart])"
+    ]
+    assert dead("no-downgrade", more) == ["nothing breaks no-downgrade"]
+
+
+def with_idle_part(found: Exploration) -> Safety:
+    """server-agrees of this model, with a part that speaks of a secret that nobody else has."""
+    model = found.model
+    connected = Of("server", model.column("server.state").fact[CONNECTED.name])
+    there = connected & (Of("server", common) | Of("server", lost))
+    own = next(one for one in model.safety if one.name == "server-agrees")
+    return replace(own, holds=~(there & Of("server", apart)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(len(list(narrowed(read_by_all("client"))))))
+def test_read_by_all_each_part_has_a_fault_that_only_it_finds(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whom the attacker can read, in four ways: what session-secret finds is found by one of them alone."""
+    faults = [fault for fault in FAULTS if "session-secret" in {one.safety.name for one in explored(fault).broken}]
+    assert faults
+    monkeypatch.setattr(tls12_composed, "read_by_all", lambda side: list(narrowed(read_by_all(side)))[number])
+    missed = [
+        fault for fault in faults
+        if "session-secret" not in {one.safety.name for one in explore(FAULTS[fault].model()).broken}
+    ]  # fmt: skip
+    assert missed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("side", "setting", "broken"),
+    [
+        ("client", Setting("rsa", resume=True), [("client-agrees", 9)]),
+        ("client", Setting("ecdhe", resume=True), [("client-agrees", 9)]),
+        ("server", Setting("rsa"), [("server-agrees", 15)]),
+        ("server", Setting("ecdhe"), [("server-agrees", 17)]),
+        ("server", Setting("rsa", resume=True), [("server-agrees", 15)]),
+        ("server", Setting(fallback=True), [("server-agrees", 15)]),
+        ("client", Setting("rsa"), []),  # the server has verified all of it before it sends its Finished
+    ],
+    ids=lambda value: value.name if isinstance(value, Setting) else None,
+)
+def test_finished_check_of_one_side_alone_is_missed_by_that_side(
+    side: str, setting: Setting, broken: list[tuple[str, int]]
+) -> None:
+    found = explore(Planted(setting, lacking("finished-check", side)).model())
+    assert [(one.safety.name, one.depth) for one in found.broken] == broken
+
+
+@pytest.mark.slow
+def test_client_without_finished_check_talks_in_a_resumed_session_under_a_hello_that_was_changed() -> None:
+    found = explored("the client compares no verify_data")
+    told = trace_of(found, found.broken[0])
+    assert [(step.message, step.fate) for step in told if step.receiver == "server"] == [("ClientHello", Fate.TAMPERED)]
+    assert told.sentences()[-1].startswith("Attacker sends Finished[MISMATCH] to Client")
+    assert told.sentences()[-1].endswith("Client is now CONNECTED.")
+
+
+@pytest.mark.slow
+def test_client_certificate_attack_is_told_until_the_server_has_finished() -> None:
+    found = attacked("client-certificate-validation")
+    assert trace_of(found, found.broken[0]).sentences()[-1].endswith("Server is now CONNECTED.")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "side", [pytest.param("client", id="straight after Certificate"), pytest.param("server", id="no ChangeCipherSpec")]
+)
+def test_message_order_of_each_side_a_finished_is_read_where_nothing_is_protected(side: str) -> None:
+    found = explore(Planted(Setting("rsa"), lacking("message-order", side)).model())
+    told = next(trace_of(found, one) for one in found.broken if one.safety.name == "records-protected")
+    heard = [step.message for step in told if step.receiver == side]
+    assert heard[-1] == "Finished"
+    assert "ChangeCipherSpec" not in heard
 
 
 @pytest.mark.slow
@@ -210,6 +251,12 @@ def test_client_has_a_random_wherever_a_hello_of_the_attackers_may_keep_it(bound
     for one in begins:
         assert one.guard is not None
         assert not (alone & one.guard.columns(view)).any()
+
+
+@pytest.mark.parametrize("value", [wrapped, off_curve, bad_public], ids=lambda value: value.name)
+def test_key_exchange_of_the_attackers_that_gives_the_secret_away_gives_it_to_the_attacker(value: Value) -> None:
+    made = Composer(Setting("ecdhe"))
+    assert made.meanings.made(made.sides["server"], ClientKeyExchange.symbol(value)) == {"server.keys": exposed.bit}
 
 
 def test_properties_who_has_ended_accepts_nothing() -> None:
@@ -343,7 +390,8 @@ def test_fallback_first_attempt_is_broken_by_the_attacker_and_the_second_says_wh
 @pytest.mark.slow
 def test_fallback_hello_changed_in_flight_is_for_finished_to_find() -> None:
     found = checked(composed(Setting(fallback=True, removed=("finished-check",))))
-    assert {one.safety.name: one.depth for one in found.broken} == {"handshake-agreed": 19, "no-downgrade": 19}
+    broken = {one.safety.name: one.depth for one in found.broken}
+    assert broken == {"server-agrees": 15, "client-agrees": 19, "no-downgrade": 19}
 
 
 def test_fallback_from_a_buggy_old_server_still_comes_to_an_end_in_the_older_version() -> None:

@@ -14,7 +14,7 @@ from shakeproof.impl.tcp.segment import Endpoint, Flags, Segment
 from shakeproof.impl.tcp.sequence import advance
 from shakeproof.model import tcp_segments as t
 from shakeproof.model.clauses import MUST
-from shakeproof.model.composition import ATTACKER, Of, Safety
+from shakeproof.model.composition import ATTACKER, Composition, Of, Safety, Transition
 from shakeproof.model.machine import Role
 from shakeproof.model.notation import CONTINUE, STAY, Kind, Row, forget, recv, sends, stop, tells
 from shakeproof.model.tcp import tcp
@@ -39,6 +39,7 @@ from shakeproof.properties.explored import checked, trace_of
 from shakeproof.properties.mapper.tcp import classify
 from shakeproof.properties.mapper.tcp_view import View
 from shakeproof.properties.tcp_models import composed
+from tests.properties.halves import dead
 
 HONEST = Setting(attacked=False)
 SIMULTANEOUS = Setting(attacked=False, simultaneous=True, old_syns=False)
@@ -258,6 +259,53 @@ def test_wrong_row_breaks_its_property_on_an_honest_network(fault: str) -> None:
     seen = explore(composed(replace(HONEST, bound=2), planted(title, row)), stop_at_first=True)
     one = next(each for each in seen.broken if each.safety.name == broken)
     assert any(re.search(step, sentence) for sentence in trace_of(seen, one).sentences())
+
+
+def of_one_side(side: str, faulty: Composition, sound: Composition) -> Composition:
+    """The faulty model, where the other side does nothing that it would not do in the sound one."""
+
+    def key(model: Composition, one: Transition) -> object:
+        packets = tuple(model.packets[code - 1].text if code else "" for code in (one.takes, one.puts))
+        guards = tuple(part.text() if part is not None else "" for part in (one.own, one.guard))
+        return one.kind, one.machine, one.symbol.text, frozenset(one.where), guards, frozenset(one.assign), packets
+
+    known = {key(sound, one) for one in sound.transitions}
+    kept = tuple(one for one in faulty.transitions if one.machine == side or key(faulty, one) in known)
+    assert len(kept) < len(faulty.transitions)
+    return replace(faulty, transitions=kept)
+
+
+def text_that_nobody_wrote(side: str, *, ended: bool) -> Composition:
+    """What the side is given its peer's application has not written; ended: and it is told that this is all."""
+    model = composed(HONEST)
+    wrote, got = f"{PEER[side]}.wrote", model.column(f"{side}.got").fact
+    first, end = (f"{side}.got", got["got_1"].bit), (f"{side}.got", got["got_end"].bit)
+    out = []
+    for one in model.transitions:
+        if not ended and end in one.assign:
+            continue
+        assign = tuple(end if ended and pair == first else pair for pair in one.assign if pair[0] != wrote)
+        out.append(replace(one, assign=assign))
+    return replace(model, transitions=tuple(out))
+
+
+@cache
+def of_each_side() -> list[Exploration]:
+    """The faults of each side alone."""
+    honest, out = replace(HONEST, bound=2), []
+    for side in PEER:
+        for name in (CHALLENGE, PREDICTED):
+            out.append(explore(of_one_side(side, composed(Setting(removed=(name,))), composed(Setting()))))
+        _, title, _, row = PLANTED["any acknowledgment ends LAST-ACK"]
+        out.append(explore(of_one_side(side, composed(honest, planted(title, row)), composed(honest))))
+        out += [explore(text_that_nobody_wrote(side, ended=ended)) for ended in (False, True)]
+    return out
+
+
+@slow
+@pytest.mark.parametrize("name", ["stream-intact", "no-off-path-reset", "close-delivers"])
+def test_properties_of_tcp_each_part_of_each_has_a_fault_that_only_it_finds(name: str) -> None:
+    assert dead(name, of_each_side()) == []
 
 
 @slow

@@ -16,9 +16,10 @@ from shakeproof.model.protections import PROTECTIONS
 from shakeproof.model.tls12_setting import Setting
 from shakeproof.model.trace import Step, Trace
 from shakeproof.properties.adversary import SIDES
-from shakeproof.properties.explore import Exploration, explore
+from shakeproof.properties.explore import Broken, Exploration, View, explore, way_to
 from shakeproof.properties.explored import trace_of
-from shakeproof.properties.realised import APART, MATCHING, planted, realise, replayed
+from shakeproof.properties.performance import EndedError, Performance, states_of
+from shakeproof.properties.realised import APART, BROKEN, MATCHING, planted, realise, replayed
 from shakeproof.properties.rogues import ROGUES
 from shakeproof.properties.tls12_models import composed
 from shakeproof.properties.tls12_sessions_models import renegotiation_models
@@ -40,7 +41,7 @@ ATTACKS: dict[str, tuple[Model, str, str, str]] = {
     "key-exchange-signature": (
         ECDHE, "server-authenticated", "ServerKeyExchange[FORGED_SIGNATURE]", "decrypt_error",
     ),
-    "finished-check": (RESUMED, "handshake-agreed", "Finished[MISMATCH]", "decrypt_error"),
+    "finished-check": (RESUMED, "client-agrees", "Finished[MISMATCH]", "decrypt_error"),
     "ccs-after-keys": (RSA, "data-authentic", "ChangeCipherSpec[ONE]", "unexpected_message"),
     "message-order": (RSA, "server-authenticated", "Finished[MATCH]", "unexpected_message"),
     "certificate-verify": (
@@ -155,6 +156,66 @@ def test_renegotiation_attack_begins_with_a_hello_of_the_attackers_own() -> None
     assert own.random != theirs.random
     assert own.cipher_suites != theirs.cipher_suites
     assert not own.session_id
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("model", "removed", "name"),
+    [
+        (RSA, "finished-check", "server-agrees"),
+        (RSA, "finished-check", "client-agrees"),
+        (RESUMED, "finished-check", "server-agrees"),
+        (RSA, "message-order", "records-protected"),
+    ],
+)
+def test_counterexample_of_another_property_happens_too_with_the_matching_rogue(
+    model: Model, removed: str, name: str
+) -> None:
+    exploration = explore(model((removed,)))
+    one = next(each for each in exploration.broken if each.safety.name == name)
+    result = realise(exploration, one, ROGUES[MATCHING[removed]])
+    assert result.done, result.why
+    assert realise(exploration, one).answer is not None
+
+
+@cache
+def sound_way(resume: bool) -> tuple[Exploration, Broken]:
+    """A shortest way on which both sides finish and exchange data, as if it broke a property."""
+    exploration = explore(of(Setting("rsa", resume=resume))(()))
+    done = exploration.model.done
+    assert done is not None
+    for depth, level in enumerate(exploration.levels):
+        there = level[done.columns(View(exploration.expander.packing, level))]
+        if len(there):
+            start, path = way_to(exploration, int(there[0]), depth)
+            return exploration, Broken(exploration.model.safety[0], depth, path, start)
+    raise AssertionError("nobody finishes")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("resume", [False, True])
+@pytest.mark.parametrize("name", BROKEN)
+def test_property_is_not_seen_broken_where_two_honest_sides_finish(name: str, resume: bool) -> None:
+    exploration, way = sound_way(resume)
+    result = realise(exploration, replace(way, safety=replace(way.safety, name=name)))
+    assert not result.done
+    assert result.why == f"all of it happens, and yet {name} holds"
+
+
+@pytest.mark.slow
+def test_performance_side_that_goes_on_where_the_model_has_ended_is_told() -> None:
+    exploration = attacked("finished-check")
+    path = exploration.broken[0].path
+    run = Performance(exploration.model, [transition for transition, _ in path], ROGUES["finished-unchecked"])
+    try:
+        for transition, state in path[:-1]:
+            run.perform(transition, states_of(exploration, state))
+        transition, state = path[-1]
+        ended = {**states_of(exploration, state), "client": "ABORTED"}
+        with pytest.raises(EndedError, match="the client goes on; in the model it is ABORTED"):
+            run.perform(transition, ended)
+    finally:
+        run.dispose()
 
 
 @pytest.mark.slow
