@@ -5,20 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Generator
-from importlib import import_module, util
-from typing import Any
+from importlib import util
 
 import pytest
 
 MISSING = "missing tool"
 """How the reason of a skip begins where something that CI must have is not installed."""
-
-TOGETHER = frozenset(
-    f"tests/properties/test_{name}.py"
-    for name in ("audit_openssl", "conformance", "explored", "explored_sessions", "explored_tcp",
-                 "found_in_the_middle", "realised", "stateful")
-)  # fmt: skip
-"""Modules with slow tests of which one makes what others read: an audit, what was explored, the words of a setup."""
 
 IN_CI = os.environ.get("SHAKEPROOF_CI") == "1"
 
@@ -32,22 +24,6 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
         return 0
     config.option.dist = "loadscope"
     return os.cpu_count() or 1
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> object:
-    """With `--dist=loadgroup`, one process for each of the modules above, and for the other tests whichever is free."""
-    if config.option.dist != "loadgroup":
-        return None
-    scheduler: Any = import_module("xdist.scheduler").LoadScopeScheduling(config, log)
-    scheduler._split_scope = scope_of
-    return scheduler
-
-
-def scope_of(nodeid: str) -> str:
-    """What a test goes with into one process: its module, where that is one of those; else it goes alone."""
-    module = nodeid.partition("::")[0]
-    return module if module in TOGETHER else nodeid
 
 
 @pytest.fixture
