@@ -185,7 +185,10 @@ def _next(found: Exploration, level: States, known: States, counts: NDArray[np.i
         alive = np.zeros(len(chunk), dtype=np.bool_)
         parts = [level[:0]]
         for pairs in expander.expand(chunk):
-            counts += np.bincount(pairs.entries, minlength=len(counts))
+            if len(pairs.entries):
+                first = int(pairs.entries.min())  # those of a part are few, and beside each other
+                taken = np.bincount(pairs.entries - first)
+                counts[first : first + len(taken)] += taken
             alive[pairs.whose] = True
             parts.append(pairs.after)
         if model.over is not None and not alive.all():
